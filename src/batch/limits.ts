@@ -1,0 +1,44 @@
+/** The endpoints that a batch and its lines may name (decision 2 of the contract). */
+export const endpoints = [
+  "/v1/chat/completions",
+  "/v1/embeddings",
+  "/v1/completions",
+  "/v1/responses",
+  "/v1/moderations",
+] as const;
+
+export type Endpoint = (typeof endpoints)[number];
+
+export function isEndpoint(value: unknown): value is Endpoint {
+  return (endpoints as readonly unknown[]).includes(value);
+}
+
+const MiB = 1024 * 1024;
+
+export const limits = {
+  /** Largest input line in bytes, its newline not counted. */
+  lineBytes: 10 * MiB,
+  /** Longest `custom_id` in bytes of UTF-8. */
+  customIdBytes: 512,
+  /** Deepest nesting of arrays and objects in a line; JSON of model requests stays below 30. */
+  nesting: 512,
+  /** Bad lines that are reported one by one; the rest are only counted. */
+  reportedErrors: 1_000,
+  /** Largest answer of an upstream in bytes, after decoding. */
+  answerBytes: 64 * MiB,
+  /** Lines in a shard, the unit that a worker leases. */
+  shardLines: 512,
+  /** Routes of one batch with shards of their own; the lines of further routes share theirs. */
+  routes: 64,
+  /** A shard is handed back, and goes on in a new segment, when its answers pass this. */
+  shardAnswerBytes: 64 * MiB,
+  /** Bytes of answers that may wait for the disk before nothing new is sent. */
+  unflushedBytes: 16 * MiB,
+  /** OpenAI's own limits; they hold with `--strict`. */
+  strict: { lines: 50_000, fileBytes: 209_715_200 },
+  metadata: { pairs: 16, keyLength: 64, valueLength: 512 },
+  /** `expires_after` and `output_expires_after`, in seconds. */
+  expiresAfter: { min: 3_600, max: 2_592_000 },
+  batchList: { max: 100, default: 20 },
+  fileList: { max: 10_000, default: 10_000 },
+} as const;

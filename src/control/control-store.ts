@@ -1,0 +1,150 @@
+import type { Batch, BatchStatus } from "../batch/batch.ts";
+import type { StoredFile } from "../batch/file.ts";
+import type { BatchPatch } from "../batch/lifecycle.ts";
+import type { Tokens } from "../batch/usage.ts";
+
+/**
+ * The truth about files, batches, shards and leases. Rows grow with shards, never with lines. It knows no rule
+ * of the lifecycle: it compares versions and epochs, and sets what it is given.
+ *
+ * Every method throws NerifError `storage_unavailable` when the database cannot be reached or stays locked.
+ */
+export interface ControlStore {
+  insertFile(file: StoredFile): Promise<void>;
+  /** Null when there is none, or it belongs to another project, or it was deleted. `project` null: any. */
+  getFile(project: string | null, id: string): Promise<StoredFile | null>;
+  /**
+   * Newest first, or oldest first with `order: "asc"`; stable inside one second. Starts after the file `after`,
+   * which may have been deleted since. Files that are expired at `now` (Unix seconds) are left out.
+   * @throws NerifError `cursor_not_found`
+   */
+  listFiles(query: FileQuery): Promise<StoredFile[]>;
+  /** Marks a file as deleted; false when there was none. */
+  deleteFile(project: string, id: string): Promise<boolean>;
+  /** Files of any project that are deleted, or expired at `now`, and whose bytes were not yet removed. */
+  removableFiles(now: number, limit: number): Promise<StoredFile[]>;
+  /** Notes that the bytes of a file are gone. */
+  markBytesRemoved(id: string): Promise<void>;
+
+  insertBatch(batch: Batch): Promise<void>;
+  /** While a batch runs, `completed`, `failed` and `usage` are the sums over its shards. */
+  getBatch(project: string | null, id: string): Promise<Batch | null>;
+  /** Newest first, starting after the batch `after`. @throws NerifError `cursor_not_found` */
+  listBatches(query: BatchQuery): Promise<Batch[]>;
+  /** Batches that are not final, oldest deadline first, then oldest. */
+  unfinishedBatches(): Promise<Batch[]>;
+  /** Whether a batch that is not final reads this file. */
+  isInputInUse(fileId: string): Promise<boolean>;
+  /**
+   * Applies `patch` and adds `files` in one transaction if the batch still has `version`, and raises the version.
+   * @returns the batch as it is now, or null when another writer was first
+   */
+  updateBatch(id: string, version: number, patch: BatchPatch, files?: StoredFile[]): Promise<Batch | null>;
+  /** Removes a batch and its shards for good. */
+  deleteBatch(id: string): Promise<void>;
+
+  /** Adds shards, up to 1,000 in a call; shards that are there already (same batch and number) are replaced. */
+  insertShards(batchId: string, shards: NewShard[]): Promise<void>;
+  /** Removes all shards of a batch: validation begins again. */
+  deleteShards(batchId: string): Promise<void>;
+  /** Shards of a batch by their first line, `limit` of them after shard position `after` (-1: from the start). */
+  shardsInOrder(batchId: string, after: number, limit: number): Promise<Shard[]>;
+  /** The routes of a batch that have shards without a final state, with the number of such shards. */
+  openRoutes(batchId: string): Promise<{ endpoint: string | null; model: string | null; shards: number }[]>;
+  /**
+   * Leases up to `limit` shards of one route of a batch, lowest number first: those without a holder, and those
+   * whose lease has run out. In one statement; raises each epoch by one.
+   */
+  leaseShards(request: LeaseRequest): Promise<Shard[]>;
+  /** Prolongs a lease and writes the counts so far. False when the epoch is no longer the holder's. */
+  renewLease(lease: ShardLease, leaseMs: number, tally: ShardTally): Promise<boolean>;
+  /** Notes under this lease which older segments count. False when the epoch is no longer the holder's. */
+  noteSegments(lease: ShardLease, segments: NotedSegment[]): Promise<boolean>;
+  /** Hands a shard back unfinished. False when the epoch is no longer the holder's. */
+  releaseShard(lease: ShardLease, segments: NotedSegment[], tally: ShardTally): Promise<boolean>;
+  /** Marks a shard as done. False when the epoch is no longer the holder's. */
+  finishShard(lease: ShardLease, segments: NotedSegment[], tally: ShardTally): Promise<boolean>;
+  /** Makes a finished shard open again because its journal turned out to be damaged. */
+  reopenShard(batchId: string, shard: number): Promise<void>;
+  /** Takes every lease back. Only for the one executor of a data directory, right after it got the lock. */
+  revokeLeases(): Promise<void>;
+
+  /** A number that changes when any process has written. Cheap enough to ask five times a second. */
+  changeCounter(): Promise<number>;
+  close(): Promise<void>;
+}
+
+export interface FileQuery {
+  project: string;
+  now: number;
+  limit: number;
+  order: "asc" | "desc";
+  purpose?: string | undefined;
+  after?: string | undefined;
+}
+
+export interface BatchQuery {
+  /** Null: every project. */
+  project: string | null;
+  limit: number;
+  after?: string | undefined;
+  status?: BatchStatus | undefined;
+}
+
+export interface NewShard {
+  /** Number of the shard in its batch, from 0. */
+  shard: number;
+  /** Null in a shard that lines of several routes share. */
+  endpoint: string | null;
+  model: string | null;
+  firstLine: number;
+  lines: number;
+  /** Where the shard's block begins in the plan, in bytes. */
+  planOffset: number;
+}
+
+export type ShardState = "open" | "leased" | "done";
+
+export interface Shard extends NewShard, ShardTally {
+  batchId: string;
+  state: ShardState;
+  epoch: number;
+  holder: string | null;
+  segments: NotedSegment[];
+}
+
+/** An older holder's segment that counts, and how far it does. */
+export interface NotedSegment {
+  epoch: number;
+  bytes: number;
+}
+
+export interface ShardLease {
+  batchId: string;
+  shard: number;
+  epoch: number;
+}
+
+export interface ShardTally {
+  completed: number;
+  failed: number;
+  tokens: Tokens;
+}
+
+export interface LeaseRequest {
+  batchId: string;
+  endpoint: string | null;
+  model: string | null;
+  holder: string;
+  limit: number;
+  leaseMs: number;
+}
+
+/** The right to execute the batches of a data directory; held by one process at a time. */
+export interface ExecutorLock {
+  /** True when this process has it now. */
+  acquire(): Promise<boolean>;
+  /** Who has it, for messages; null when nobody does or it cannot be told. */
+  holder(): Promise<{ pid: number; command: string; since: string } | null>;
+  release(): Promise<void>;
+}

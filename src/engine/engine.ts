@@ -1,0 +1,45 @@
+import type { RequestCounts } from "../batch/batch.ts";
+
+/** Runs the batches of one control store. What it does to them is in `run-batch.ts`. */
+export interface Engine {
+  /**
+   * Tries to become the executor and, if it does, takes up every batch that is not final. Safe to call again.
+   * @returns whether this process executes now
+   */
+  start(): Promise<boolean>;
+  /** Whether this process executes. */
+  readonly running: boolean;
+  /** Looks at once for work that this process itself has just written to the control store. */
+  wake(): void;
+  /** How a batch that this process executes is doing; null for any other. */
+  progress(batchId: string): Progress | null;
+  /** Resolves at the next change of any batch that this process can see, at the latest after `timeoutMs`. */
+  changed(timeoutMs: number, signal?: AbortSignal): Promise<void>;
+  /**
+   * Sends nothing new, gives calls in flight `graceMs` milliseconds, hands everything else back and gives the
+   * executor lock away. Batches stay resumable.
+   */
+  stop(graceMs: number): Promise<void>;
+}
+
+export interface Progress {
+  counts: RequestCounts;
+  /** Calls sent and not yet durable. */
+  inFlight: number;
+  routes: RouteProgress[];
+}
+
+export interface RouteProgress {
+  endpoint: string | null;
+  model: string | null;
+  upstream: string | null;
+  /** Calls that may be in flight at once. */
+  limit: number;
+  inFlight: number;
+  /** Lines that wait for another try. */
+  waiting: number;
+  /** Why nothing new is sent, or null when something is. */
+  reason: { code: "outage" | "throttled" | "account" | "no_upstream" | "disk_full"; message: string } | null;
+  /** Answers that succeeded since this process took the route up. */
+  succeeded: number;
+}

@@ -1,0 +1,41 @@
+/**
+ * Where bytes live: input files, plans, result files. The store knows no purposes, projects or expiry; a record
+ * in the control store gives a key its meaning.
+ *
+ * A **key** is an id of Nerif's own making (letters, digits, `-`, `_`, `.`), or, on a disk, an absolute path that
+ * the operator chose (`nerif run` reads its input in place and writes its results where it was told).
+ */
+export interface FileStore {
+  /**
+   * Opens a new file for writing. Nothing is visible under `key` until `commit`, which replaces what was there.
+   * @throws NerifError `disk_full`, `storage_unavailable`
+   */
+  create(key: string): Promise<FileWriter>;
+  /** Opens a file for reading by position. @throws NerifError `file_not_found` */
+  open(key: string): Promise<FileReader>;
+  /** The size in bytes, or null when there is no such file. */
+  size(key: string): Promise<number | null>;
+  /** Removes a file; one that is not there is no error. Durable when the promise resolves. */
+  delete(key: string): Promise<void>;
+  /** Removes what writers of dead processes left behind. Call it only where no other process writes. */
+  removeAbandoned(): Promise<void>;
+}
+
+export interface FileWriter {
+  /** Appends chunks in order. Resolves when more may be written; the bytes may not be reused before that. */
+  write(chunks: readonly Uint8Array[]): Promise<void>;
+  /** Makes the bytes durable under their key (fsync, rename, fsync of the directory), then resolves. */
+  commit(): Promise<{ bytes: number; sha256: string }>;
+  /** Forgets the bytes. Safe to call after `commit` and more than once. */
+  abort(): Promise<void>;
+}
+
+export interface FileReader {
+  /** Size in bytes when the file was opened. */
+  readonly bytes: number;
+  /** Up to `length` bytes at `offset`; fewer only at the end of the file. */
+  read(offset: number, length: number): Promise<Buffer>;
+  /** The bytes from `start` to before `end` (default: all) in chunks of at most 1 MiB. */
+  stream(range?: { start: number; end: number }): AsyncIterable<Buffer>;
+  close(): Promise<void>;
+}

@@ -1,0 +1,72 @@
+import type { Tokens } from "../batch/usage.ts";
+
+/** A model server. */
+export interface Upstream {
+  /** Unique among the configured upstreams; shown in progress and logs. */
+  readonly name: string;
+  /** Whether lines with this model go here. */
+  serves(model: string | null): boolean;
+  /** Calls that may be in flight at once, from the configuration. */
+  readonly concurrency: number;
+  /**
+   * Sends one line and waits for what becomes of it. Never rejects: a failure is an answer too.
+   * When `signal` aborts, the call is broken off and answers `aborted`.
+   */
+  send(call: UpstreamCall): Promise<Answer>;
+  /** Models that the server lists, for `GET /v1/models`. @throws NerifError `upstream_unreachable` */
+  models(signal: AbortSignal): Promise<unknown[]>;
+  close(): Promise<void>;
+}
+
+export interface UpstreamCall {
+  /** `/v1/chat/completions` and so on; the upstream knows what of it belongs to its own base URL. */
+  endpoint: string;
+  /** The request body, sent byte for byte. */
+  body: Uint8Array;
+  idempotencyKey: string;
+  signal: AbortSignal;
+}
+
+export type Answer = Success | Failure;
+
+export interface Success {
+  ok: true;
+  status: number;
+  /** The upstream's own request id, if it gave one. */
+  requestId: string | null;
+  /** JSON text as the upstream sent it, raw newlines made spaces. */
+  body: Uint8Array;
+  tokens: Tokens | null;
+}
+
+/** Why a call did not succeed; what follows from it is decided in `engine/retry.ts`. */
+export type FailureReason =
+  /** A final answer: 4xx other than those below, or a 200 that carries an error. */
+  | "rejected"
+  /** 401, 403, or a code that says that the account has no credit. */
+  | "account"
+  /** 429. */
+  | "throttled"
+  /** 408, 409, 5xx, or an answer that is not JSON. */
+  | "unavailable"
+  /** Nobody accepted the connection, so nothing was sent. */
+  | "refused"
+  /** The connection broke before the answer was whole. */
+  | "reset"
+  | "timeout"
+  | "too_large"
+  /** The caller's signal. */
+  | "aborted";
+
+export interface Failure {
+  ok: false;
+  reason: FailureReason;
+  /** Null when no answer came. */
+  status: number | null;
+  requestId: string | null;
+  /** JSON text for the error file, or null when no answer came. */
+  body: Uint8Array | null;
+  error: { code: string; message: string; type: string };
+  /** How long the upstream asked to wait, in milliseconds (429 and 503 only). */
+  retryAfterMs: number | null;
+}
