@@ -1,7 +1,34 @@
 import { defineConfig } from "vitest/config";
 
+const folders = ["src", "test", "scripts", "demo", "bench"];
+
+/** `npm test` runs the project "quick"; `npm run test:ci` runs "long", the files named `*.long.test.ts`. */
 export default defineConfig({
   resolve: { conditions: ["source"] },
   ssr: { resolve: { conditions: ["source"] } },
-  test: { include: ["src/**/*.test.ts", "test/**/*.test.ts", "scripts/**/*.test.ts"], testTimeout: 30_000 },
+  test: {
+    projects: [
+      {
+        extends: true,
+        test: {
+          name: "quick",
+          include: folders.map((folder) => `${folder}/**/*.test.ts`),
+          exclude: ["**/*.long.test.ts"],
+          testTimeout: 30_000,
+          hookTimeout: 30_000,
+        },
+      },
+      {
+        extends: true,
+        test: {
+          name: "long",
+          include: folders.map((folder) => `${folder}/**/*.long.test.ts`),
+          // One file at a time: these start servers and kill them, and count what was in flight.
+          fileParallelism: false,
+          testTimeout: 600_000,
+          hookTimeout: 60_000,
+        },
+      },
+    ],
+  },
 });
