@@ -1,0 +1,39 @@
+#!/usr/bin/env node
+// Old, plain JavaScript: even a Node that cannot run Nerif must get as far as saying so.
+
+const floor = [22, 19];
+const version = process.versions.node.split(".").map(Number);
+
+if (version[0] < floor[0] || (version[0] === floor[0] && version[1] < floor[1])) {
+  process.stderr.write(
+    `nerif: Cannot run on Node ${process.versions.node}: it needs Node ${floor.join(".")} or newer\n`,
+  );
+  process.exitCode = 2;
+} else {
+  hideExperimentalWarnings();
+  // A checkout runs from its sources, the published package from what was built of them.
+  import("node:fs")
+    .then((fs) => {
+      const source = new URL("../src/cli.ts", import.meta.url);
+      return import((fs.existsSync(source) ? source : new URL("../dist/cli.js", import.meta.url)).href);
+    })
+    .then((cli) => cli.main(process.argv.slice(2)))
+    .catch(report);
+}
+
+// Node calls some of what Nerif is built on experimental, on stderr, where Nerif's own lines are read.
+function hideExperimentalWarnings() {
+  const emitWarning = process.emitWarning;
+  process.emitWarning = (warning, ...rest) => {
+    const type = typeof rest[0] === "object" && rest[0] !== null ? rest[0].type : rest[0];
+    if (type !== "ExperimentalWarning" && warning.name !== "ExperimentalWarning") {
+      emitWarning.call(process, warning, ...rest);
+    }
+  };
+}
+
+function report(reason) {
+  process.stderr.write(`nerif: Cannot start: ${reason.message}\n`);
+  if (process.env.NERIF_DEBUG) process.stderr.write(`${reason.stack}\n`);
+  process.exitCode = 1;
+}

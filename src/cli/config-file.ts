@@ -1,0 +1,121 @@
+import { existsSync, readFileSync } from "node:fs";
+import { extname, resolve } from "node:path";
+import { parse } from "yaml";
+import { z } from "zod";
+import { errnoOf, NerifError } from "../batch/errors.ts";
+import { keyOf, type OptionName, optionNames, specOf } from "./options.ts";
+
+/** What a configuration file says; values are not converted yet. */
+export interface ConfigFile {
+  path: string;
+  values: Partial<Record<OptionName, unknown>>;
+  upstreams: UpstreamEntry[] | undefined;
+}
+
+export type UpstreamEntry = z.output<typeof upstreamSchema>;
+
+const names = ["nerif.config.yaml", "nerif.config.json"];
+
+const upstreamSchema = z.strictObject({
+  name: z.string().min(1),
+  url: z.string().min(1),
+  api_key_env: z
+    .string()
+    .regex(/^[A-Za-z_][A-Za-z0-9_]*$/, "it must be the name of an environment variable")
+    .optional(),
+  models: z.array(z.string().min(1)).min(1).optional(),
+  concurrency: z
+    .union(
+      [z.literal("auto"), z.int().min(1).max(10_000)],
+      "it must be auto or a whole number from 1 to 10000",
+    )
+    .optional(),
+  limits: z
+    .strictObject({
+      requests_per_minute: z.number().positive().optional(),
+      tokens_per_minute: z.number().positive().optional(),
+    })
+    .optional(),
+});
+
+/**
+ * Reads the configuration file `given`, else the one in the working directory, else none.
+ *
+ * @throws NerifError `invalid_configuration` naming the key and the file
+ */
+export function readConfigFile(given: string | undefined, cwd: string): ConfigFile | null {
+  const path = given === undefined ? findIn(cwd) : resolve(cwd, given);
+  return path === null ? null : toConfigFile(path, parseText(path, readText(path)));
+}
+
+function findIn(cwd: string): string | null {
+  const found = names.map((name) => resolve(cwd, name)).filter((path) => existsSync(path));
+  const [first, second] = found;
+  if (first === undefined || second === undefined) return first ?? null;
+  throw refusal(
+    `there are two configuration files, ${first} and ${second}; remove one or choose with --config`,
+  );
+}
+
+function readText(path: string): string {
+  try {
+    return readFileSync(path, "utf8");
+  } catch (reason) {
+    const why = errnoOf(reason) === "ENOENT" ? "it does not exist" : (errnoOf(reason) ?? "it cannot be read");
+    throw refusal(`cannot read ${path}: ${why}`, reason);
+  }
+}
+
+function parseText(path: string, text: string): unknown {
+  try {
+    return extname(path) === ".json" ? JSON.parse(text) : parse(text);
+  } catch (reason) {
+    // The first line names the place; what follows would print the file's text.
+    const why = reason instanceof Error ? (reason.message.split("\n")[0] ?? "") : "";
+    throw refusal(
+      `${path} is not ${extname(path) === ".json" ? "JSON" : "YAML"}: ${why.replace(/:$/, "")}`,
+      reason,
+    );
+  }
+}
+
+function toConfigFile(path: string, content: unknown): ConfigFile {
+  if (content === null || content === undefined) return { path, values: {}, upstreams: undefined };
+  if (typeof content !== "object" || Array.isArray(content))
+    throw refusal(`${path} is not a list of keys and values`);
+  const values: ConfigFile["values"] = {};
+  let upstreams: UpstreamEntry[] | undefined;
+  for (const [key, value] of Object.entries(content)) {
+    const name = optionNames.find((option) => option !== "config" && keyOf(option) === key);
+    if (key === "upstreams") upstreams = checked(z.array(upstreamSchema), value, { path, key });
+    else if (name === undefined)
+      throw refusal(`${path} has the unknown key ${JSON.stringify(key)}`, undefined, key);
+    else if (value !== null) {
+      checked(specOf(name).schema, value, { path, key });
+      values[name] = value;
+    }
+  }
+  if (upstreams !== undefined && values.upstream !== undefined) {
+    throw refusal(`${path} has both upstream and upstreams; keep one`, undefined, "upstream");
+  }
+  return { path, values, upstreams };
+}
+
+function checked<T>(schema: z.ZodType<T>, value: unknown, at: { path: string; key: string }): T {
+  const result = schema.safeParse(value);
+  if (result.success) return result.data;
+  const [issue] = result.error.issues;
+  const where = [at.key, ...(issue?.path ?? [])].join(".");
+  if (issue?.code === "unrecognized_keys") {
+    throw refusal(
+      `${at.path} has the unknown key ${JSON.stringify(`${where}.${issue.keys[0]}`)}`,
+      undefined,
+      where,
+    );
+  }
+  throw refusal(`${where} in ${at.path}: ${issue?.message ?? "invalid"}`, undefined, where);
+}
+
+function refusal(why: string, cause?: unknown, param: string | null = null): NerifError {
+  return new NerifError("invalid_configuration", `Cannot use the configuration: ${why}`, { cause, param });
+}

@@ -1,0 +1,150 @@
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { NerifError } from "../batch/errors.ts";
+import { resolveConfig } from "./config.ts";
+import { keyOf, type OptionName, optionNames, specOf, variableOf } from "./options.ts";
+
+let cwd: string;
+beforeEach(() => {
+  cwd = mkdtempSync(join(tmpdir(), "nerif-config-"));
+});
+afterEach(() => {
+  rmSync(cwd, { recursive: true });
+});
+
+describe("resolveConfig()", () => {
+  it("takes the flag before the variable, the variable before the file, the file before the default", () => {
+    const resolve = (flags: Record<string, string>, env: Record<string, string>) =>
+      resolveConfig(["maxAttempts"], flags, { env, cwd }).values.maxAttempts;
+    expect(resolve({}, {})).toBe(5);
+    writeFileSync(join(cwd, "nerif.config.yaml"), "max_attempts: 6\n");
+    expect(resolve({}, {})).toBe(6);
+    expect(resolve({}, { NERIF_MAX_ATTEMPTS: "7" })).toBe(7);
+    expect(resolve({ maxAttempts: "8" }, { NERIF_MAX_ATTEMPTS: "7" })).toBe(8);
+  });
+
+  it("knows a variable and a key for every option", () => {
+    const samples: Partial<Record<OptionName, string>> = {
+      concurrency: "3",
+      maxAttempts: "3",
+      maxLineBytes: "1MiB",
+      completionWindows: "1m..7d",
+      port: "80",
+      logLevel: "debug",
+      limit: "3",
+      metadata: "a=b",
+      olderThan: "1d",
+      requestTimeout: "1m",
+      cancelGrace: "1m",
+      shutdownGrace: "1m",
+      deadline: "1m",
+    };
+    for (const name of optionNames.filter((option) => option !== "config")) {
+      const sample = samples[name] ?? (specOf(name).value === undefined ? "true" : "/text");
+      const byVariable = resolveConfig(
+        [name],
+        {},
+        { env: { [variableOf(name)]: sample.replace("/text", "text") }, cwd },
+      );
+      writeFileSync(
+        join(cwd, "file.yaml"),
+        `${keyOf(name)}: ${JSON.stringify(sample.replace("/text", "text"))}\n`,
+      );
+      const byKey = resolveConfig([name], { config: "file.yaml" }, { env: {}, cwd });
+      expect(byVariable.values[name], name).not.toBe(specOf(name).default);
+      expect(byKey.values[name], name).toEqual(byVariable.values[name]);
+    }
+  });
+
+  it("reads durations, sizes, ranges and pairs", () => {
+    const flags = {
+      requestTimeout: "1.5m",
+      maxLineBytes: "10MiB",
+      completionWindows: "1m..7d",
+      metadata: "team=nlp,note=a=b",
+    };
+    const names = ["requestTimeout", "maxLineBytes", "completionWindows", "metadata"] as const;
+    expect(resolveConfig(names, flags, { env: {}, cwd }).values).toEqual({
+      requestTimeout: 90_000,
+      maxLineBytes: 10_485_760,
+      completionWindows: { min: 60, max: 604_800 },
+      metadata: { team: "nlp", note: "a=b" },
+    });
+  });
+
+  it("reads JSON as well, and another file when told to", () => {
+    writeFileSync(join(cwd, "nerif.config.json"), `{"strict": true, "data_dir": "here"}`);
+    writeFileSync(join(cwd, "other.yaml"), "strict: false\n");
+    const values = (flags: Record<string, string>) =>
+      resolveConfig(["strict", "dataDir"], flags, { env: {}, cwd }).values;
+    expect(values({})).toEqual({ strict: true, dataDir: join(cwd, "here") });
+    expect(values({ config: "other.yaml" })).toEqual({ strict: false, dataDir: undefined });
+  });
+
+  it("lets a switch that the file turned on be turned off", () => {
+    writeFileSync(join(cwd, "nerif.config.yaml"), "strict: true\n");
+    const strict = (flags: Record<string, unknown>, env: Record<string, string>) =>
+      resolveConfig(["strict"], flags, { env, cwd }).values.strict;
+    expect([strict({}, {}), strict({}, { NERIF_STRICT: "0" }), strict({ strict: false }, {})]).toEqual([
+      true,
+      false,
+      false,
+    ]);
+  });
+
+  it("drops the file's upstreams when a flag or a variable names one", () => {
+    writeFileSync(
+      join(cwd, "nerif.config.yaml"),
+      "upstreams: [{ name: a, url: 'http://a/v1', models: ['x-*'] }]\n",
+    );
+    const upstreams = (flags: Record<string, string>, env: Record<string, string>) =>
+      resolveConfig(["upstream"], flags, { env, cwd }).upstreams;
+    expect(upstreams({}, {})).toEqual([{ name: "a", url: "http://a/v1", models: ["x-*"] }]);
+    expect(upstreams({ upstream: "http://b/v1" }, {})).toBeUndefined();
+    expect(upstreams({}, { NERIF_UPSTREAM: "http://b/v1" })).toBeUndefined();
+  });
+
+  it.each([
+    ["max_attempt: 5\n", /nerif\.config\.yaml has the unknown key "max_attempt"/],
+    ["upstreams: [{ name: a, url: u, modles: [] }]\n", /unknown key "upstreams\.0\.modles"/],
+    ["upstreams: [{ name: a }]\n", /upstreams\.0\.url in .*nerif\.config\.yaml/],
+    ["upstream: http://a/v1\nupstreams: []\n", /both upstream and upstreams/],
+    ["max_attempts: many\n", /max_attempts in .*: it must be a whole number from 1 to 1000/],
+    ["request_timeout: 600\n", /request_timeout in .*: cannot read "600" as a duration/],
+    ["a: b: c\n", /is not YAML/],
+    ["- 1\n", /is not a list of keys and values/],
+    ["constructor: 1\n", /unknown key "constructor"/],
+  ])("refuses the file %j", (text, message) => {
+    writeFileSync(join(cwd, "nerif.config.yaml"), text);
+    const resolve = () => resolveConfig(["maxAttempts"], {}, { env: {}, cwd });
+    expect(resolve).toThrow(message);
+    expect(codeOf(resolve)).toBe("invalid_configuration");
+  });
+
+  it("refuses two files, and one that is not there", () => {
+    writeFileSync(join(cwd, "nerif.config.yaml"), "");
+    writeFileSync(join(cwd, "nerif.config.json"), "{}");
+    expect(() => resolveConfig([], {}, { env: {}, cwd })).toThrow(/two configuration files/);
+    expect(() => resolveConfig([], { config: "gone.yaml" }, { env: {}, cwd })).toThrow(
+      /gone\.yaml: it does not exist/,
+    );
+  });
+
+  it("never repeats what may be a key", () => {
+    const resolve = () =>
+      resolveConfig(["upstreamApiKeyEnv"], { upstreamApiKeyEnv: "sk-1234" }, { env: {}, cwd });
+    expect(resolve).toThrow(/--upstream-api-key-env: it must be the name of an environment variable/);
+    expect(resolve).not.toThrow(/sk-1234/);
+  });
+});
+
+function codeOf(action: () => unknown): string {
+  try {
+    action();
+  } catch (reason) {
+    if (reason instanceof NerifError) return reason.code;
+  }
+  return "none";
+}

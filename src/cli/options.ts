@@ -1,0 +1,268 @@
+import { z } from "zod";
+import { parseCompletionWindow, parseDuration } from "../batch/duration.ts";
+import { NerifError } from "../batch/errors.ts";
+import { parseSize } from "./sizes.ts";
+
+/** One option of the command. Its flag, environment variable and configuration key follow from its name. */
+interface OptionSpec {
+  help: string;
+  /** What stands for the value in help texts; none for a switch. */
+  value?: string;
+  short?: string;
+  /** Takes text (flag, environment) as well as what a configuration file may hold. */
+  schema: z.ZodType;
+  default?: unknown;
+  /** The default in words, where the value itself says little. */
+  defaultText?: string;
+}
+
+const onOff = z.union([
+  z.boolean(),
+  z.enum(["1", "true", "yes", "on"], "it must be true or false").transform(() => true),
+  z.enum(["0", "false", "no", "off"], "it must be true or false").transform(() => false),
+]);
+const filled = z.string("it must be text").trim().min(1, "it is empty");
+const variable = z.string().regex(/^[A-Za-z_][A-Za-z0-9_]*$/, {
+  error: "it must be the name of an environment variable, never a key itself",
+});
+
+/** Every option there is. Durations are in milliseconds, sizes in bytes. */
+export const optionTable = {
+  config: {
+    value: "<file>",
+    help: "configuration file",
+    schema: filled,
+    defaultText: "nerif.config.yaml or .json here",
+  },
+  dataDir: {
+    value: "<dir>",
+    help: "where Nerif keeps its data",
+    schema: filled,
+    defaultText: "~/.nerif/batches",
+  },
+  upstream: {
+    value: "<url>",
+    help: "base URL of the model server, such as http://localhost:8000/v1",
+    schema: filled,
+  },
+  upstreamApiKeyEnv: {
+    value: "<variable>",
+    help: "environment variable that holds the model server's key",
+    schema: variable,
+  },
+  concurrency: {
+    value: "<n|auto>",
+    help: "calls in flight at once, per model server",
+    schema: z.union([z.literal("auto"), whole(1, 10_000)]),
+    default: "auto",
+  },
+  maxAttempts: { value: "<n>", help: "attempts per line", schema: whole(1, 1_000), default: 5 },
+  requestTimeout: {
+    value: "<duration>",
+    help: "longest wait for one answer",
+    schema: parsed(positiveDuration),
+    default: 600_000,
+    defaultText: "10m",
+  },
+  maxLineBytes: {
+    value: "<size>",
+    help: "longest line of an input file",
+    schema: parsed(lineSize),
+    default: 10 * 1024 * 1024,
+    defaultText: "10MiB",
+  },
+  strict: {
+    help: "OpenAI's own limits and refusals: one url and model per file, 50,000 lines, 200 MiB",
+    schema: onOff,
+    default: false,
+  },
+  cancelGrace: {
+    value: "<duration>",
+    help: "time for calls in flight after a cancel",
+    schema: parsed(parseDuration),
+    default: 30_000,
+    defaultText: "30s",
+  },
+  shutdownGrace: {
+    value: "<duration>",
+    help: "time for calls in flight after SIGTERM",
+    schema: parsed(parseDuration),
+    default: 30_000,
+    defaultText: "30s",
+  },
+  completionWindows: {
+    value: "<min..max>",
+    help: "completion windows to admit beside 24h, such as 1m..7d",
+    schema: parsed(windowRange),
+  },
+  host: { value: "<address>", help: "address to listen on", schema: filled, default: "127.0.0.1" },
+  port: {
+    value: "<n>",
+    help: "port to listen on; 0 takes a free one",
+    schema: whole(0, 65_535),
+    default: 8787,
+  },
+  insecure: {
+    help: "listen beyond this machine though no API key is asked for",
+    schema: onOff,
+    default: false,
+  },
+  logLevel: {
+    value: "<level>",
+    help: "trace, debug, info, warn, error, fatal or silent",
+    schema: z.enum(["trace", "debug", "info", "warn", "error", "fatal", "silent"]),
+    default: "info",
+  },
+  output: { value: "<file>", short: "-o", help: "where the results go; - is stdout", schema: filled },
+  errors: { value: "<file>", help: "where failed lines go; - is stdout", schema: filled },
+  limit: { value: "<n>", help: "at most so many", schema: whole(1, 4_000_000_000) },
+  deadline: {
+    value: "<duration>",
+    help: "end after so much running time; what is not done by then is reported as expired",
+    schema: parsed(positiveDuration),
+  },
+  wait: {
+    help: "wait where the command would stop: no upstream, a bad key, no credit",
+    schema: onOff,
+    default: false,
+  },
+  force: { help: "start anew: forget an earlier run, replace the output", schema: onOff, default: false },
+  json: { help: "machine-readable output, one JSON object a line", schema: onOff, default: false },
+  server: {
+    value: "<url>",
+    help: "a Nerif server to ask, with the key in NERIF_API_KEY",
+    schema: filled,
+    defaultText: "the local data directory",
+  },
+  after: { value: "<id>", help: "start after this one", schema: filled },
+  endpoint: {
+    value: "<path>",
+    help: "endpoint of the batch",
+    schema: filled,
+    default: "/v1/chat/completions",
+  },
+  completionWindow: {
+    value: "<window>",
+    help: "time that the batch may take",
+    schema: filled,
+    default: "24h",
+  },
+  metadata: { value: "<key=value,...>", help: "metadata of the batch", schema: parsedPairs() },
+  follow: { help: "go on until the batch is final", schema: onOff, default: false },
+  olderThan: {
+    value: "<duration>",
+    help: "what ended longer ago than this",
+    schema: parsed(parseDuration),
+    default: 30 * 86_400_000,
+    defaultText: "30d",
+  },
+  dryRun: { help: "only say what would be removed", schema: onOff, default: false },
+} as const satisfies Record<string, OptionSpec>;
+
+export type OptionName = keyof typeof optionTable;
+
+type Value<K extends OptionName> = z.output<(typeof optionTable)[K]["schema"]>;
+
+/** The values of some options after all sources were asked; those without a default may be undefined. */
+export type OptionValues<N extends OptionName> = {
+  [K in N]: (typeof optionTable)[K] extends { default: unknown } ? Value<K> : Value<K> | undefined;
+};
+
+export const optionNames = Object.keys(optionTable) as OptionName[];
+
+export function specOf(name: OptionName): OptionSpec {
+  return optionTable[name];
+}
+
+/** `--max-line-bytes` */
+export function flagOf(name: OptionName): string {
+  return `--${split(name).join("-")}`;
+}
+
+/** `NERIF_MAX_LINE_BYTES` */
+export function variableOf(name: OptionName): string {
+  return `NERIF_${split(name).join("_").toUpperCase()}`;
+}
+
+/** `max_line_bytes` */
+export function keyOf(name: OptionName): string {
+  return split(name).join("_");
+}
+
+function split(name: string): string[] {
+  return name.split(/(?=[A-Z])/).map((word) => word.toLowerCase());
+}
+
+function whole(min: number, max: number) {
+  const reason = `it must be a whole number from ${min} to ${max}`;
+  return z
+    .union(
+      [
+        z.number(),
+        z
+          .string()
+          .regex(/^\d{1,15}$/)
+          .transform(Number),
+      ],
+      reason,
+    )
+    .refine((value) => Number.isInteger(value) && value >= min && value <= max, reason);
+}
+
+function parsed<T>(parse: (text: string) => T) {
+  return z.union([z.string(), z.number()], "it must be text").transform((value, context) => {
+    try {
+      return parse(String(value));
+    } catch (reason) {
+      const message = reason instanceof NerifError ? reason.message : "it cannot be read";
+      context.addIssue({ code: "custom", message: message.replace(/^Cannot/, "cannot") });
+      return z.NEVER;
+    }
+  });
+}
+
+function positiveDuration(text: string): number {
+  const ms = parseDuration(text);
+  if (ms > 0) return ms;
+  throw new NerifError("invalid_value", "Cannot take 0 as a duration here: it must be longer");
+}
+
+function lineSize(text: string): number {
+  const bytes = parseSize(text);
+  // Offsets inside a line are kept in 32 bits.
+  if (bytes >= 1 && bytes <= 2 ** 30) return bytes;
+  throw new NerifError("invalid_value", `Cannot take ${text} as a line size: it must be from 1 B to 1 GiB`);
+}
+
+function windowRange(text: string): { min: number; max: number } {
+  const [from, to, ...more] = text.split("..");
+  if (from === undefined || to === undefined || more.length > 0) {
+    throw new NerifError(
+      "invalid_value",
+      `Cannot read ${JSON.stringify(text)} as a range: it must look like 1m..7d`,
+    );
+  }
+  const range = { min: parseCompletionWindow(from), max: parseCompletionWindow(to) };
+  if (range.min <= range.max) return range;
+  throw new NerifError(
+    "invalid_value",
+    `Cannot take ${JSON.stringify(text)} as a range: ${from} is more than ${to}`,
+  );
+}
+
+function parsedPairs() {
+  return z.union([
+    z.record(z.string(), z.string()),
+    parsed((text) => {
+      const pairs = text
+        .split(",")
+        .map((pair) => [pair.slice(0, pair.indexOf("=")), pair.slice(pair.indexOf("=") + 1)]);
+      if (text.split(",").every((pair) => pair.indexOf("=") > 0))
+        return Object.fromEntries(pairs) as Record<string, string>;
+      throw new NerifError(
+        "invalid_value",
+        `Cannot read ${JSON.stringify(text)} as pairs: it must look like key=value,key=value`,
+      );
+    }),
+  ]);
+}
