@@ -1,0 +1,131 @@
+import { createHash, randomBytes } from "node:crypto";
+import { type FileHandle, open, rename, unlink } from "node:fs/promises";
+import { dirname } from "node:path";
+import { errnoOf, NerifError } from "../batch/errors.ts";
+import { syncDirectory } from "./directory.ts";
+import { storageError } from "./disk-errors.ts";
+import type { FileWriter } from "./file-store.ts";
+import { temporaryPath } from "./key.ts";
+
+export interface DiskCalls {
+  /** Appends the chunks and returns how many bytes of them were taken. */
+  write(handle: FileHandle, chunks: readonly Uint8Array[]): Promise<number>;
+  /** fsync. */
+  sync(handle: FileHandle): Promise<void>;
+}
+
+export interface DiskWriterOptions {
+  path: string;
+  /** What an error message says that could not be done. */
+  action: string;
+  mode: number;
+  calls: DiskCalls;
+  /** Holds the temporary's path as long as it is written. */
+  live: Set<string>;
+  onFatal: (error: NerifError) => void;
+}
+
+/** Writes a temporary beside `path` and renames it when it is durable. */
+export async function createDiskWriter(options: DiskWriterOptions): Promise<FileWriter> {
+  const { path, action, calls, live, onFatal } = options;
+  const temporary = temporaryPath(path, randomBytes(8).toString("hex"));
+  live.add(temporary);
+  const handle = await open(temporary, "wx", options.mode).catch((reason: unknown) => {
+    live.delete(temporary);
+    throw reason;
+  });
+  const hash = createHash("sha256");
+  let bytes = 0;
+  let state: "open" | "committed" | "aborted" = "open";
+  let failure: NerifError | null = null;
+  // Calls follow one another even when the caller does not wait, so that chunks never interleave.
+  let tail: Promise<unknown> = Promise.resolve();
+
+  return {
+    write: (chunks) => inTurn(() => guarded("open", () => append(chunks))),
+    commit: () => inTurn(() => guarded("open", publish)),
+    abort: () =>
+      inTurn(async () => {
+        if (state === "open") await discard();
+      }),
+  };
+
+  function inTurn<T>(step: () => Promise<T>): Promise<T> {
+    const result = tail.then(step);
+    tail = result.catch(() => {});
+    return result;
+  }
+
+  async function guarded<T>(expected: typeof state, step: () => Promise<T>): Promise<T> {
+    if (failure) throw failure;
+    if (state !== expected) {
+      throw new NerifError("internal_error", `Cannot ${action}: it was ${state} already`);
+    }
+    try {
+      return await step();
+    } catch (reason) {
+      failure = storageError(reason, action);
+      await discard();
+      throw failure;
+    }
+  }
+
+  async function append(chunks: readonly Uint8Array[]): Promise<void> {
+    let rest = chunks.filter((chunk) => chunk.byteLength > 0);
+    for (const chunk of rest) {
+      hash.update(chunk);
+      bytes += chunk.byteLength;
+    }
+    while (rest.length > 0) {
+      // EIO: the disk itself failed, and whether older pages are safe is unknown.
+      const taken = await fatalIf(calls.write(handle, rest), (errno) => errno === "EIO");
+      rest = after(rest, taken);
+    }
+  }
+
+  async function publish(): Promise<{ bytes: number; sha256: string }> {
+    // DURABLE: content before name; a rename that survives a power cut without its bytes shows an empty file.
+    await fatalIf(calls.sync(handle), () => true);
+    await handle.close();
+    await rename(temporary, path);
+    state = "committed";
+    live.delete(temporary);
+    // DURABLE: the name; without this a power cut takes the file back although it was acknowledged.
+    await fatalIf(syncDirectory(dirname(path)), () => true);
+    return { bytes, sha256: hash.digest("hex") };
+  }
+
+  /** A failed sync is never tried again: the kernel forgets the pages that it could not write and then succeeds. */
+  async function fatalIf<T>(call: Promise<T>, isFatal: (errno: string | null) => boolean): Promise<T> {
+    try {
+      return await call;
+    } catch (reason) {
+      if (!isFatal(errnoOf(reason))) throw reason;
+      const error = new NerifError(
+        "storage_unavailable",
+        `Cannot ${action}: the disk failed (${errnoOf(reason) ?? "unknown error"})`,
+        { cause: reason },
+      );
+      onFatal(error);
+      throw error;
+    }
+  }
+
+  async function discard(): Promise<void> {
+    if (state === "committed") return;
+    state = "aborted";
+    live.delete(temporary);
+    await handle.close().catch(() => {});
+    await unlink(temporary).catch(() => {});
+  }
+}
+
+/** What is left of `chunks` behind their first `taken` bytes. */
+function after(chunks: readonly Uint8Array[], taken: number): Uint8Array[] {
+  let skip = taken;
+  for (const [index, chunk] of chunks.entries()) {
+    if (skip < chunk.byteLength) return [chunk.subarray(skip), ...chunks.slice(index + 1)];
+    skip -= chunk.byteLength;
+  }
+  return [];
+}

@@ -1,0 +1,144 @@
+import { constants } from "node:fs";
+import { type FileHandle, open, readdir, stat, unlink } from "node:fs/promises";
+import { dirname, join } from "node:path";
+import { errnoOf, NerifError } from "../batch/errors.ts";
+import { prepareDirectory, syncDirectory } from "./directory.ts";
+import { storageError } from "./disk-errors.ts";
+import { createDiskReader } from "./disk-reader.ts";
+import { createDiskWriter, type DiskCalls } from "./disk-writer.ts";
+import type { FileReader, FileStore, FileWriter } from "./file-store.ts";
+import { assertKey, isOperatorPath, isTemporary, pathOf } from "./key.ts";
+
+export interface DiskFileStoreOptions {
+  /**
+   * Called once with NerifError `storage_unavailable` when a sync failed or a write got EIO: what the disk holds
+   * is unknown from then on, so the process must stop and start again. Default: nothing is called, the writer
+   * rejects all the same.
+   */
+  onFatal?: (error: NerifError) => void;
+  /** The calls that decide about durability; tests put failing ones here. Default: those of Node. */
+  calls?: Partial<DiskCalls>;
+}
+
+const defaultCalls: DiskCalls = {
+  write: async (handle, chunks) => (await handle.writev(chunks)).bytesWritten,
+  sync: (handle) => handle.sync(),
+};
+
+/**
+ * Files in one directory, created with mode 0700 at the first write; a key that is an absolute path is that
+ * path. Files of the directory have mode 0600, files elsewhere what the umask leaves.
+ */
+export function createDiskFileStore(directory: string, options: DiskFileStoreOptions = {}): FileStore {
+  const { onFatal = () => {} } = options;
+  const calls = { ...defaultCalls, ...options.calls };
+  // Temporaries of this process, so that clearing up for one writer never takes another's.
+  const live = new Set<string>();
+  let prepared: Promise<void> | null = null;
+
+  return {
+    async create(key): Promise<FileWriter> {
+      const path = pathOf(directory, key);
+      const action = `write ${nameOf(key)}`;
+      try {
+        if (isOperatorPath(key)) await removeTemporaries(dirname(path), live, path);
+        else await prepare();
+        return await createDiskWriter({ path, action, live, calls, onFatal, mode: modeOf(key) });
+      } catch (reason) {
+        throw storageError(reason, action);
+      }
+    },
+
+    async open(key): Promise<FileReader> {
+      const path = pathOf(directory, key);
+      const action = `read ${nameOf(key)}`;
+      let handle: FileHandle | null = null;
+      try {
+        // Without O_NONBLOCK a named pipe would hold a thread of the pool until somebody writes to it.
+        handle = await open(path, constants.O_RDONLY | (constants.O_NONBLOCK ?? 0));
+        const found = await handle.stat();
+        if (!found.isFile()) {
+          throw new NerifError("invalid_value", `Cannot ${action}: it is not a regular file`);
+        }
+        return createDiskReader({ handle, bytes: found.size, action });
+      } catch (reason) {
+        await handle?.close().catch(() => {});
+        throw storageError(reason, action);
+      }
+    },
+
+    async size(key) {
+      const path = pathOf(directory, key);
+      try {
+        return (await stat(path)).size;
+      } catch (reason) {
+        if (isAbsent(reason)) return null;
+        throw storageError(reason, `look at ${nameOf(key)}`);
+      }
+    },
+
+    async delete(key) {
+      const path = pathOf(directory, key);
+      try {
+        await unlinkIfThere(path);
+        // DURABLE: also when the name was gone already, since an earlier process may have died before its sync.
+        await syncDirectory(dirname(path)).catch((reason: unknown) => {
+          if (!isAbsent(reason)) throw reason;
+        });
+      } catch (reason) {
+        throw storageError(reason, `delete ${nameOf(key)}`);
+      }
+    },
+
+    async removeAbandoned() {
+      try {
+        await removeTemporaries(directory, live);
+      } catch (reason) {
+        throw storageError(reason, "clear up unfinished files");
+      }
+    },
+  };
+
+  function prepare(): Promise<void> {
+    prepared ??= prepareDirectory(directory).catch((reason: unknown) => {
+      prepared = null;
+      throw reason;
+    });
+    return prepared;
+  }
+}
+
+/** An id may be shown to anyone, an operator's path to the operator, who is the only one to see its errors. */
+function nameOf(key: string): string {
+  assertKey(key);
+  return isOperatorPath(key) ? key : `file ${key}`;
+}
+
+function modeOf(key: string): number {
+  return isOperatorPath(key) ? 0o666 : 0o600;
+}
+
+/** Removes what killed processes left: all of a directory, or, with `path`, what was to become that file. */
+async function removeTemporaries(directory: string, live: Set<string>, path?: string): Promise<void> {
+  const entries = await readdir(directory).catch((reason: unknown) => {
+    if (isAbsent(reason)) return [];
+    throw reason;
+  });
+  for (const entry of entries) {
+    const found = join(directory, entry);
+    if (isTemporary(entry, path) && !live.has(found)) await unlinkIfThere(found);
+  }
+}
+
+async function unlinkIfThere(path: string): Promise<void> {
+  try {
+    await unlink(path);
+  } catch (reason) {
+    if (!isAbsent(reason)) throw reason;
+  }
+}
+
+function isAbsent(reason: unknown): boolean {
+  const errno = errnoOf(reason);
+  return errno === "ENOENT" || errno === "ENOTDIR";
+}
