@@ -10,6 +10,7 @@ import type { Tokens } from "../batch/usage.ts";
  * Every method throws NerifError `storage_unavailable` when the database cannot be reached or stays locked.
  */
 export interface ControlStore {
+  /** @throws NerifError `file_exists` when there is or was a file with this id */
   insertFile(file: StoredFile): Promise<void>;
   /** Null when there is none, or it belongs to another project, or it was deleted. `project` null: any. */
   getFile(project: string | null, id: string): Promise<StoredFile | null>;
@@ -21,7 +22,10 @@ export interface ControlStore {
   listFiles(query: FileQuery): Promise<StoredFile[]>;
   /** Marks a file as deleted; false when there was none. */
   deleteFile(project: string, id: string): Promise<boolean>;
-  /** Files of any project that are deleted, or expired at `now`, and whose bytes were not yet removed. */
+  /**
+   * Files of any project that are deleted, or expired at `now`, and whose bytes were not yet removed. Those that
+   * a batch that is not final reads are left out.
+   */
   removableFiles(now: number, limit: number): Promise<StoredFile[]>;
   /** Notes that the bytes of a file are gone. */
   markBytesRemoved(id: string): Promise<void>;
@@ -43,20 +47,26 @@ export interface ControlStore {
   /** Removes a batch and its shards for good. */
   deleteBatch(id: string): Promise<void>;
 
-  /** Adds shards, up to 1,000 in a call; shards that are there already (same batch and number) are replaced. */
+  /**
+   * Adds shards, up to 1,000 in a call, all or none; shards that are there already (same batch and number) are
+   * replaced, and leases of the old ones are void.
+   */
   insertShards(batchId: string, shards: NewShard[]): Promise<void>;
   /** Removes all shards of a batch: validation begins again. */
   deleteShards(batchId: string): Promise<void>;
-  /** Shards of a batch by their first line, `limit` of them after shard position `after` (-1: from the start). */
+  /** Shards of a batch in the order of their first lines: the next `limit` of those whose first line is above `after` (-1: all). */
   shardsInOrder(batchId: string, after: number, limit: number): Promise<Shard[]>;
   /** The routes of a batch that have shards without a final state, with the number of such shards. */
   openRoutes(batchId: string): Promise<{ endpoint: string | null; model: string | null; shards: number }[]>;
   /**
    * Leases up to `limit` shards of one route of a batch, lowest number first: those without a holder, and those
-   * whose lease has run out. In one statement; raises each epoch by one.
+   * of another holder whose lease has run out. In one statement; raises each epoch by one.
    */
   leaseShards(request: LeaseRequest): Promise<Shard[]>;
-  /** Prolongs a lease and writes the counts so far. False when the epoch is no longer the holder's. */
+  /**
+   * Prolongs a lease, also one that has run out but that nobody else has taken, and writes the counts so far.
+   * False when the epoch is no longer the holder's.
+   */
   renewLease(lease: ShardLease, leaseMs: number, tally: ShardTally): Promise<boolean>;
   /** Notes under this lease which older segments count. False when the epoch is no longer the holder's. */
   noteSegments(lease: ShardLease, segments: NotedSegment[]): Promise<boolean>;
@@ -71,6 +81,7 @@ export interface ControlStore {
 
   /** A number that changes when any process has written. Cheap enough to ask five times a second. */
   changeCounter(): Promise<number>;
+  /** Waits for what is running; later calls are refused. Safe to call again. */
   close(): Promise<void>;
 }
 
@@ -135,9 +146,12 @@ export interface LeaseRequest {
   batchId: string;
   endpoint: string | null;
   model: string | null;
+  /** Names one executor for as long as it lives; what it holds is never leased to it again. */
   holder: string;
   limit: number;
   leaseMs: number;
+  /** Only the shard with this number; `endpoint` and `model` are not looked at then. */
+  shard?: number | undefined;
 }
 
 /** The right to execute the batches of a data directory; held by one process at a time. */

@@ -1,0 +1,162 @@
+import type { Kysely } from "kysely";
+import type { Batch } from "../batch/batch.ts";
+import { NerifError } from "../batch/errors.ts";
+import { isFinal } from "../batch/lifecycle.ts";
+import { noTokens } from "../batch/usage.ts";
+import { batchOf, changedColumns, newBatchRow, unfinishedStatuses } from "./batch-row.ts";
+import type { BatchQuery, ControlStore, ShardTally } from "./control-store.ts";
+import { insertFile } from "./file-queries.ts";
+import type { BatchRow, Schema } from "./schema.ts";
+import { type SqlDatabase, snapshot } from "./sql-database.ts";
+
+type BatchQueries = Pick<
+  ControlStore,
+  | "insertBatch"
+  | "getBatch"
+  | "listBatches"
+  | "unfinishedBatches"
+  | "isInputInUse"
+  | "updateBatch"
+  | "deleteBatch"
+>;
+
+export function createBatchQueries({ run }: SqlDatabase): BatchQueries {
+  return {
+    insertBatch: (batch) =>
+      run("record the batch", async (db) => {
+        await db.insertInto("batches").values(newBatchRow(batch)).execute();
+      }),
+
+    getBatch: (project, id) =>
+      run("look up the batch", (db) =>
+        snapshot(db, async (transaction) => {
+          let query = transaction.selectFrom("batches").selectAll().where("id", "=", id);
+          if (project !== null) query = query.where("project", "=", project);
+          const [batch] = await withSums(transaction, await query.execute());
+          return batch ?? null;
+        }),
+      ),
+
+    listBatches: (query) =>
+      run("list the batches", (db) =>
+        snapshot(db, async (transaction) => withSums(transaction, await batchPage(transaction, query))),
+      ),
+
+    unfinishedBatches: () =>
+      run("look for unfinished batches", (db) =>
+        snapshot(db, async (transaction) => {
+          const rows = await transaction
+            .selectFrom("batches")
+            .selectAll()
+            .where("status", "in", unfinishedStatuses)
+            .orderBy("expires_at", (order) => order.asc().nullsLast())
+            .orderBy("created_at")
+            .orderBy("seq")
+            .execute();
+          return withSums(transaction, rows);
+        }),
+      ),
+
+    isInputInUse: (fileId) =>
+      run("look whether the file is in use", async (db) => {
+        const row = await db
+          .selectFrom("batches")
+          .select("id")
+          .where("input_file_id", "=", fileId)
+          .where("status", "in", unfinishedStatuses)
+          .limit(1)
+          .executeTakeFirst();
+        return row !== undefined;
+      }),
+
+    updateBatch: (id, version, patch, files = []) =>
+      run("update the batch", (db) =>
+        db.transaction().execute(async (transaction) => {
+          const rows = await transaction
+            .updateTable("batches")
+            .set({ ...changedColumns(patch), version: version + 1 })
+            .where("id", "=", id)
+            .where("version", "=", version)
+            .returningAll()
+            .execute();
+          if (rows.length === 0) return null;
+          for (const file of files) await insertFile(transaction, file);
+          const [batch] = await withSums(transaction, rows);
+          return batch ?? null;
+        }),
+      ),
+
+    deleteBatch: (id) =>
+      run("delete the batch", async (db) => {
+        // Its shards go with it: the schema says so.
+        await db.deleteFrom("batches").where("id", "=", id).execute();
+      }),
+  };
+}
+
+async function batchPage(
+  db: Kysely<Schema>,
+  { project, limit, after, status }: BatchQuery,
+): Promise<BatchRow[]> {
+  let rows = db.selectFrom("batches").selectAll();
+  if (project !== null) rows = rows.where("project", "=", project);
+  if (status !== undefined) rows = rows.where("status", "=", status);
+  if (after !== undefined) {
+    const cursor = await findCursor(db, project, after);
+    rows = rows.where((eb) =>
+      eb(eb.refTuple("created_at", "seq"), "<", eb.tuple(cursor.created_at, cursor.seq)),
+    );
+  }
+  return rows.orderBy("created_at", "desc").orderBy("seq", "desc").limit(limit).execute();
+}
+
+async function findCursor(db: Kysely<Schema>, project: string | null, after: string) {
+  let query = db.selectFrom("batches").select(["created_at", "seq"]).where("id", "=", after);
+  if (project !== null) query = query.where("project", "=", project);
+  const cursor = await query.executeTakeFirst();
+  if (cursor !== undefined) return cursor;
+  throw new NerifError("cursor_not_found", `Cannot list batches after '${after}': there is no such batch`, {
+    param: "after",
+  });
+}
+
+/** Batches with the counts of the moment; the shards of those that are not final are added up in one query. */
+async function withSums(db: Kysely<Schema>, rows: BatchRow[]): Promise<Batch[]> {
+  const running = rows.filter((row) => !isFinal(row.status)).map((row) => row.id);
+  const sums = running.length === 0 ? new Map() : await sumShards(db, running);
+  return rows.map((row) => batchOf(row, sums.get(row.id) ?? { completed: 0, failed: 0, tokens: noTokens() }));
+}
+
+async function sumShards(db: Kysely<Schema>, batchIds: string[]): Promise<Map<string, ShardTally>> {
+  const rows = await db
+    .selectFrom("shards")
+    .select("batch_id")
+    .select(({ fn }) => [
+      fn.sum("completed").as("completed"),
+      fn.sum("failed").as("failed"),
+      fn.sum("input_tokens").as("input"),
+      fn.sum("cached_tokens").as("cached"),
+      fn.sum("output_tokens").as("output"),
+      fn.sum("reasoning_tokens").as("reasoning"),
+      fn.sum("total_tokens").as("total"),
+    ])
+    .where("batch_id", "in", batchIds)
+    .groupBy("batch_id")
+    .execute();
+  return new Map(
+    rows.map(({ batch_id, completed, failed, input, cached, output, reasoning, total }) => [
+      batch_id,
+      {
+        completed: Number(completed),
+        failed: Number(failed),
+        tokens: {
+          input: Number(input),
+          cached: Number(cached),
+          output: Number(output),
+          reasoning: Number(reasoning),
+          total: Number(total),
+        },
+      },
+    ]),
+  );
+}

@@ -1,0 +1,130 @@
+import type { Kysely } from "kysely";
+import { NerifError } from "../batch/errors.ts";
+import type { StoredFile } from "../batch/file.ts";
+import { unfinishedStatuses } from "./batch-row.ts";
+import type { ControlStore, FileQuery } from "./control-store.ts";
+import type { FileRow, Schema } from "./schema.ts";
+import type { SqlDatabase } from "./sql-database.ts";
+
+type FileQueries = Pick<
+  ControlStore,
+  "insertFile" | "getFile" | "listFiles" | "deleteFile" | "removableFiles" | "markBytesRemoved"
+>;
+
+export function createFileQueries({ run }: SqlDatabase): FileQueries {
+  return {
+    insertFile: (file) => run("record the file", (db) => insertFile(db, file)),
+
+    getFile: (project, id) =>
+      run("look up the file", async (db) => {
+        let query = db.selectFrom("files").selectAll().where("id", "=", id).where("is_deleted", "=", 0);
+        if (project !== null) query = query.where("project", "=", project);
+        const row = await query.executeTakeFirst();
+        return row === undefined ? null : fileOf(row);
+      }),
+
+    listFiles: (query) => run("list the files", (db) => listFiles(db, query)),
+
+    deleteFile: (project, id) =>
+      run("delete the file", async (db) => {
+        const result = await db
+          .updateTable("files")
+          .set({ is_deleted: 1 })
+          .where("id", "=", id)
+          .where("project", "=", project)
+          .where("is_deleted", "=", 0)
+          .executeTakeFirst();
+        return result.numUpdatedRows > 0n;
+      }),
+
+    removableFiles: (now, limit) =>
+      run("look for removable files", async (db) => {
+        const rows = await db
+          .selectFrom("files")
+          .selectAll()
+          .where("is_removed", "=", 0)
+          .where((eb) =>
+            eb.or([
+              eb("is_deleted", "=", 1),
+              eb.and([eb("is_deleted", "=", 0), eb("expires_at", "<=", now)]),
+            ]),
+          )
+          .where((eb) =>
+            eb.not(
+              eb.exists(
+                eb
+                  .selectFrom("batches")
+                  .select("batches.id")
+                  .whereRef("batches.input_file_id", "=", "files.id")
+                  .where("batches.status", "in", unfinishedStatuses),
+              ),
+            ),
+          )
+          .limit(limit)
+          .execute();
+        return rows.map(fileOf);
+      }),
+
+    markBytesRemoved: (id) =>
+      run("note a removed file", async (db) => {
+        await db.updateTable("files").set({ is_removed: 1 }).where("id", "=", id).execute();
+      }),
+  };
+}
+
+/** @throws NerifError `file_exists` */
+export async function insertFile(db: Kysely<Schema>, file: StoredFile): Promise<void> {
+  const { id, project, bytes, created_at, expires_at, filename, purpose, sha256, key } = file;
+  const result = await db
+    .insertInto("files")
+    .values({ id, project, bytes, created_at, expires_at, filename, purpose, sha256, key })
+    .onConflict((conflict) => conflict.column("id").doNothing())
+    .executeTakeFirst();
+  if (result.numInsertedOrUpdatedRows === 0n) {
+    throw new NerifError("file_exists", `Cannot record the file ${id}: there is one with this id`, {
+      param: "id",
+    });
+  }
+}
+
+async function listFiles(db: Kysely<Schema>, query: FileQuery): Promise<StoredFile[]> {
+  const { project, now, limit, order, purpose, after } = query;
+  let rows = db
+    .selectFrom("files")
+    .selectAll()
+    .where("project", "=", project)
+    .where("is_deleted", "=", 0)
+    .where((eb) => eb.or([eb("expires_at", "is", null), eb("expires_at", ">", now)]));
+  if (purpose !== undefined) rows = rows.where("purpose", "=", purpose);
+  if (after !== undefined) {
+    const cursor = await findCursor(db, project, after);
+    rows = rows.where((eb) =>
+      eb(
+        eb.refTuple("created_at", "seq"),
+        order === "asc" ? ">" : "<",
+        eb.tuple(cursor.created_at, cursor.seq),
+      ),
+    );
+  }
+  const page = await rows.orderBy("created_at", order).orderBy("seq", order).limit(limit).execute();
+  return page.map(fileOf);
+}
+
+/** Deleted and expired files count too. */
+async function findCursor(db: Kysely<Schema>, project: string, after: string) {
+  const cursor = await db
+    .selectFrom("files")
+    .select(["created_at", "seq"])
+    .where("id", "=", after)
+    .where("project", "=", project)
+    .executeTakeFirst();
+  if (cursor !== undefined) return cursor;
+  throw new NerifError("cursor_not_found", `Cannot list files after '${after}': there is no such file`, {
+    param: "after",
+  });
+}
+
+function fileOf(row: FileRow): StoredFile {
+  const { seq: _s, is_deleted: _d, is_removed: _r, ...file } = row;
+  return file;
+}

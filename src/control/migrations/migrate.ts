@@ -1,0 +1,52 @@
+import type { Kysely } from "kysely";
+import { NerifError } from "../../batch/errors.ts";
+import type { Schema } from "../schema.ts";
+import type { MigrationDialect } from "../sql-database.ts";
+import { initial } from "./0001-initial.ts";
+
+type Migration = (db: Kysely<Schema>, dialect: MigrationDialect) => Promise<void>;
+
+/** Schema `n` is what the first `n` of these make. Add to the end; never change one that was released. */
+const migrations: readonly Migration[] = [initial];
+
+/**
+ * Brings a database to the newest schema. Several processes may do so at once.
+ * @throws NerifError `data_too_new`
+ */
+export async function migrate(db: Kysely<Schema>, dialect: MigrationDialect): Promise<void> {
+  while (!(await migrateOnce(db, dialect)));
+}
+
+/** One migration in one transaction, so that a crash leaves a schema that has a number. True when none was left. */
+function migrateOnce(db: Kysely<Schema>, dialect: MigrationDialect): Promise<boolean> {
+  return db.transaction().execute(async (transaction) => {
+    await dialect.lock(transaction);
+    await transaction.schema
+      .createTable("nerif_schema")
+      .ifNotExists()
+      .addColumn("version", "integer", (column) => column.primaryKey())
+      .addColumn("name", "text", (column) => column.notNull())
+      .execute();
+    const row = await transaction
+      .selectFrom("nerif_schema")
+      .select((eb) => eb.fn.max("version").as("version"))
+      .executeTakeFirst();
+    const version = row?.version ?? 0;
+    if (version > migrations.length) throw tooNew(version);
+    const next = migrations[version];
+    if (next === undefined) return true;
+    await next(transaction, dialect);
+    await transaction
+      .insertInto("nerif_schema")
+      .values({ version: version + 1, name: next.name })
+      .execute();
+    return false;
+  });
+}
+
+function tooNew(version: number): NerifError {
+  return new NerifError(
+    "data_too_new",
+    `Cannot open the data directory: it was written by a newer Nerif (schema ${version}, this one knows ${migrations.length})`,
+  );
+}

@@ -1,0 +1,98 @@
+import type { Generated, Insertable, Selectable } from "kysely";
+import type { BatchStatus, Ending } from "../batch/batch.ts";
+import type { Endpoint } from "../batch/limits.ts";
+import type { ShardState } from "./control-store.ts";
+
+/**
+ * The tables, as SQLite and PostgreSQL both have them: integers (below 2^53) and text only. Columns that end in
+ * `_json` hold JSON as text, those that start with `is_` hold 0 or 1. What creates them is in `migrations/`.
+ */
+export interface Schema {
+  files: FilesTable;
+  batches: BatchesTable;
+  shards: ShardsTable;
+  nerif_schema: SchemaTable;
+}
+
+export interface FilesTable {
+  /** Order of insertion: breaks ties between files of one second. */
+  seq: Generated<number>;
+  id: string;
+  project: string;
+  bytes: number;
+  created_at: number;
+  expires_at: number | null;
+  filename: string;
+  purpose: string;
+  sha256: string;
+  key: string;
+  /** A deleted file stays as a row, so that a client that pages through the list can go on after it. */
+  is_deleted: Generated<number>;
+  is_removed: Generated<number>;
+}
+
+export interface BatchesTable {
+  seq: Generated<number>;
+  id: string;
+  project: string;
+  version: number;
+  status: BatchStatus;
+  endpoint: Endpoint;
+  model: string | null;
+  input_file_id: string;
+  completion_window: string;
+  output_file_id: string | null;
+  error_file_id: string | null;
+  created_at: number;
+  in_progress_at: number | null;
+  expires_at: number | null;
+  finalizing_at: number | null;
+  completed_at: number | null;
+  failed_at: number | null;
+  expired_at: number | null;
+  cancelling_at: number | null;
+  cancelled_at: number | null;
+  ending: Ending | null;
+  total: number;
+  /** The counts and usage of a final batch; before that the sums over its shards are shown instead. */
+  completed: number;
+  failed: number;
+  usage_json: string | null;
+  errors_json: string | null;
+  metadata_json: string | null;
+  output_expires_after_json: string | null;
+  result_files_json: string | null;
+}
+
+export interface ShardsTable {
+  batch_id: string;
+  shard: number;
+  endpoint: string | null;
+  model: string | null;
+  first_line: number;
+  lines: number;
+  plan_offset: number;
+  state: Generated<ShardState>;
+  epoch: Generated<number>;
+  holder: string | null;
+  /** On the lease clock, in milliseconds. */
+  leased_until: number | null;
+  segments_json: Generated<string>;
+  completed: Generated<number>;
+  failed: Generated<number>;
+  input_tokens: Generated<number>;
+  cached_tokens: Generated<number>;
+  output_tokens: Generated<number>;
+  reasoning_tokens: Generated<number>;
+  total_tokens: Generated<number>;
+}
+
+export interface SchemaTable {
+  version: number;
+  name: string;
+}
+
+export type FileRow = Selectable<FilesTable>;
+export type BatchRow = Selectable<BatchesTable>;
+export type NewBatchRow = Insertable<BatchesTable>;
+export type ShardRow = Selectable<ShardsTable>;

@@ -1,0 +1,258 @@
+import { type Kysely, sql } from "kysely";
+import type { ControlStore, LeaseRequest, NewShard, Shard, ShardLease, ShardTally } from "./control-store.ts";
+import type { Schema, ShardRow } from "./schema.ts";
+import type { SqlDatabase } from "./sql-database.ts";
+
+type ShardQueries = Pick<
+  ControlStore,
+  | "insertShards"
+  | "deleteShards"
+  | "shardsInOrder"
+  | "openRoutes"
+  | "leaseShards"
+  | "renewLease"
+  | "noteSegments"
+  | "releaseShard"
+  | "finishShard"
+  | "reopenShard"
+  | "revokeLeases"
+>;
+
+/** Literal, not a parameter: only so does SQLite see that the index of shards that are not done will do. */
+const notDone = sql<boolean>`state <> 'done'`;
+
+const noHolder = { holder: null, leased_until: null };
+
+export function createShardQueries(database: SqlDatabase): ShardQueries {
+  const { run } = database;
+  return {
+    insertShards: (batchId, shards) =>
+      run("record the shards", (db) =>
+        db.transaction().execute(async (transaction) => {
+          for (let from = 0; from < shards.length; from += rowsPerInsert) {
+            await insertRows(transaction, batchId, shards.slice(from, from + rowsPerInsert));
+          }
+        }),
+      ),
+
+    deleteShards: (batchId) =>
+      run("remove the shards", async (db) => {
+        await db.deleteFrom("shards").where("batch_id", "=", batchId).execute();
+      }),
+
+    shardsInOrder: (batchId, after, limit) =>
+      run("read the shards", async (db) => {
+        const rows = await db
+          .selectFrom("shards")
+          .selectAll()
+          .where("batch_id", "=", batchId)
+          .where("first_line", ">", after)
+          .orderBy("first_line")
+          .limit(limit)
+          .execute();
+        return rows.map(shardOf);
+      }),
+
+    openRoutes: (batchId) =>
+      run("look for open routes", async (db) => {
+        const rows = await db
+          .selectFrom("shards")
+          .select(({ fn }) => ["endpoint", "model", fn.countAll().as("shards")])
+          .where("batch_id", "=", batchId)
+          .where(notDone)
+          .groupBy(["endpoint", "model"])
+          .execute();
+        return rows.map(({ endpoint, model, shards }) => ({ endpoint, model, shards: Number(shards) }));
+      }),
+
+    leaseShards: (request) => run("lease shards", (db) => leaseShards(db, database, request)),
+
+    renewLease: (lease, leaseMs, tally) =>
+      run("renew a lease", (db) =>
+        changeHeld(db, lease, {
+          leased_until: Math.round(database.leaseClock() + leaseMs),
+          ...tallyColumns(tally),
+        }),
+      ),
+
+    noteSegments: (lease, segments) =>
+      run("note the segments of a shard", (db) =>
+        changeHeld(db, lease, { segments_json: JSON.stringify(segments) }),
+      ),
+
+    releaseShard: (lease, segments, tally) =>
+      run("hand back a shard", (db) =>
+        changeHeld(db, lease, {
+          state: "open",
+          ...noHolder,
+          segments_json: JSON.stringify(segments),
+          ...tallyColumns(tally),
+        }),
+      ),
+
+    finishShard: (lease, segments, tally) =>
+      run("finish a shard", (db) =>
+        changeHeld(db, lease, {
+          state: "done",
+          ...noHolder,
+          segments_json: JSON.stringify(segments),
+          ...tallyColumns(tally),
+        }),
+      ),
+
+    reopenShard: (batchId, shard) =>
+      run("reopen a shard", async (db) => {
+        await db
+          .updateTable("shards")
+          .set({ state: "open" })
+          .where("batch_id", "=", batchId)
+          .where("shard", "=", shard)
+          .where("state", "=", "done")
+          .execute();
+      }),
+
+    revokeLeases: () =>
+      run("revoke the leases", async (db) => {
+        await db
+          .updateTable("shards")
+          .set({ state: "open", ...noHolder })
+          .where(notDone)
+          .where("state", "=", "leased")
+          .execute();
+      }),
+  };
+}
+
+/** A few large statements in place of one huge one: SQLite and PostgreSQL limit the parameters of a statement. */
+const rowsPerInsert = 100;
+
+async function insertRows(db: Kysely<Schema>, batchId: string, shards: NewShard[]): Promise<void> {
+  await db
+    .insertInto("shards")
+    .values(
+      shards.map(({ shard, endpoint, model, firstLine, lines, planOffset }) => ({
+        batch_id: batchId,
+        shard,
+        endpoint,
+        model,
+        first_line: firstLine,
+        lines,
+        plan_offset: planOffset,
+      })),
+    )
+    .onConflict((conflict) =>
+      conflict.columns(["batch_id", "shard"]).doUpdateSet((eb) => ({
+        endpoint: eb.ref("excluded.endpoint"),
+        model: eb.ref("excluded.model"),
+        first_line: eb.ref("excluded.first_line"),
+        lines: eb.ref("excluded.lines"),
+        plan_offset: eb.ref("excluded.plan_offset"),
+        state: "open" as const,
+        ...noHolder,
+        // The epoch stays: a holder of the old shard must find its lease void also when the new one is leased.
+        segments_json: "[]",
+        ...noTally,
+      })),
+    )
+    .execute();
+}
+
+async function leaseShards(
+  db: Kysely<Schema>,
+  database: SqlDatabase,
+  request: LeaseRequest,
+): Promise<Shard[]> {
+  const { batchId, endpoint, model, shard, holder, limit, leaseMs } = request;
+  const now = Math.floor(database.leaseClock());
+  let free = db.selectFrom("shards").select("shard").where("batch_id", "=", batchId).where(notDone);
+  if (shard === undefined) {
+    free = free
+      .where("endpoint", endpoint === null ? "is" : "=", endpoint)
+      .where("model", model === null ? "is" : "=", model);
+  } else {
+    free = free.where("shard", "=", shard);
+  }
+  free = free
+    .where((eb) =>
+      eb.or([eb("state", "=", "open"), eb.and([eb("leased_until", "<=", now), eb("holder", "!=", holder)])]),
+    )
+    .orderBy("shard")
+    .limit(limit);
+  const rows = await db
+    .updateTable("shards")
+    .set((eb) => ({
+      state: "leased",
+      holder,
+      leased_until: now + Math.round(leaseMs),
+      epoch: eb("epoch", "+", 1),
+    }))
+    .where("batch_id", "=", batchId)
+    .where("shard", "in", database.skipLocked(free))
+    .returningAll()
+    .execute();
+  return rows.map(shardOf).sort((a, b) => a.shard - b.shard);
+}
+
+/** Compares and sets: only who holds the shard under this very epoch may change it. */
+async function changeHeld(
+  db: Kysely<Schema>,
+  { batchId, shard, epoch }: ShardLease,
+  columns: Partial<ShardRow>,
+): Promise<boolean> {
+  const result = await db
+    .updateTable("shards")
+    .set(columns)
+    .where("batch_id", "=", batchId)
+    .where("shard", "=", shard)
+    .where("epoch", "=", epoch)
+    .where("state", "=", "leased")
+    .executeTakeFirst();
+  return result.numUpdatedRows > 0n;
+}
+
+const noTally = {
+  completed: 0,
+  failed: 0,
+  input_tokens: 0,
+  cached_tokens: 0,
+  output_tokens: 0,
+  reasoning_tokens: 0,
+  total_tokens: 0,
+};
+
+function tallyColumns({ completed, failed, tokens }: ShardTally): typeof noTally {
+  return {
+    completed,
+    failed,
+    input_tokens: tokens.input,
+    cached_tokens: tokens.cached,
+    output_tokens: tokens.output,
+    reasoning_tokens: tokens.reasoning,
+    total_tokens: tokens.total,
+  };
+}
+
+function shardOf(row: ShardRow): Shard {
+  return {
+    batchId: row.batch_id,
+    shard: row.shard,
+    endpoint: row.endpoint,
+    model: row.model,
+    firstLine: row.first_line,
+    lines: row.lines,
+    planOffset: row.plan_offset,
+    state: row.state,
+    epoch: row.epoch,
+    holder: row.holder,
+    segments: JSON.parse(row.segments_json),
+    completed: row.completed,
+    failed: row.failed,
+    tokens: {
+      input: row.input_tokens,
+      cached: row.cached_tokens,
+      output: row.output_tokens,
+      reasoning: row.reasoning_tokens,
+      total: row.total_tokens,
+    },
+  };
+}

@@ -1,0 +1,16 @@
+import { createBatchQueries } from "./batch-queries.ts";
+import type { ControlStore } from "./control-store.ts";
+import { createFileQueries } from "./file-queries.ts";
+import { createShardQueries } from "./shard-queries.ts";
+import type { SqlDatabase } from "./sql-database.ts";
+
+/** The control store on any database that speaks the SQL of `sql-database.ts`, its schema being the newest. */
+export function createSqlStore(database: SqlDatabase): ControlStore {
+  return {
+    ...createFileQueries(database),
+    ...createBatchQueries(database),
+    ...createShardQueries(database),
+    changeCounter: () => database.changeCounter(),
+    close: () => database.close(),
+  };
+}
