@@ -5,7 +5,7 @@ export interface Clock {
   /** Milliseconds that never jump, for leases and waits. */
   monotonic(): number;
   /** Calls `callback` after `ms` milliseconds unless the returned function is called first. */
-  after(ms: number, callback: () => void): () => void;
+  after(ms: number, callback: () => void, options?: { keepAlive?: boolean }): () => void;
 }
 
 /** Unix seconds, the unit of every timestamp in the API. */
@@ -13,11 +13,18 @@ export function unixSeconds(clock: Clock): number {
   return Math.floor(clock.now() / 1000);
 }
 
-export const systemClock: Clock = {
-  now: Date.now,
-  monotonic: () => performance.now(),
-  after(ms, callback) {
-    const timer = setTimeout(callback, ms);
-    return () => clearTimeout(timer);
-  },
-};
+/**
+ * The clock of the machine.
+ * @param options.keepAlive whether waits keep the process alive unless they say otherwise; default true
+ */
+export function createSystemClock({ keepAlive = true }: { keepAlive?: boolean } = {}): Clock {
+  return {
+    now: Date.now,
+    monotonic: () => performance.now(),
+    after(ms, callback, options) {
+      const timer = setTimeout(callback, ms);
+      if (!keepAlive || options?.keepAlive === false) timer.unref();
+      return () => clearTimeout(timer);
+    },
+  };
+}

@@ -1,0 +1,66 @@
+import type { Ending } from "./batch.ts";
+import { lineId, lineKey } from "./ids.ts";
+
+/** Which line of which batch a result belongs to; `customId` is the raw JSON string of the input, quotes included. */
+export interface LineName {
+  batchId: string;
+  line: number;
+  customId: string;
+}
+
+export interface LineError {
+  code: string;
+  message: string;
+  type: string;
+}
+
+/** One line of an output file, without its newline, in pieces; the answer's bytes are not copied. */
+export function successLine(name: LineName, answer: UpstreamResponse & { body: Uint8Array }): Uint8Array[] {
+  return [Buffer.from(`${head(name)},"response":${responseHead(name, answer)}`), answer.body, successTail];
+}
+
+/** One line of an error file. Both halves are always there: what the upstream answered, if it did, and why it failed. */
+export function failureLine(
+  name: LineName,
+  response: UpstreamResponse | null,
+  error: LineError,
+): Uint8Array[] {
+  const end = `,"error":${JSON.stringify({ code: error.code, message: error.message, type: error.type })}}`;
+  if (response === null) return [Buffer.from(`${head(name)},"response":null${end}`)];
+  const start = Buffer.from(`${head(name)},"response":${responseHead(name, response)}`);
+  return [start, response.body ?? nullBody, Buffer.from(`}${end}`)];
+}
+
+/** The error of a line that was never answered because its batch was ended before. */
+export function neverRunError(ending: Exclude<Ending, "completed">): LineError {
+  return ending === "expired"
+    ? {
+        code: "batch_expired",
+        message: "This request could not be executed before the completion window expired.",
+        type: "batch_error",
+      }
+    : {
+        code: "batch_cancelled",
+        message: "This request was not executed because the batch was cancelled.",
+        type: "batch_error",
+      };
+}
+
+interface UpstreamResponse {
+  status: number;
+  requestId: string | null;
+  /** JSON text, or null when the upstream sent none. */
+  body: Uint8Array | null;
+}
+
+const successTail = Buffer.from(`},"error":null}`);
+const nullBody = Buffer.from("null");
+
+function head({ batchId, line, customId }: LineName): string {
+  return `{"id":"${lineId(batchId, line)}","custom_id":${customId}`;
+}
+
+function responseHead(name: LineName, response: UpstreamResponse): string {
+  const requestId = response.requestId ?? lineKey(name.batchId, name.line);
+  return `{"status_code":${response.status},"request_id":${JSON.stringify(requestId)},"body":`;
+}

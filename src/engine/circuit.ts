@@ -1,0 +1,82 @@
+import type { FailureReason } from "../upstreams/upstream.ts";
+import type { Clock } from "./clock.ts";
+
+/** Different lines that must fail in a row, with no success between, before it counts as an outage. */
+const outageLines = 8;
+/** Different lines that must be refused in a row because of the account. */
+const accountLines = 2;
+
+const probeDelays = { outage: { first: 500, longest: 15_000 }, account: { first: 5_000, longest: 60_000 } };
+
+/**
+ * Tells the trouble of an upstream from the trouble of a line. Closed: calls go out. Open: lines wait without
+ * spending attempts, and one call at a time probes whether it is over; any success closes it.
+ */
+export interface Circuit {
+  readonly open: "outage" | "account" | null;
+  /** The message of the failure that keeps it open. */
+  readonly message: string | null;
+  /** Milliseconds until a call may be sent: 0 now, null when a probe is under way. */
+  waitMs(): number | null;
+  /** To be called when a call is sent; while open it becomes the probe. */
+  sent(): void;
+  succeeded(): void;
+  /** @param line identifies the line, so that the same line failing again is not taken for a further one */
+  failed(line: string, reason: FailureReason, message: string): void;
+  /** The probe ended without telling anything: it was aborted, throttled, or the line itself was refused. */
+  inconclusive(): void;
+}
+
+export function createCircuit(clock: Clock): Circuit {
+  const failing = { outage: new Set<string>(), account: new Set<string>() };
+  let open: "outage" | "account" | null = null;
+  let message: string | null = null;
+  let probing = false;
+  let probeAt = 0;
+  let delay = 0;
+
+  function close(): void {
+    failing.outage.clear();
+    failing.account.clear();
+    open = message = null;
+    probing = false;
+  }
+
+  return {
+    get open() {
+      return open;
+    },
+    get message() {
+      return message;
+    },
+    waitMs() {
+      if (open === null) return 0;
+      return probing ? null : Math.max(0, probeAt - clock.monotonic());
+    },
+    sent() {
+      if (open !== null) probing = true;
+    },
+    succeeded: close,
+    failed(line, reason, text) {
+      const kind = reason === "account" ? "account" : "outage";
+      failing[kind].add(line);
+      // Nobody accepts connections: a second line would tell no more.
+      const enough = reason === "refused" ? 1 : kind === "account" ? accountLines : outageLines;
+      if (open === null && failing[kind].size < enough) return;
+      const { first, longest } = probeDelays[kind];
+      // Calls that were in flight when it opened say nothing new; only a probe's failure makes the delay grow.
+      if (open !== kind) delay = first;
+      else if (probing) delay = Math.min(delay * 2, longest);
+      else return;
+      open = kind;
+      message = text;
+      probing = false;
+      probeAt = clock.monotonic() + delay;
+    },
+    inconclusive() {
+      if (!probing) return;
+      probing = false;
+      probeAt = clock.monotonic() + delay;
+    },
+  };
+}

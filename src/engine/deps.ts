@@ -1,0 +1,40 @@
+import type { NerifError } from "../batch/errors.ts";
+import type { ControlStore, ExecutorLock } from "../control/control-store.ts";
+import type { FileStore } from "../files/file-store.ts";
+import type { Journal } from "../journal/journal.ts";
+import type { Upstream } from "../upstreams/upstream.ts";
+import type { Clock } from "./clock.ts";
+import type { EngineSettings } from "./settings.ts";
+
+/** What the engine runs on. */
+export interface EngineDeps {
+  control: ControlStore;
+  files: FileStore;
+  journal: Journal;
+  lock: ExecutorLock;
+  clock: Clock;
+  settings: EngineSettings;
+  /** The upstream for lines with this model, or null when none is configured. Always the same object for the same one. */
+  pickUpstream: (model: string | null) => Upstream | null;
+  log: Logger;
+  /** A number in [0, 1), for jitter. Default `Math.random`. */
+  random?: () => number;
+  /** Told when a batch stumbled; it is tried again by itself. */
+  onProblem?: (batchId: string, error: NerifError) => void;
+  /** Where result files go instead of the file store, as absolute paths (`nerif run`). */
+  place?: ResultPlace;
+}
+
+export interface ResultPlace {
+  output: string;
+  /** Null: failed lines stand in the output, in their place. */
+  error: string | null;
+}
+
+export interface Logger {
+  info(fields: object, message: string): void;
+  warn(fields: object, message: string): void;
+  error(fields: object, message: string): void;
+}
+
+export const silentLogger: Logger = { info() {}, warn() {}, error() {} };

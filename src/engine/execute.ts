@@ -1,0 +1,226 @@
+import type { Batch, RequestCounts } from "../batch/batch.ts";
+import { NerifError } from "../batch/errors.ts";
+import type { FileReader } from "../files/file-store.ts";
+import type { EngineDeps } from "./deps.ts";
+import type { Dispatcher } from "./dispatcher.ts";
+import type { Progress, RouteProgress } from "./engine.ts";
+import type { Interrupt } from "./interrupt.ts";
+import type { Line } from "./line.ts";
+import { createLoader, type Loader } from "./loader.ts";
+import { createRouteQueue, type RouteQueue } from "./route-queue.ts";
+import type { ShardRun } from "./shard-run.ts";
+
+const leaseMs = 15_000;
+const heartbeatMs = 5_000;
+
+export interface Execution {
+  /** Resolves when every shard is done, or, after an interrupt, when nothing is in flight and all is handed back. */
+  finished: Promise<"done" | "interrupted">;
+  progress(): Progress;
+}
+
+export interface ExecutionOptions {
+  batch: Batch;
+  input: FileReader;
+  plan: FileReader;
+  holder: string;
+  dispatcherFor: (model: string | null) => Dispatcher | null;
+  interrupt: Interrupt;
+}
+
+/** Runs the lines of a batch that have no durable result yet. */
+export function execute(options: ExecutionOptions, deps: EngineDeps): Execution {
+  const { batch, interrupt, dispatcherFor } = options;
+  const { control, clock } = deps;
+  const { promise: finished, resolve, reject } = Promise.withResolvers<"done" | "interrupted">();
+  const loaders: Loader[] = [];
+  const queues = new Map<string, RouteQueue>();
+  const shards = new Map<ShardRun, Loader>();
+  const counts: RequestCounts = { ...batch.request_counts };
+  /** Lines whose model no configured upstream serves. */
+  const parked: Line[] = [];
+  const broken = new AbortController();
+  const signal = AbortSignal.any([interrupt.over, broken.signal]);
+  let closing = 0;
+  let halted: "no" | "halting" | "yes" = "no";
+  let ended = false;
+  let problem: unknown = null;
+  let cancelHeartbeat = () => {};
+
+  async function begin(): Promise<void> {
+    for (const route of await control.openRoutes(batch.id))
+      loaders.push(newLoader(route.endpoint, route.model));
+    heartbeat();
+    interrupt.begun.addEventListener("abort", halt, { once: true });
+    if (interrupt.begun.aborted) {
+      halt();
+      return;
+    }
+    fill();
+    endIfDone();
+  }
+
+  function newLoader(endpoint: string | null, model: string | null): Loader {
+    const limit = dispatcherFor(model)?.pace.limit ?? 64;
+    const loader = createLoader({
+      ...{ control, journal: deps.journal, leaseMs, endpoint, model },
+      ...{ batchId: batch.id, holder: options.holder, input: options.input, plan: options.plan },
+      target: limit,
+      onShard(shard) {
+        shards.set(shard, loader);
+        onSettled(shard);
+      },
+      onLines: enqueue,
+      onSettled,
+      onDamage(shard, bytes) {
+        const message = `The journal is damaged: ${bytes} bytes were refused, their lines run again`;
+        deps.log.error({ batch: batch.id, shard: shard.shard }, message);
+      },
+    });
+    return loader;
+  }
+
+  function enqueue(lines: Line[]): void {
+    for (const line of lines) {
+      const queue = queueFor(line);
+      if (queue === null) parked.push(line);
+      else queue.push(line);
+    }
+    for (const queue of queues.values()) dispatcherFor(queue.lane.model)?.pump();
+  }
+
+  function queueFor({ endpoint, model }: Line): RouteQueue | null {
+    const key = JSON.stringify([endpoint, model]);
+    const known = queues.get(key);
+    if (known !== undefined) return known;
+    const dispatcher = dispatcherFor(model);
+    if (dispatcher === null) return null;
+    const queue = createRouteQueue(
+      { endpoint, model },
+      {
+        ...{ dispatcher, clock, signal, onAnswered: endIfDone },
+        maxAttempts: deps.settings.maxAttempts,
+        random: deps.random ?? Math.random,
+        onTaken(line) {
+          const loader = shards.get(line.shard);
+          loader?.taken(line);
+          loader?.fill().catch(fail);
+        },
+      },
+    );
+    queues.set(key, queue);
+    dispatcher.add(queue);
+    return queue;
+  }
+
+  function onSettled(shard: ShardRun): void {
+    const loader = shards.get(shard);
+    if (loader === undefined || shard.outstanding > 0) return;
+    shards.delete(shard);
+    counts.completed += shard.tally.completed - shard.tallyBefore.completed;
+    counts.failed += shard.tally.failed - shard.tallyBefore.failed;
+    closing += 1;
+    shard
+      .close()
+      .then((how) => {
+        if (how === "released") loader.again();
+      })
+      .catch(fail)
+      .finally(() => {
+        closing -= 1;
+        loader.fill().then(endIfDone, fail);
+      });
+  }
+
+  function fill(): void {
+    for (const loader of loaders) loader.fill().then(endIfDone, fail);
+  }
+
+  function heartbeat(): void {
+    cancelHeartbeat = clock.after(heartbeatMs, async () => {
+      const renewed = await Promise.all([...shards.keys()].map((shard) => shard.renew())).catch(fail);
+      if (renewed?.includes(false)) fail(leaseLost(batch.id));
+      if (!ended) heartbeat();
+    });
+  }
+
+  function fail(reason: unknown): void {
+    problem ??= reason;
+    broken.abort();
+    halt();
+  }
+
+  /** Sends nothing more; what is in flight may still come back. */
+  function halt(): void {
+    if (halted !== "no") return;
+    halted = "halting";
+    for (const queue of queues.values()) queue.halt();
+    for (const line of parked.splice(0)) line.shard.dropped();
+    Promise.all(loaders.map((loader) => loader.halt())).then(() => {
+      halted = "yes";
+      endIfDone();
+    }, reject);
+  }
+
+  function endIfDone(): void {
+    if (ended || halted === "halting") return;
+    if (halted === "yes") {
+      for (const queue of queues.values()) if (queue.inFlight > 0) return;
+      const keepLastFailure = interrupt.reason === "cancel" || interrupt.reason === "expire";
+      for (const queue of queues.values()) queue.drain(keepLastFailure);
+    }
+    if (closing > 0) return;
+    // With a broken store shards cannot be closed; their leases run out.
+    if (shards.size > 0 && problem === null) return;
+    if (halted === "no" && !loaders.every((loader) => loader.exhausted)) return;
+    end();
+  }
+
+  function end(): void {
+    ended = true;
+    cancelHeartbeat();
+    for (const queue of queues.values()) dispatcherFor(queue.lane.model)?.remove(queue);
+    if (problem === null) resolve(halted === "yes" ? "interrupted" : "done");
+    else abandon();
+  }
+
+  function abandon(): void {
+    Promise.all([...shards.keys()].map((shard) => shard.abandon())).then(() => reject(problem), reject);
+  }
+
+  begin().catch(fail);
+  return { finished, progress };
+
+  function progress(): Progress {
+    const now = { ...counts };
+    for (const { tally, tallyBefore } of shards.keys()) {
+      now.completed += tally.completed - tallyBefore.completed;
+      now.failed += tally.failed - tallyBefore.failed;
+    }
+    const routes = [...queues.values()].map(routeProgress);
+    for (const model of new Set(parked.map((line) => line.model))) routes.push(withoutUpstream(model));
+    return { counts: now, inFlight: routes.reduce((sum, route) => sum + route.inFlight, 0), routes };
+  }
+
+  function routeProgress(queue: RouteQueue): RouteProgress {
+    const { lane, inFlight, waiting } = queue;
+    const { endpoint, model, upstream, succeeded } = lane;
+    const stalled = { code: "disk_full", message: "The disk is full" } as const;
+    const reason = deps.journal.stalled ? stalled : lane.reason();
+    const limit = upstream.concurrency;
+    return { endpoint, model, upstream: upstream.name, limit, inFlight, waiting, reason, succeeded };
+  }
+
+  function withoutUpstream(model: string | null): RouteProgress {
+    const message = `No upstream is configured for the model ${JSON.stringify(model)}`;
+    const none = { endpoint: null, upstream: null, limit: 0, inFlight: 0, waiting: 0, succeeded: 0 };
+    return { ...none, model, reason: { code: "no_upstream", message } };
+  }
+}
+
+function leaseLost(batchId: string): NerifError {
+  return new NerifError(
+    "storage_unavailable",
+    `Cannot go on with ${batchId}: another process has taken a shard over`,
+  );
+}

@@ -1,0 +1,165 @@
+import { randomUUID } from "node:crypto";
+import { NerifError } from "../batch/errors.ts";
+import type { Upstream } from "../upstreams/upstream.ts";
+import type { EngineDeps } from "./deps.ts";
+import { createDispatcher, type Dispatcher } from "./dispatcher.ts";
+import type { Engine } from "./engine.ts";
+import { createInterrupt } from "./interrupt.ts";
+import { type BatchRun, type RunContext, runBatch } from "./run-batch.ts";
+import { sweep } from "./sweep.ts";
+import { createWatch } from "./watch.ts";
+
+/** Batches that one process works on at once; the others wait for their turn. */
+const maxBatches = 64;
+const firstRetryMs = 1_000;
+const longestRetryMs = 30_000;
+const sweepMs = 10 * 60_000;
+
+/** The engine of one data directory or cluster member. */
+export function createEngine(deps: EngineDeps): Engine {
+  const { control, clock, log, lock } = deps;
+  const runs = new Map<string, { run: BatchRun; ended: Promise<void> }>();
+  const dispatchers = new Map<Upstream, Dispatcher>();
+  const watch = createWatch({ control, clock });
+  const context: RunContext = { ...deps, dispatcherFor, holder: randomUUID() };
+  let state: "idle" | "starting" | "running" | "stopping" = "idle";
+  let starting: Promise<boolean> | null = null;
+  let forgetWatch = () => {};
+  let cancelSweep = () => {};
+
+  function dispatcherFor(model: string | null): Dispatcher | null {
+    const upstream = deps.pickUpstream(model);
+    if (upstream === null) return null;
+    let dispatcher = dispatchers.get(upstream);
+    if (dispatcher === undefined) {
+      const created = createDispatcher(upstream, deps);
+      deps.journal.onFlush(created.pump);
+      dispatchers.set(upstream, created);
+      dispatcher = created;
+    }
+    return dispatcher;
+  }
+
+  async function start(): Promise<boolean> {
+    if (state === "running") return true;
+    if (state === "stopping") return false;
+    starting ??= becomeExecutor().finally(() => {
+      starting = null;
+    });
+    return starting;
+  }
+
+  async function becomeExecutor(): Promise<boolean> {
+    state = "starting";
+    try {
+      if (!(await lock.acquire())) {
+        state = "idle";
+        return false;
+      }
+      await control.revokeLeases();
+      await deps.files.removeAbandoned();
+      await sweep(deps);
+    } catch (reason) {
+      state = "idle";
+      await lock.release();
+      throw reason;
+    }
+    state = "running";
+    forgetWatch = watch.onChange(() => void takeUp());
+    sweepLater();
+    await takeUp();
+    return true;
+  }
+
+  /** Looks at every batch that is not final: begins those that are new, interrupts those that were cancelled. */
+  async function takeUp(): Promise<void> {
+    if (state !== "running") return;
+    try {
+      for (const batch of await control.unfinishedBatches()) {
+        if (state !== "running") return;
+        const run = runs.get(batch.id)?.run;
+        if (run !== undefined && batch.status === "cancelling" && batch.ending === null) {
+          run.interrupt.begin("cancel", deps.settings.cancelGraceMs);
+        } else if (run !== undefined && isOver(batch.expires_at)) {
+          run.interrupt.begin("expire", 0);
+        } else if (run === undefined && runs.size < maxBatches) begin(batch.id);
+      }
+    } catch (reason) {
+      log.error({ err: reason }, "Cannot read the control store; trying again");
+    }
+  }
+
+  function isOver(expiresAt: number | null): boolean {
+    return expiresAt !== null && expiresAt * 1000 <= clock.now();
+  }
+
+  function begin(id: string): void {
+    const run: BatchRun = { id, interrupt: createInterrupt(clock.after), execution: null, stopped: false };
+    const ended = keepRunning(run).finally(() => {
+      runs.delete(id);
+      watch.changed();
+    });
+    runs.set(id, { run, ended });
+  }
+
+  /** Storage may fail for a while; the batch goes on by itself when it is back. */
+  async function keepRunning(run: BatchRun): Promise<void> {
+    for (let delay = firstRetryMs; !run.stopped; delay = Math.min(delay * 2, longestRetryMs)) {
+      try {
+        await runBatch(run, context);
+        return;
+      } catch (reason) {
+        const error = NerifError.fromUnknown(reason, `run ${run.id}`);
+        log.error({ batch: run.id, err: error }, `${error.message}; trying again in ${delay} ms`);
+        deps.onProblem?.(run.id, error);
+        if (!run.stopped) await sleep(delay, run.interrupt.begun);
+      }
+    }
+  }
+
+  async function sleep(ms: number, signal: AbortSignal): Promise<void> {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    const cancel = clock.after(ms, resolve);
+    signal.addEventListener("abort", () => resolve(), { once: true });
+    await promise;
+    cancel();
+  }
+
+  function sweepLater(): void {
+    cancelSweep = clock.after(
+      sweepMs,
+      () => {
+        sweep(deps).catch((reason) => log.error({ err: reason }, "Cannot sweep; trying again later"));
+        sweepLater();
+      },
+      { keepAlive: false },
+    );
+  }
+
+  return {
+    start,
+    get running() {
+      return state === "running";
+    },
+    wake() {
+      watch.changed();
+    },
+    progress: (batchId) => runs.get(batchId)?.run.execution?.progress() ?? null,
+    changed: watch.next,
+    async stop(graceMs) {
+      await starting;
+      const wasRunning = state === "running";
+      state = "stopping";
+      forgetWatch();
+      cancelSweep();
+      for (const { run } of runs.values()) {
+        run.stopped = true;
+        run.interrupt.begin("stop", graceMs);
+      }
+      await Promise.all([...runs.values()].map(({ ended }) => ended));
+      watch.close();
+      if (wasRunning) await lock.release();
+      state = "idle";
+    },
+  };
+}

@@ -1,0 +1,130 @@
+import type { Batch, Ending } from "../batch/batch.ts";
+import type { StoredFile } from "../batch/file.ts";
+import { advance } from "../batch/lifecycle.ts";
+import { noTokens, usageOf } from "../batch/usage.ts";
+import type { FileReader, FileWriter } from "../files/file-store.ts";
+import { recordKinds } from "../journal/journal.ts";
+import { unixSeconds } from "./clock.ts";
+import type { EngineDeps } from "./deps.ts";
+import { type OrderedResult, resultsInOrder } from "./result-order.ts";
+
+/** Result bytes that are gathered before they are written. */
+const writeBytes = 256 * 1024;
+/** OpenAI removes result files after 30 days unless told otherwise. */
+const defaultLifeSeconds = 30 * 86_400;
+const newline = Buffer.from("\n");
+
+/**
+ * Writes both result files of a batch whose `ending` is set, then names them and the final status in one
+ * compare-and-set. Everything is derived from plan and journal, so that a crash at any point is mended by doing
+ * it again: the same ids, the same bytes.
+ *
+ * @param read null when the batch never got a plan: it has no lines to report
+ * @throws ShardDamage when a line that should have a result has none
+ */
+export async function finalize(
+  batch: Batch & { ending: Ending; result_files: { output: string; error: string } },
+  read: { input: FileReader; plan: FileReader } | null,
+  deps: EngineDeps,
+): Promise<void> {
+  const { control, journal, place } = deps;
+  const merged = place?.error === null;
+  const output = await createResultFile(place?.output ?? batch.result_files.output, deps);
+  const error = merged ? output : await createResultFile(place?.error ?? batch.result_files.error, deps);
+  let completed = 0;
+  let failed = 0;
+  try {
+    if (read !== null) {
+      for await (const results of resultsInOrder(batch, batch.ending, { control, journal, ...read })) {
+        for (const result of results) {
+          if (result.kind === recordKinds.output) completed += 1;
+          if (result.kind === recordKinds.error) failed += 1;
+          (result.kind === recordKinds.output ? output : error).add(result);
+        }
+        await output.flush(writeBytes);
+        await error.flush(writeBytes);
+      }
+    }
+    // DURABLE: the files are there before anything names them.
+    const written: StoredFile[] = [];
+    const outputFile = await output.finish();
+    const errorFile = merged ? null : await error.finish();
+    if (outputFile)
+      written.push(record(batch, { ...outputFile, id: batch.result_files.output, kind: "output" }, deps));
+    if (errorFile)
+      written.push(record(batch, { ...errorFile, id: batch.result_files.error, kind: "error" }, deps));
+    const event = {
+      type: "written",
+      output_file_id: outputFile && batch.result_files.output,
+      error_file_id: errorFile && batch.result_files.error,
+      // What was read with the batch is the sum over its shards, which are all closed by now.
+      ...{ completed, failed, usage: batch.usage ?? usageOf(noTokens()) },
+    } as const;
+    const patch = advance(batch, event, unixSeconds(deps.clock));
+    // Null or a lost race: someone cancelled meanwhile, and the caller looks at the batch again.
+    if (patch !== null) await control.updateBatch(batch.id, batch.version, patch, written);
+  } finally {
+    await output.abandon();
+    await error.abandon();
+  }
+}
+
+interface ResultFile {
+  add(result: OrderedResult): void;
+  /** Writes what was added if it is at least `bytes`. */
+  flush(bytes: number): Promise<void>;
+  /** Makes the file durable; null, and no file, when it has no lines. */
+  finish(): Promise<{ key: string; bytes: number; sha256: string } | null>;
+  /** Removes what was written unless it is finished. */
+  abandon(): Promise<void>;
+}
+
+async function createResultFile(key: string, deps: EngineDeps): Promise<ResultFile> {
+  const writer: FileWriter = await deps.files.create(key);
+  let chunks: Uint8Array[] = [];
+  let bytes = 0;
+  let lines = 0;
+
+  async function flush(atLeast: number): Promise<void> {
+    if (bytes < atLeast || chunks.length === 0) return;
+    const ready = chunks;
+    chunks = [];
+    bytes = 0;
+    await writer.write(ready);
+  }
+
+  return {
+    add({ payload }) {
+      for (const piece of payload) {
+        chunks.push(piece);
+        bytes += piece.length;
+      }
+      chunks.push(newline);
+      lines += 1;
+    },
+    flush,
+    async finish() {
+      if (lines === 0) return null;
+      await flush(0);
+      return { key, ...(await writer.commit()) };
+    },
+    abandon: () => writer.abort(),
+  };
+}
+
+function record(
+  batch: Batch,
+  file: { id: string; kind: "output" | "error"; key: string; bytes: number; sha256: string },
+  { clock, place }: EngineDeps,
+): StoredFile {
+  const now = unixSeconds(clock);
+  const life = batch.output_expires_after?.seconds ?? defaultLifeSeconds;
+  return {
+    ...{ id: file.id, project: batch.project, bytes: file.bytes, sha256: file.sha256, key: file.key },
+    created_at: now,
+    // What the operator placed is the operator's own to remove.
+    expires_at: place === undefined ? now + life : null,
+    filename: `${batch.id}_${file.kind}.jsonl`,
+    purpose: "batch_output",
+  };
+}

@@ -1,0 +1,82 @@
+import type { Answer, Upstream } from "../upstreams/upstream.ts";
+import { type Circuit, createCircuit } from "./circuit.ts";
+import type { Clock } from "./clock.ts";
+import type { RouteProgress } from "./engine.ts";
+import { createPause } from "./pace.ts";
+
+/** One route (endpoint and model) at one upstream, shared by all batches of this process. */
+export interface Lane {
+  readonly endpoint: string;
+  readonly model: string | null;
+  readonly upstream: Upstream;
+  readonly circuit: Circuit;
+  /** Lines that wait for another try, over all batches. */
+  waiting: number;
+  inFlight: number;
+  succeeded: number;
+  /** Milliseconds until something may be sent: 0 now, null when an answer has to come first. */
+  waitMs(): number | null;
+  sent(): void;
+  /** Learns from an answer. */
+  answered(line: string, answer: Answer): void;
+  reason(): RouteProgress["reason"];
+}
+
+export function createLane(
+  route: { endpoint: string; model: string | null },
+  { upstream, clock }: { upstream: Upstream; clock: Clock },
+): Lane {
+  const circuit = createCircuit(clock);
+  const pause = createPause(clock);
+  const lane: Lane = {
+    ...route,
+    upstream,
+    circuit,
+    waiting: 0,
+    inFlight: 0,
+    succeeded: 0,
+    waitMs() {
+      const probe = circuit.waitMs();
+      return probe === null ? null : Math.max(probe, pause.left());
+    },
+    sent() {
+      lane.inFlight += 1;
+      circuit.sent();
+    },
+    answered(line, answer) {
+      lane.inFlight -= 1;
+      if (answer.ok) {
+        lane.succeeded += 1;
+        circuit.succeeded();
+        return;
+      }
+      if (answer.retryAfterMs !== null) pause.until(answer.retryAfterMs);
+      switch (answer.reason) {
+        case "unavailable":
+        case "reset":
+        case "timeout":
+        case "refused":
+        case "account":
+          circuit.failed(line, answer.reason, answer.error.message);
+          break;
+        // A definite refusal of one line shows that the upstream is up.
+        case "rejected":
+        case "too_large":
+          if (circuit.open !== "account") circuit.succeeded();
+          else circuit.inconclusive();
+          break;
+        case "throttled":
+        case "aborted":
+          circuit.inconclusive();
+      }
+    },
+    reason() {
+      const { open, message } = circuit;
+      if (open !== null) return { code: open, message: message ?? open };
+      const left = pause.left();
+      if (left === 0) return null;
+      return { code: "throttled", message: `The upstream asked to wait ${Math.ceil(left / 1000)} s more` };
+    },
+  };
+  return lane;
+}

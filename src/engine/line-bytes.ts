@@ -1,0 +1,69 @@
+import { NerifError } from "../batch/errors.ts";
+import type { FileReader } from "../files/file-store.ts";
+import type { PlanRecord } from "./plan.ts";
+
+/** Bytes that are read at once; a single longer line is read whole. */
+const readBytes = 256 * 1024;
+/** Lines of other routes between two lines are read along up to this many bytes. */
+const gapBytes = 32 * 1024;
+
+/** The parts of one input line that execution needs. */
+export interface LineBytes {
+  record: PlanRecord;
+  /** The raw JSON string, quotes included. */
+  customId: string;
+  model: string | null;
+  body: Buffer;
+}
+
+/**
+ * Reads the lines of `records` beginning at `from`: as many as lie close together, at least one.
+ * @throws NerifError `input_changed` when the file has become shorter
+ */
+export async function readLines(
+  input: FileReader,
+  records: readonly PlanRecord[],
+  from: number,
+): Promise<LineBytes[]> {
+  const first = records[from];
+  if (first === undefined) return [];
+  const start = first.offset + spanOf(first).start;
+  let end = first.offset + spanOf(first).end;
+  let until = from + 1;
+  for (; until < records.length; until++) {
+    const record = records[until];
+    if (record === undefined) break;
+    const span = spanOf(record);
+    const near =
+      record.offset + span.start - end <= gapBytes && record.offset + span.end - start <= readBytes;
+    if (!near) break;
+    end = record.offset + span.end;
+  }
+  const bytes = await input.read(start, end - start);
+  if (bytes.length < end - start) {
+    throw new NerifError(
+      "input_changed",
+      `Cannot read the input: it ends before byte ${end}, where a line was`,
+    );
+  }
+  return records.slice(from, until).map((record) => cut(record, bytes, record.offset - start));
+}
+
+function cut(record: PlanRecord, bytes: Buffer, at: number): LineBytes {
+  const { idStart, idLength, modelStart, modelLength, bodyStart, bodyLength } = record;
+  const model = bytes.toString("utf8", at + modelStart, at + modelStart + modelLength);
+  return {
+    record,
+    customId: bytes.toString("utf8", at + idStart, at + idStart + idLength),
+    model: modelLength === 0 ? null : (JSON.parse(model) as string),
+    body: bytes.subarray(at + bodyStart, at + bodyStart + bodyLength),
+  };
+}
+
+/** The stretch of a line, relative to its beginning, that holds everything that is needed; the model lies in the body. */
+function spanOf(record: PlanRecord): { start: number; end: number } {
+  return {
+    start: Math.min(record.idStart, record.bodyStart),
+    end: Math.max(record.idStart + record.idLength, record.bodyStart + record.bodyLength),
+  };
+}

@@ -1,0 +1,21 @@
+import type { Failure } from "../upstreams/upstream.ts";
+import type { LineHistory } from "./retry.ts";
+import type { ShardRun } from "./shard-run.ts";
+
+/** One line on its way through execution. */
+export interface Line {
+  batchId: string;
+  /** 0-based index of the line among the requests of its batch. */
+  index: number;
+  shard: ShardRun;
+  endpoint: string;
+  model: string | null;
+  /** The raw JSON string of the input, quotes included. */
+  customId: string;
+  body: Buffer;
+  history: LineHistory;
+  /** The last failure, while the line waits for another try. */
+  last: Failure | null;
+  /** When the line may be tried again, on the monotonic clock. */
+  dueAt: number;
+}

@@ -1,0 +1,126 @@
+import type { FileReader } from "../files/file-store.ts";
+import type { Line } from "./line.ts";
+import { type LineBytes, readLines } from "./line-bytes.ts";
+import { readShard } from "./plan.ts";
+import { newHistory } from "./retry.ts";
+import { openShardRun, type ShardRun, type ShardRunOptions } from "./shard-run.ts";
+
+/** Request bytes that are read ahead, beyond one read. */
+const readAheadBytes = 4 * 1024 * 1024;
+
+/** Leases the shards of one route of one batch, one after another, and reads their lines ahead of execution. */
+export interface Loader {
+  /** Nothing is left to lease. */
+  readonly exhausted: boolean;
+  /** Reads ahead if fewer lines are ready than may be sent. */
+  fill(): Promise<void>;
+  /** A line that this loader had read was sent. */
+  taken(line: Line): void;
+  /** A shard was handed back: there may be something to lease again. */
+  again(): void;
+  /** Reads nothing more. Resolves when a read under way has ended. */
+  halt(): Promise<void>;
+}
+
+export interface LoaderOptions extends ShardRunOptions {
+  batchId: string;
+  endpoint: string | null;
+  model: string | null;
+  holder: string;
+  input: FileReader;
+  plan: FileReader;
+  /** Lines to keep ready. */
+  target: number;
+  onShard: (shard: ShardRun) => void;
+  onLines: (lines: Line[]) => void;
+}
+
+export function createLoader(options: LoaderOptions): Loader {
+  let readyLines = 0;
+  let readyBytes = 0;
+  let exhausted = false;
+  let halted = false;
+  let filling: Promise<void> | null = null;
+  let current: { shard: ShardRun; next: number } | null = null;
+
+  async function fillUp(): Promise<void> {
+    while (!halted && readyLines < options.target && (readyLines === 0 || readyBytes < readAheadBytes)) {
+      if (current === null || current.shard.full || current.next >= current.shard.todo.length) {
+        // What a full shard has not sent yet goes back with it, for the next lease.
+        if (current !== null) skipRest(current);
+        current = await nextShard();
+        if (current === null) return;
+        continue;
+      }
+      const read = await readLines(options.input, current.shard.todo, current.next);
+      if (halted) return;
+      current.next += read.length;
+      const { shard } = current;
+      const lines = read.map((bytes) => newLine(options.batchId, shard, bytes));
+      for (const line of lines) {
+        readyLines += 1;
+        readyBytes += line.body.length;
+      }
+      options.onLines(lines);
+    }
+  }
+
+  async function nextShard(): Promise<{ shard: ShardRun; next: number } | null> {
+    const { batchId, endpoint, model, holder, leaseMs, control } = options;
+    const [lease] = await control.leaseShards({ batchId, endpoint, model, holder, limit: 1, leaseMs });
+    if (lease === undefined) {
+      exhausted = true;
+      return null;
+    }
+    const shard = await openShardRun(lease, await readShard(options.plan, lease.planOffset), options);
+    options.onShard(shard);
+    return { shard, next: 0 };
+  }
+
+  return {
+    get exhausted() {
+      return exhausted;
+    },
+    fill() {
+      if (halted || exhausted) return Promise.resolve();
+      filling ??= fillUp().finally(() => {
+        filling = null;
+      });
+      return filling;
+    },
+    taken(line) {
+      readyLines -= 1;
+      readyBytes -= line.body.length;
+    },
+    again() {
+      exhausted = false;
+    },
+    async halt() {
+      halted = true;
+      await filling?.catch(() => {});
+      if (current !== null) skipRest(current);
+      current = null;
+    },
+  };
+}
+
+function skipRest(current: { shard: ShardRun; next: number }): void {
+  const rest = current.shard.todo.length - current.next;
+  if (rest > 0) current.shard.dropped(rest);
+}
+
+function newLine(batchId: string, shard: ShardRun, { record, customId, model, body }: LineBytes): Line {
+  const { line: index, endpoint } = record;
+  return {
+    batchId,
+    index,
+    shard,
+    endpoint,
+    model,
+    customId,
+    body,
+    history: newHistory(),
+    last: null,
+    dueAt: 0,
+  };
+}

@@ -1,0 +1,41 @@
+import { noTokens } from "../batch/usage.ts";
+import type { ControlStore, Shard } from "../control/control-store.ts";
+import { type Journal, recordKinds } from "../journal/journal.ts";
+import { indexShard } from "./shard-index.ts";
+import { countResult } from "./tally.ts";
+
+const shardsAtATime = 256;
+const leaseMs = 15_000;
+
+/**
+ * Takes over each shard that some holder left unfinished and notes how far its segments count, so that the result
+ * files can be derived. Shards that nobody ever leased have no segments.
+ */
+export async function noteDeadHolders(
+  batchId: string,
+  deps: { control: ControlStore; journal: Journal; holder: string },
+): Promise<void> {
+  let after = -1;
+  for (;;) {
+    const shards = await deps.control.shardsInOrder(batchId, after, shardsAtATime);
+    for (const shard of shards) if (shard.state !== "done" && shard.epoch > 0) await noteShard(shard, deps);
+    const last = shards.at(-1);
+    if (last === undefined) return;
+    after = last.firstLine;
+  }
+}
+
+async function noteShard(
+  { batchId, shard, endpoint, model }: Shard,
+  { control, journal, holder }: { control: ControlStore; journal: Journal; holder: string },
+): Promise<void> {
+  const [lease] = await control.leaseShards({ batchId, shard, endpoint, model, holder, limit: 1, leaseMs });
+  if (lease === undefined) return;
+  const tally = { completed: 0, failed: 0, tokens: noTokens() };
+  const index = await indexShard(lease, {
+    journal,
+    below: lease.epoch,
+    onResult: (kind, payload) => countResult(tally, kind, kind === recordKinds.output ? payload : null),
+  });
+  await control.releaseShard(lease, index.segments, tally);
+}

@@ -1,0 +1,127 @@
+import type { Batch } from "../batch/batch.ts";
+import { newFileId } from "../batch/ids.ts";
+import { advance, type BatchEvent, isFinal } from "../batch/lifecycle.ts";
+import { openInput, openPlan, planKey } from "./batch-files.ts";
+import { unixSeconds } from "./clock.ts";
+import type { EngineDeps } from "./deps.ts";
+import type { Dispatcher } from "./dispatcher.ts";
+import { type Execution, execute } from "./execute.ts";
+import { finalize } from "./finalize.ts";
+import { createInterrupt, type Interrupt } from "./interrupt.ts";
+import { noteDeadHolders } from "./note-segments.ts";
+import { ShardDamage } from "./result-order.ts";
+import { removeWorkingFiles } from "./sweep.ts";
+import { validateInput } from "./validate.ts";
+
+/** One batch in the hands of this process. */
+export interface BatchRun {
+  readonly id: string;
+  /** Stops the step that is under way. Replaced at each step. */
+  interrupt: Interrupt;
+  /** The step that runs lines, while it is under way. */
+  execution: Execution | null;
+  /** The process is about to end: no further step. */
+  stopped: boolean;
+}
+
+export interface RunContext extends EngineDeps {
+  dispatcherFor: (model: string | null) => Dispatcher | null;
+  /** Names this process in leases. */
+  holder: string;
+}
+
+/**
+ * The whole life of a batch. Each turn reads what the control store says and takes the one step that follows;
+ * every step ends in a compare-and-set, so that a cancel, an expiry or a crash in between only means that the next
+ * turn, here or in another process, sees another state.
+ */
+export async function runBatch(run: BatchRun, context: RunContext): Promise<void> {
+  while (!run.stopped) {
+    // Made before the batch is read: a cancel that comes after the reading interrupts the step.
+    run.interrupt = createInterrupt(context.clock.after);
+    const batch = await context.control.getBatch(null, run.id);
+    if (batch === null) return;
+    if (isFinal(batch.status)) return removeWorkingFiles(run.id, context);
+
+    if (batch.ending !== null) await writeResults(run, batch, context);
+    else if (batch.status === "cancelling") await settle(batch, "drained", context);
+    else if (isOver(batch, context)) await settle(batch, "window_over", context);
+    else if (batch.status === "validating") await validate(run, batch, context);
+    else if ((await runLines(run, batch, context)) === "done") await settle(batch, "executed", context);
+  }
+}
+
+function isOver(batch: Batch, { clock }: RunContext): boolean {
+  return batch.expires_at !== null && batch.expires_at <= unixSeconds(clock);
+}
+
+async function validate(run: BatchRun, batch: Batch, context: RunContext): Promise<void> {
+  const { control, files, settings } = context;
+  await control.deleteShards(batch.id);
+  const input = await openInput(batch, context);
+  try {
+    const result = await validateInput({
+      ...{ input, endpoint: batch.endpoint, settings, files, planKey: planKey(batch.id) },
+      signal: run.interrupt.begun,
+      knownModel: (model) => context.pickUpstream(model) !== null,
+      onShards: (shards) => control.insertShards(batch.id, shards),
+    });
+    if (result.ok)
+      await apply(batch, { type: "validated", total: result.total, model: result.model }, context);
+    else await apply(batch, { type: "rejected", errors: result.errors }, context);
+  } catch (reason) {
+    if (!run.interrupt.begun.aborted) throw reason;
+  } finally {
+    await input.close();
+  }
+}
+
+async function runLines(run: BatchRun, batch: Batch, context: RunContext): Promise<"done" | "interrupted"> {
+  const { holder, dispatcherFor } = context;
+  const input = await openInput(batch, context);
+  const plan = await openPlan(batch.id, context);
+  try {
+    run.execution = execute({ batch, input, plan, holder, dispatcherFor, interrupt: run.interrupt }, context);
+    return await run.execution.finished;
+  } finally {
+    run.execution = null;
+    await plan.close();
+    await input.close();
+  }
+}
+
+/** Execution is over, for whatever reason: every journal segment is noted, and the result files get their ids. */
+async function settle(
+  batch: Batch,
+  type: "executed" | "window_over" | "drained",
+  context: RunContext,
+): Promise<void> {
+  if (batch.request_counts.total > 0) await noteDeadHolders(batch.id, context);
+  await apply(batch, { type, result_files: { output: newFileId(), error: newFileId() } }, context);
+}
+
+async function writeResults(run: BatchRun, batch: Batch, context: RunContext): Promise<void> {
+  const { ending, result_files } = batch;
+  if (ending === null || result_files === null) return;
+  const hasLines = batch.request_counts.total > 0;
+  const read = hasLines
+    ? { input: await openInput(batch, context), plan: await openPlan(batch.id, context) }
+    : null;
+  try {
+    await finalize({ ...batch, ending, result_files }, read, context);
+  } catch (reason) {
+    if (!(reason instanceof ShardDamage)) throw reason;
+    context.log.error({ batch: batch.id, shard: reason.shard }, reason.message);
+    await context.control.reopenShard(batch.id, reason.shard);
+    await runLines(run, batch, context);
+  } finally {
+    await read?.input.close();
+    await read?.plan.close();
+  }
+}
+
+/** Nothing happens when the event no longer applies or another writer was first: the next turn looks again. */
+async function apply(batch: Batch, event: BatchEvent, { control, clock }: RunContext): Promise<void> {
+  const patch = advance(batch, event, unixSeconds(clock));
+  if (patch !== null) await control.updateBatch(batch.id, batch.version, patch);
+}

@@ -1,0 +1,130 @@
+import { limits } from "../batch/limits.ts";
+import type { LineName } from "../batch/result-line.ts";
+import { noTokens, type Tokens } from "../batch/usage.ts";
+import type { ControlStore, Shard, ShardTally } from "../control/control-store.ts";
+import {
+  type Journal,
+  type JournalEntry,
+  type RecordKind,
+  recordKinds,
+  type SegmentWriter,
+} from "../journal/journal.ts";
+import type { Line } from "./line.ts";
+import type { PlanRecord } from "./plan.ts";
+import { indexShard } from "./shard-index.ts";
+import { countResult } from "./tally.ts";
+
+/** A leased shard while its lines run. */
+export interface ShardRun {
+  readonly number: number;
+  /** Lines that are neither durable nor dropped. */
+  readonly outstanding: number;
+  /** The answers weigh so much that no further line should be sent under this lease. */
+  readonly full: boolean;
+  readonly tally: ShardTally;
+  /** What `tally` was when the lease began, as the control store had it. */
+  readonly tallyBefore: ShardTally;
+  /** The records of the plan whose lines are still to be run. */
+  readonly todo: PlanRecord[];
+  name(line: Line): LineName;
+  append(line: Line, result: { kind: RecordKind; payload: Uint8Array[]; tokens: Tokens | null }): void;
+  /** A line will not be run under this lease. */
+  dropped(lines?: number): void;
+  /** Prolongs the lease and writes the counts. False when another holder has the shard. */
+  renew(): Promise<boolean>;
+  /** Ends the lease: done when every line is durable, else handed back. */
+  close(): Promise<"done" | "released">;
+  /** Closes the segment and leaves the lease to run out, when the control store cannot be told. */
+  abandon(): Promise<void>;
+}
+
+interface Entry extends JournalEntry {
+  tokens: Tokens | null;
+}
+
+export interface ShardRunOptions {
+  control: ControlStore;
+  journal: Journal;
+  leaseMs: number;
+  /** Lines of the shard have become durable, or were dropped. */
+  onSettled: (shard: ShardRun) => void;
+  onDamage: (shard: Shard, bytes: number) => void;
+}
+
+/**
+ * Takes a leased shard up: finds out what earlier holders made durable and notes how far their segments count,
+ * before the first line is sent.
+ */
+export async function openShardRun(
+  lease: Shard,
+  planned: PlanRecord[],
+  options: ShardRunOptions,
+): Promise<ShardRun> {
+  const { control, journal } = options;
+  const { batchId, shard: number, epoch } = lease;
+  const tally: ShardTally = { completed: 0, failed: 0, tokens: noTokens() };
+  const index = await indexShard(lease, {
+    journal,
+    below: epoch,
+    onResult(kind, payload) {
+      countResult(tally, kind, kind === recordKinds.output ? payload : null);
+    },
+  });
+  if (index.damagedBytes > 0) options.onDamage(lease, index.damagedBytes);
+  // DURABLE: from here on whatever an older holder still writes counts nowhere.
+  if (index.segments.length > lease.segments.length) await control.noteSegments(lease, index.segments);
+
+  const todo = planned.filter((record) => {
+    const result = index.results.get(record.line);
+    return result === undefined || result.kind === recordKinds.unfinished;
+  });
+  let writer: SegmentWriter<Entry> | null = null;
+  if (todo.length > 0) writer = await journal.create<Entry>({ batchId, shard: number, epoch }, onDurable);
+  let outstanding = todo.length;
+  let droppedLines = 0;
+
+  function onDurable(entries: Entry[]): void {
+    for (const entry of entries) countResult(tally, entry.kind, entry.tokens);
+    outstanding -= entries.length;
+    options.onSettled(run);
+  }
+
+  const run: ShardRun = {
+    number,
+    tally,
+    todo,
+    tallyBefore: { completed: lease.completed, failed: lease.failed, tokens: lease.tokens },
+    get outstanding() {
+      return outstanding;
+    },
+    get full() {
+      return writer !== null && writer.bytes > limits.shardAnswerBytes;
+    },
+    name: (line) => ({ batchId, line: line.index, customId: line.customId }),
+    append(line, { kind, payload, tokens }) {
+      const attempts = Math.min(line.history.attempts + 1, 65_535);
+      writer?.append({ line: line.index, kind, attempts, payload, tokens });
+    },
+    dropped(lines = 1) {
+      droppedLines += lines;
+      outstanding -= lines;
+      options.onSettled(run);
+    },
+    renew: () => control.renewLease(lease, options.leaseMs, tally),
+    async close() {
+      const bytes = (await writer?.close()) ?? 0;
+      const segments = writer === null ? index.segments : [...index.segments, { epoch, bytes }];
+      // A finished shard must have a record for each line; lines that were dropped have none.
+      if (droppedLines > 0) {
+        await control.releaseShard(lease, segments, tally);
+        return "released";
+      }
+      await control.finishShard(lease, segments, tally);
+      return "done";
+    },
+    async abandon() {
+      await writer?.close();
+    },
+  };
+  return run;
+}
