@@ -1,0 +1,207 @@
+import { type Batch, type BatchObject, batchObject } from "../batch/batch.ts";
+import { NerifError } from "../batch/errors.ts";
+import { isVisible } from "../batch/file.ts";
+import { isId, newBatchId } from "../batch/ids.ts";
+import { advance, isFinal } from "../batch/lifecycle.ts";
+import { limits } from "../batch/limits.ts";
+import type { ControlStore } from "../control/control-store.ts";
+import { type Clock, unixSeconds } from "../engine/clock.ts";
+import type { Engine } from "../engine/engine.ts";
+import type { EngineSettings } from "../engine/settings.ts";
+import type { FileStore } from "../files/file-store.ts";
+import type { Journal } from "../journal/journal.ts";
+import { type BatchParams, checkBatchParams } from "./check-batch-params.ts";
+import { checkLimit } from "./check-limit.ts";
+import { createFileService } from "./files.ts";
+import { nextChange } from "./next-change.ts";
+import { type Page, readPage } from "./page.ts";
+import { streamResults } from "./results.ts";
+import { prepareRetry } from "./retry.ts";
+
+/** How often `wait` looks when nothing tells it of a change, and tries to execute when nobody does, in ms. */
+const lookMs = 1_000;
+
+/** How long a cancel that became the executor itself waits for the batch to settle, in milliseconds. */
+const settleMs = 30_000;
+
+export interface BatchService {
+  /**
+   * Answers with the batch in `validating`; what is wrong inside its file shows later.
+   * @throws NerifError for every parameter that can be judged at once; an unknown input file is `invalid_request`
+   */
+  create(project: string, params: BatchParams | Readonly<Record<string, unknown>>): Promise<BatchObject>;
+  /** @throws NerifError `batch_not_found` */
+  retrieve(project: string, id: string): Promise<BatchObject>;
+  /** Newest first; `limit` is 20 by default and 100 at most. @throws NerifError `cursor_not_found` */
+  list(project: string, query?: BatchListQuery): Promise<Page<BatchObject>>;
+  /** @throws NerifError `batch_not_found`, `batch_not_cancellable` when it is completed, failed or expired */
+  cancel(project: string, id: string): Promise<BatchObject>;
+  /** Resolves when the batch is final, and executes it when nobody else does. @throws NerifError `aborted` */
+  wait(project: string, id: string, options?: WaitOptions): Promise<BatchObject>;
+  /**
+   * Finished lines of output and error file, each once, in buffers of whole lines with their newlines.
+   * @param options.follow goes on until the batch is final; default false
+   */
+  results(
+    project: string,
+    id: string,
+    options?: { follow?: boolean | undefined; signal?: AbortSignal | undefined },
+  ): AsyncIterable<Buffer>;
+  /**
+   * A new batch with only the failed, expired and cancelled lines of a final one.
+   * @throws NerifError `batch_not_final`, `input_file_gone`, `invalid_request` when there are none
+   */
+  retry(project: string, id: string): Promise<BatchObject>;
+}
+
+export interface BatchListQuery {
+  limit?: number | undefined;
+  after?: string | undefined;
+}
+
+export interface WaitOptions {
+  signal?: AbortSignal | undefined;
+  /** Called with the batch when the wait begins and whenever it has changed. */
+  onProgress?: ((batch: BatchObject) => void) | undefined;
+}
+
+interface BatchServiceDeps {
+  control: ControlStore;
+  files: FileStore;
+  journal: Journal;
+  engine: Engine;
+  clock: Clock;
+  settings: EngineSettings;
+}
+
+/** The use cases around batches. */
+export function createBatchService(deps: BatchServiceDeps): BatchService {
+  const { control, files, engine, clock, settings } = deps;
+  const fileService = createFileService({ control, files, clock });
+
+  async function load(project: string, id: string): Promise<Batch> {
+    const batch = isId("batch", id) ? await control.getBatch(project, id) : null;
+    if (batch !== null) return batch;
+    throw new NerifError("batch_not_found", `No batch found with id '${id.slice(0, 80)}'.`, { param: "id" });
+  }
+
+  async function create(
+    project: string,
+    params: BatchParams | Readonly<Record<string, unknown>>,
+  ): Promise<BatchObject> {
+    const checked = checkBatchParams(params, settings.completionWindows);
+    await checkInput(project, checked.input_file_id);
+    const batch = newBatch(project, checked, unixSeconds(clock));
+    await control.insertBatch(batch);
+    engine.wake();
+    // The batch is recorded. Whoever waits for it meets a failure to execute; its creator would create it twice.
+    await engine.start().catch(() => false);
+    return batchObject(batch);
+  }
+
+  async function checkInput(project: string, id: string): Promise<void> {
+    const file = isId("file", id) ? await control.getFile(project, id) : null;
+    if (file === null || !isVisible(file, unixSeconds(clock))) {
+      throw new NerifError("invalid_request", `Cannot find file ${id.slice(0, 80)}.`, {
+        param: "input_file_id",
+      });
+    }
+    if (file.purpose !== "batch") {
+      throw new NerifError(
+        "invalid_request",
+        `Cannot use file ${id} as the input of a batch: its purpose is '${file.purpose}', and must be 'batch'`,
+        { param: "input_file_id" },
+      );
+    }
+  }
+
+  async function cancel(project: string, id: string): Promise<BatchObject> {
+    for (;;) {
+      const batch = await load(project, id);
+      if (batch.status === "cancelling" || batch.status === "cancelled") return batchObject(batch);
+      const patch = advance(batch, { type: "cancel" }, unixSeconds(clock));
+      if (patch === null) {
+        throw new NerifError("batch_not_cancellable", `Cannot cancel a batch with status '${batch.status}'.`);
+      }
+      // Null: the engine was first with a change of its own; what it made of the batch decides anew.
+      const cancelling = await control.updateBatch(id, batch.version, patch);
+      if (cancelling === null) continue;
+      engine.wake();
+      return batchObject(await settle(cancelling));
+    }
+  }
+
+  /** Where no process executes, somebody has to write the files of the cancelled batch: this one does. */
+  async function settle(cancelling: Batch): Promise<Batch> {
+    if (engine.running || !(await engine.start())) return cancelling;
+    const until = clock.monotonic() + settleMs;
+    let batch = cancelling;
+    while (!isFinal(batch.status) && clock.monotonic() < until) {
+      await nextChange(engine, lookMs);
+      batch = await load(batch.project, batch.id);
+    }
+    return batch;
+  }
+
+  async function wait(
+    project: string,
+    id: string,
+    { signal, onProgress }: WaitOptions = {},
+  ): Promise<BatchObject> {
+    let shown = "";
+    for (;;) {
+      const batch = batchObject(await load(project, id));
+      const now = JSON.stringify(batch);
+      if (now !== shown) onProgress?.(batch);
+      shown = now;
+      if (isFinal(batch.status)) return batch;
+      if (!engine.running) await engine.start();
+      await nextChange(engine, lookMs, { signal });
+    }
+  }
+
+  return {
+    create,
+    cancel,
+    wait,
+    retrieve: async (project, id) => batchObject(await load(project, id)),
+    async list(project, { limit: asked, after } = {}) {
+      const limit = checkLimit(asked, limits.batchList);
+      const page = await readPage(limit, (count) => control.listBatches({ project, limit: count, after }));
+      return { ...page, data: page.data.map(batchObject) };
+    },
+    results: (project, id, options) => streamResults(deps, () => load(project, id), options),
+    async retry(project, id) {
+      const params = await prepareRetry({ control, files, fileService, clock }, await load(project, id));
+      return create(project, params);
+    },
+  };
+}
+
+function newBatch(project: string, params: ReturnType<typeof checkBatchParams>, now: number): Batch {
+  const { windowSeconds, ...given } = params;
+  return {
+    id: newBatchId(now),
+    project,
+    version: 1,
+    ...given,
+    model: null,
+    errors: null,
+    status: "validating",
+    output_file_id: null,
+    error_file_id: null,
+    created_at: now,
+    in_progress_at: null,
+    expires_at: now + windowSeconds,
+    finalizing_at: null,
+    completed_at: null,
+    failed_at: null,
+    expired_at: null,
+    cancelling_at: null,
+    cancelled_at: null,
+    request_counts: { total: 0, completed: 0, failed: 0 },
+    usage: null,
+    ending: null,
+    result_files: null,
+  };
+}

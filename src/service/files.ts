@@ -1,0 +1,245 @@
+import { isAbsolute } from "node:path";
+import { NerifError } from "../batch/errors.ts";
+import { type FileObject, fileObject, isVisible, type StoredFile } from "../batch/file.ts";
+import { isId, newFileId } from "../batch/ids.ts";
+import { limits } from "../batch/limits.ts";
+import type { ControlStore } from "../control/control-store.ts";
+import { type Clock, unixSeconds } from "../engine/clock.ts";
+import type { FileReader, FileStore, FileWriter } from "../files/file-store.ts";
+import type { FileParams } from "./check-file-params.ts";
+import { checkFileParams } from "./check-file-params.ts";
+import { checkLimit } from "./check-limit.ts";
+import { createFirstLineCheck } from "./first-line.ts";
+import { type Page, readPage } from "./page.ts";
+
+/** Files of the `batch` family go after 30 days unless told otherwise, in seconds. */
+const defaultLifetime = 2_592_000;
+
+/** OpenAI gives files of these purposes back to nobody. */
+const notDownloadable: readonly string[] = ["assistants", "user_data"];
+
+export interface FileService {
+  /** A new file, whose bytes may come before its purpose is known. */
+  begin(): Promise<StagedFile>;
+  /** @throws NerifError `file_not_found` */
+  retrieve(project: string, id: string): Promise<FileObject>;
+  /** Newest first unless `order` is `asc`; `limit` is 10,000 by default and at most. @throws NerifError `cursor_not_found` */
+  list(project: string, query?: FileListQuery): Promise<Page<FileObject>>;
+  /** @throws NerifError `file_not_found`, `file_in_use` while a batch that is not final needs it */
+  delete(project: string, id: string): Promise<{ id: string; object: "file"; deleted: true }>;
+  /** Opens a file for reading; call `close` when done. @throws NerifError `file_not_found`, `file_not_downloadable` */
+  content(project: string, id: string): Promise<FileContent>;
+}
+
+export interface StagedFile {
+  write(chunks: readonly Uint8Array[]): Promise<void>;
+  /**
+   * Makes the file durable and visible. When it is refused its bytes are discarded.
+   * @throws NerifError `empty_file`, `invalid_file_format`, `file_exists`, `disk_full`, and for bad parameters
+   */
+  finish(project: string, params: FileParams): Promise<FileObject>;
+  /** Forgets the bytes. Safe to call at any time and more than once. */
+  discard(): Promise<void>;
+}
+
+export interface FileListQuery {
+  purpose?: string | undefined;
+  limit?: number | undefined;
+  order?: string | undefined;
+  after?: string | undefined;
+}
+
+export interface FileContent {
+  file: FileObject;
+  /** Hexadecimal SHA-256 of all bytes. */
+  sha256: string;
+  /** The bytes from `start` to before `end`; default: all. */
+  stream(range?: { start: number; end: number }): AsyncIterable<Buffer>;
+  close(): Promise<void>;
+}
+
+/** The use cases around files. */
+export function createFileService({
+  control,
+  files,
+  clock,
+}: {
+  control: ControlStore;
+  files: FileStore;
+  clock: Clock;
+}): FileService {
+  async function visible(project: string, id: string): Promise<StoredFile> {
+    const file = isId("file", id) ? await control.getFile(project, id) : null;
+    if (file === null || !isVisible(file, unixSeconds(clock))) throw noSuchFile(id);
+    return file;
+  }
+
+  return {
+    async begin() {
+      const key = newFileId();
+      return stage({ control, files, clock, key, writer: await files.create(key) });
+    },
+
+    async retrieve(project, id) {
+      return fileObject(await visible(project, id));
+    },
+
+    async list(project, query = {}) {
+      const limit = checkLimit(query.limit, limits.fileList);
+      const order = checkOrder(query.order);
+      const now = unixSeconds(clock);
+      const { purpose, after } = query;
+      const page = await readPage(limit, (count) =>
+        control.listFiles({ project, now, limit: count, order, purpose, after }),
+      );
+      return { ...page, data: page.data.map(fileObject) };
+    },
+
+    async delete(project, id) {
+      const file = await visible(project, id);
+      if (await control.isInputInUse(id)) {
+        throw new NerifError("file_in_use", `Cannot delete file ${id}: a batch that is not final reads it`, {
+          param: "id",
+        });
+      }
+      if (!(await control.deleteFile(project, id))) throw noSuchFile(id);
+      await removeBytes({ control, files, file });
+      return { id, object: "file", deleted: true };
+    },
+
+    async content(project, id) {
+      const file = await visible(project, id);
+      if (notDownloadable.includes(file.purpose)) {
+        throw new NerifError(
+          "file_not_downloadable",
+          `Not allowed to download files of purpose: ${file.purpose}`,
+        );
+      }
+      const reader = await openBytes(files, file);
+      return {
+        file: fileObject(file),
+        sha256: file.sha256,
+        stream: (range) => reader.stream(range),
+        close: () => reader.close(),
+      };
+    },
+  };
+}
+
+export function noSuchFile(id: string): NerifError {
+  return new NerifError("file_not_found", `No such File object: ${id.slice(0, 80)}`, { param: "id" });
+}
+
+interface Stage {
+  control: ControlStore;
+  files: FileStore;
+  clock: Clock;
+  key: string;
+  writer: FileWriter;
+}
+
+function stage({ control, files, clock, key, writer }: Stage): StagedFile {
+  const firstLine = createFirstLineCheck();
+  let bytes = 0;
+  let state: "open" | "committed" | "done" = "open";
+
+  async function discard(): Promise<void> {
+    if (state === "open") await writer.abort();
+    if (state === "committed") await files.delete(key);
+    state = "done";
+  }
+
+  async function publish(project: string, params: FileParams): Promise<FileObject> {
+    const { expiresAfter } = checkFileParams(params);
+    const { purpose, filename, id = key } = params;
+    if (purpose !== "batch_output" && bytes === 0) {
+      throw new NerifError("empty_file", "Cannot use the file: it is empty", { param: "file" });
+    }
+    if (purpose === "batch") firstLine.check();
+    if (id !== key && (await control.getFile(null, id)) !== null) {
+      throw new NerifError("file_exists", `Cannot create file ${id}: there is one with this id already`, {
+        param: "id",
+      });
+    }
+    // DURABLE: the bytes are synced before the row that names them is written, and the row before the answer.
+    const written = await writer.commit();
+    state = "committed";
+    const createdAt = unixSeconds(clock);
+    const lifetime = expiresAfter?.seconds ?? (purpose.startsWith("batch") ? defaultLifetime : null);
+    const file: StoredFile = {
+      id,
+      project,
+      bytes: written.bytes,
+      created_at: createdAt,
+      expires_at: lifetime === null ? null : createdAt + lifetime,
+      filename,
+      purpose,
+      sha256: written.sha256,
+      key,
+    };
+    await control.insertFile(file);
+    state = "done";
+    return fileObject(file);
+  }
+
+  return {
+    async write(chunks) {
+      for (const chunk of chunks) {
+        bytes += chunk.length;
+        firstLine.write(chunk);
+      }
+      await writer.write(chunks);
+    },
+
+    async finish(project, params) {
+      try {
+        return await publish(project, params);
+      } catch (error) {
+        await discard();
+        throw error;
+      }
+    },
+
+    discard,
+  };
+}
+
+function checkOrder(order: string | undefined): "asc" | "desc" {
+  if (order === undefined || order === "desc") return "desc";
+  if (order === "asc") return "asc";
+  throw new NerifError(
+    "invalid_value",
+    `Invalid value: '${order.slice(0, 80)}'. Supported values are: 'asc' and 'desc'.`,
+    { param: "order" },
+  );
+}
+
+async function openBytes(files: FileStore, file: StoredFile): Promise<FileReader> {
+  try {
+    return await files.open(file.key);
+  } catch (error) {
+    // Deleted or expired since its record was read: for a client it never was there.
+    if (error instanceof NerifError && error.code === "file_not_found") throw noSuchFile(file.id);
+    throw error;
+  }
+}
+
+/** Frees the space of a deleted file at once; what fails here is left to the sweeper. */
+async function removeBytes({
+  control,
+  files,
+  file,
+}: {
+  control: ControlStore;
+  files: FileStore;
+  file: StoredFile;
+}): Promise<void> {
+  // Bytes at a path that the operator chose are not ours to remove.
+  if (isAbsolute(file.key)) return;
+  try {
+    await files.delete(file.key);
+    await control.markBytesRemoved(file.id);
+  } catch {
+    // The record is deleted already, which is what the caller asked for.
+  }
+}

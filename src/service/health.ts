@@ -1,0 +1,61 @@
+import type { ControlStore } from "../control/control-store.ts";
+import type { Engine, RouteProgress } from "../engine/engine.ts";
+import type { FileStore } from "../files/file-store.ts";
+import type { Journal } from "../journal/journal.ts";
+
+export interface HealthService {
+  /** Whether requests can be served; upstreams in trouble make nobody unready, their routes are only listed. */
+  ready(): Promise<Readiness>;
+}
+
+export interface Readiness {
+  ready: boolean;
+  /** Why not; null when ready. */
+  reason: "storage_unavailable" | "disk_full" | null;
+  /** Routes of running batches on which nothing new is sent. */
+  waiting: WaitingRoute[];
+}
+
+interface WaitingRoute extends Pick<RouteProgress, "endpoint" | "model" | "upstream"> {
+  batch: string;
+  reason: string;
+  message: string;
+}
+
+export function createHealthService({
+  control,
+  files,
+  journal,
+  engine,
+}: {
+  control: ControlStore;
+  files: FileStore;
+  journal: Journal;
+  engine: Engine;
+}): HealthService {
+  async function waitingRoutes(): Promise<WaitingRoute[]> {
+    const running = await control.unfinishedBatches();
+    return running.flatMap((batch) =>
+      (engine.progress(batch.id)?.routes ?? []).flatMap(({ endpoint, model, upstream, reason }) =>
+        reason === null
+          ? []
+          : [{ batch: batch.id, endpoint, model, upstream, reason: reason.code, message: reason.message }],
+      ),
+    );
+  }
+
+  return {
+    async ready() {
+      try {
+        const [waiting] = await Promise.all([waitingRoutes(), files.size(probeKey)]);
+        if (journal.stalled) return { ready: false, reason: "disk_full", waiting };
+        return { ready: true, reason: null, waiting };
+      } catch {
+        return { ready: false, reason: "storage_unavailable", waiting: [] };
+      }
+    },
+  };
+}
+
+/** No file has this name; asking for its size shows whether the store answers. */
+const probeKey = "ready";
