@@ -1,0 +1,208 @@
+import { mkdir } from "node:fs/promises";
+import { homedir } from "node:os";
+import { basename, join, resolve } from "node:path";
+import { NerifError } from "./batch/errors.ts";
+import type { ControlStore, ExecutorLock } from "./control/control-store.ts";
+import { createExecutorLock } from "./control/executor-lock.ts";
+import { openSqliteControlStore } from "./control/sqlite.ts";
+import { createSystemClock } from "./engine/clock.ts";
+import { type Logger, type ResultPlace, silentLogger } from "./engine/deps.ts";
+import type { Engine } from "./engine/engine.ts";
+import { createEngine } from "./engine/executor.ts";
+import { autoConcurrency } from "./engine/pace.ts";
+import { defaultSettings, type EngineSettings } from "./engine/settings.ts";
+import { createDiskFileStore } from "./files/disk.ts";
+import type { FileStore } from "./files/file-store.ts";
+import { createDiskJournal } from "./journal/disk.ts";
+import type { Journal } from "./journal/journal.ts";
+import { type BatchService, createBatchService } from "./service/batches.ts";
+import { createFileService, type FileService } from "./service/files.ts";
+import { createHttpUpstream } from "./upstreams/http.ts";
+import { resolveUpstreams, type UpstreamOptions } from "./upstreams/resolve.ts";
+import { createRouter } from "./upstreams/route.ts";
+import type { Upstream } from "./upstreams/upstream.ts";
+
+export type { Logger, UpstreamOptions };
+
+/** What a user may set. Durations are in milliseconds. */
+export interface NerifOptions {
+  /** Where everything is kept. Default `NERIF_DATA_DIR`, else `~/.nerif/batches`. */
+  dataDir?: string | undefined;
+  /** Base URL of the model server (`http://localhost:8000/v1`). What stands in for it is told in `upstreams/resolve.ts`. */
+  upstream?: string | undefined;
+  /** Name of the environment variable that holds the upstream's key. */
+  upstreamApiKeyEnv?: string | undefined;
+  /** Several model servers, each for some models. */
+  upstreams?: readonly UpstreamOptions[] | undefined;
+  /** True where users set `OPENAI_BASE_URL` to reach Nerif itself. Default false. */
+  ignoreOpenAIBaseUrl?: boolean | undefined;
+  /** Calls in flight at once, per upstream and process. Default `auto`. */
+  concurrency?: number | "auto" | undefined;
+  /** Longest wait for one answer. Default 10 minutes. */
+  requestTimeoutMs?: number | undefined;
+  /** Whether the process stays alive until the batches that it executes are final. Default true. */
+  keepAlive?: boolean | undefined;
+  /** False: this process never executes; batches wait for one that does. Default true. */
+  execute?: boolean | undefined;
+  settings?: Partial<EngineSettings> | undefined;
+  /** Where result files go instead of the data directory, as absolute paths. */
+  place?: ResultPlace | undefined;
+  /** How this process names itself to others that find the data directory taken. Default: the running script. */
+  command?: string | undefined;
+  /** Called when storage failed in a way after which going on could lose data. Default: says so and exits with 70. */
+  onFatal?: ((error: NerifError) => void) | undefined;
+  /** Default: no log. */
+  log?: Logger | undefined;
+}
+
+/** Everything built and connected, for one data directory. */
+export interface Opened {
+  service: { files: FileService; batches: BatchService };
+  engine: Engine;
+  control: ControlStore;
+  fileStore: FileStore;
+  journal: Journal;
+  lock: ExecutorLock;
+  settings: EngineSettings;
+  /** Absolute. */
+  dataDir: string;
+  /**
+   * The upstreams, connected at the first call: a process that only reads needs none.
+   * @throws NerifError `upstream_not_configured`, `invalid_configuration`
+   */
+  upstreams(): readonly Upstream[];
+  /** Stops executing and releases everything. Calls in flight get `graceMs` milliseconds, default none. */
+  close(options?: { graceMs?: number }): Promise<void>;
+}
+
+/**
+ * The one place that turns options into adapters. Opening neither executes nor sends anything.
+ *
+ * @throws NerifError `storage_unavailable`, `data_too_new`
+ */
+export async function openNerif(options: NerifOptions = {}): Promise<Opened> {
+  const dataDir = resolveDataDir(options.dataDir);
+  await makeDataDir(dataDir);
+  const onFatal = options.onFatal ?? exitAtOnce;
+  const log = options.log ?? silentLogger;
+  const settings = { ...defaultSettings, ...options.settings };
+  const clock = createSystemClock({ keepAlive: options.keepAlive ?? true });
+
+  const control = await openSqliteControlStore({ path: join(dataDir, "nerif.db"), onFatal });
+  const files = createDiskFileStore(join(dataDir, "files"), { onFatal });
+  const journal = createDiskJournal({ directory: join(dataDir, "journal"), onFatal });
+  const lock = options.execute === false ? neverAcquired(executorLock()) : executorLock();
+  const upstreams = onceOnDemand(() => connect(options));
+  const router = onceOnDemand(() => createRouter(upstreams.get()));
+  const place = options.place === undefined ? {} : { place: options.place };
+  const engine = createEngine({
+    control,
+    files,
+    journal,
+    lock,
+    clock,
+    settings,
+    log,
+    ...place,
+    pickUpstream,
+  });
+  const service = {
+    files: createFileService({ control, files, clock }),
+    batches: createBatchService({ control, files, journal, engine, clock, settings }),
+  };
+
+  let closing: Promise<void> | undefined;
+  return {
+    service,
+    engine,
+    control,
+    fileStore: files,
+    journal,
+    lock,
+    settings,
+    dataDir,
+    upstreams: upstreams.get,
+    close(closeOptions = {}) {
+      closing ??= closeAll(closeOptions.graceMs ?? 0);
+      return closing;
+    },
+  };
+
+  function executorLock(): ExecutorLock {
+    return createExecutorLock({ directory: dataDir, command: options.command ?? scriptName() });
+  }
+
+  /** Lines without an upstream wait, with a reason; a mistake in the configuration must not burn them. */
+  function pickUpstream(model: string | null): Upstream | null {
+    try {
+      return router.get().pick(model);
+    } catch (reason) {
+      log.error({ err: reason }, "Cannot connect to an upstream");
+      return null;
+    }
+  }
+
+  async function closeAll(graceMs: number): Promise<void> {
+    await engine.stop(graceMs);
+    await Promise.all((upstreams.peek() ?? []).map((upstream) => upstream.close()));
+    await control.close();
+  }
+}
+
+/** The data directory that options and environment name, as an absolute path. */
+export function resolveDataDir(given: string | undefined): string {
+  const fromEnvironment = process.env.NERIF_DATA_DIR?.trim();
+  const path = given ?? (fromEnvironment || join("~", ".nerif", "batches"));
+  return resolve(path === "~" || path.startsWith("~/") ? join(homedir(), path.slice(1)) : path);
+}
+
+async function makeDataDir(path: string): Promise<void> {
+  try {
+    // Inputs and answers are nobody else's business.
+    await mkdir(path, { recursive: true, mode: 0o700 });
+  } catch (cause) {
+    const reason = cause instanceof Error ? cause.message : String(cause);
+    throw new NerifError("storage_unavailable", `Cannot open the data directory ${path}: ${reason}`, {
+      cause,
+    });
+  }
+}
+
+function connect(options: NerifOptions): Upstream[] {
+  const keepAlive = options.keepAlive ?? true;
+  const requestTimeoutMs = options.requestTimeoutMs ?? 600_000;
+  return resolveUpstreams(options, process.env).map(({ concurrency, ...upstream }) =>
+    createHttpUpstream({
+      ...upstream,
+      concurrency: concurrency === "auto" ? autoConcurrency : concurrency,
+      requestTimeoutMs,
+      keepAlive,
+    }),
+  );
+}
+
+/** Builds once, at the first call; an attempt that threw is made again at the next call. */
+function onceOnDemand<T>(build: () => T): { get(): T; peek(): T | undefined } {
+  let value: T | undefined;
+  return {
+    get() {
+      value ??= build();
+      return value;
+    },
+    peek: () => value,
+  };
+}
+
+function neverAcquired(lock: ExecutorLock): ExecutorLock {
+  return { acquire: async () => false, holder: () => lock.holder(), release: () => lock.release() };
+}
+
+function scriptName(): string {
+  return basename(process.argv[1] ?? "node");
+}
+
+function exitAtOnce(error: NerifError): void {
+  // Nothing may run after this: what was written since the failure is unknown, and the next start finds out.
+  process.stderr.write(`nerif: ${error.message}\n`);
+  process.exit(70);
+}
