@@ -1,0 +1,128 @@
+import { readFileSync } from "node:fs";
+import type { Socket } from "node:net";
+import { getCACertificates } from "node:tls";
+import { buildConnector, Client, type Dispatcher, ProxyAgent } from "undici";
+import { NerifError } from "../batch/errors.ts";
+import type { Call } from "./call.ts";
+import { type Environment, proxyFor } from "./proxy.ts";
+
+/** Connections to one upstream. Each carries one call at a time: pipelining and HTTP/2 are slower here. */
+export interface Connections {
+  /** Every one that was ever taken. */
+  readonly all: readonly Connection[];
+  /** The connection that was used last, which is the likeliest to be open still; a new one when none is free. */
+  take(): Connection;
+  /** To be called when undici is done with the call, not earlier. */
+  give(connection: Connection): void;
+  /** Ends every connection at once. */
+  close(): Promise<void>;
+}
+
+export interface Connection {
+  readonly dispatcher: Dispatcher;
+  /** What it carries. Kept here, since a set of calls costs memory: V8 cleans up behind a busy one too late. */
+  call: Call | null;
+}
+
+const connectTimeoutMs = 10_000;
+const maxHeaderSize = 64 * 1024;
+/** Servers commonly close an idle connection after 5 s; a call sent at that very moment would be lost. */
+const keepAliveTimeout = 4_000;
+
+/** The deadline of a call is kept elsewhere, over the whole of it; undici's own timeouts would cut it into parts. */
+const noTimeouts = { headersTimeout: 0, bodyTimeout: 0 };
+
+/**
+ * @param keepAlive whether open connections keep the process alive while a call runs. Behind a proxy they always do
+ * @throws NerifError `invalid_configuration`
+ */
+export function createConnections(
+  url: URL,
+  { keepAlive, env }: { keepAlive: boolean; env: Environment },
+): Connections {
+  const tls = url.protocol === "https:" ? trusted(env) : {};
+  const proxy = proxyFor(url, env);
+  return proxy === null ? direct(url.origin, { keepAlive, tls }) : proxied(proxy, tls);
+}
+
+function direct(origin: string, { keepAlive, tls }: { keepAlive: boolean; tls: Trust }): Connections {
+  const ending = new AbortController();
+  // The signal reaches sockets that are still connecting as well; undici would leave those alone until they time out.
+  const settings = { ...tls, signal: ending.signal, timeout: connectTimeoutMs, allowH2: false };
+  // One connector for all, so that they share TLS sessions.
+  const connector = buildConnector(settings);
+  const connect: buildConnector.connector = keepAlive
+    ? connector
+    : (options, callback) =>
+        connector(options, (...result) => {
+          if (result[1] !== null) letGo(result[1]);
+          callback(...result);
+        });
+  const options = { connect, maxHeaderSize, keepAliveTimeout, pipelining: 1, ...noTimeouts };
+  return lastInFirstOut(
+    () => new Client(origin, options),
+    async (clients) => {
+      const ended = clients.map((client) => client.destroy());
+      ending.abort();
+      await Promise.all(ended);
+    },
+  );
+}
+
+function proxied(uri: string, tls: Trust): Connections {
+  const agent = new ProxyAgent({
+    uri,
+    requestTls: { ...tls, allowH2: false },
+    proxyTls: { ...tls, allowH2: false },
+    allowH2: false,
+    connectTimeout: connectTimeoutMs,
+    maxHeaderSize,
+    keepAliveTimeout,
+    ...noTimeouts,
+  });
+  return lastInFirstOut(
+    () => agent,
+    () => agent.destroy(),
+  );
+}
+
+/** Few connections stay warm and the rest may time out. undici's own `Pool` looks through all of them for each call. */
+function lastInFirstOut(open: () => Dispatcher, close: (opened: Dispatcher[]) => Promise<void>): Connections {
+  const all: Connection[] = [];
+  const free: Connection[] = [];
+  return {
+    all,
+    take() {
+      const warm = free.pop();
+      if (warm !== undefined) return warm;
+      const connection: Connection = { dispatcher: open(), call: null };
+      all.push(connection);
+      return connection;
+    },
+    give(connection) {
+      connection.call = null;
+      free.push(connection);
+    },
+    close: () => close(all.map(({ dispatcher }) => dispatcher)),
+  };
+}
+
+/** undici holds the process for a running call by `ref`; this socket does not. */
+function letGo(socket: Socket): void {
+  socket.unref();
+  socket.ref = () => socket;
+}
+
+type Trust = { ca?: string[] };
+
+/** `NODE_EXTRA_CA_CERTS` is Node's own affair; what OpenSSL's `SSL_CERT_FILE` names is trusted beside the defaults. */
+function trusted(env: Environment): Trust {
+  const path = env.SSL_CERT_FILE;
+  if (path === undefined || path === "") return {};
+  try {
+    return { ca: [...getCACertificates("default"), readFileSync(path, "utf8")] };
+  } catch (cause) {
+    const message = "Cannot use the certificates that SSL_CERT_FILE names: the file cannot be read";
+    throw new NerifError("invalid_configuration", message, { cause });
+  }
+}

@@ -1,0 +1,189 @@
+import { readFileSync } from "node:fs";
+import { NerifError } from "../batch/errors.ts";
+import { limits } from "../batch/limits.ts";
+import { aborted, Call, type CallSettings, timedOut } from "./call.ts";
+import { createConnections } from "./connections.ts";
+import { createModelMatcher } from "./glob.ts";
+import type { Environment } from "./proxy.ts";
+import { createSecret } from "./secret.ts";
+import type { Answer, Upstream } from "./upstream.ts";
+
+export interface HttpUpstreamOptions {
+  name: string;
+  /** Base URL, as an OpenAI client takes it: `http://localhost:8000/v1`. */
+  url: string | URL;
+  /** Sent as bearer token. Default: none. */
+  apiKey?: string | null | undefined;
+  /** Globs over the model of a line. Default: every model. */
+  models?: readonly string[] | null | undefined;
+  /** Calls that may be in flight at once. */
+  concurrency: number;
+  /** Milliseconds for a whole call, from sending to the last byte. Default 600,000. */
+  requestTimeoutMs?: number | undefined;
+  /** Largest answer in bytes. Default `limits.answerBytes`. */
+  maxAnswerBytes?: number | undefined;
+  /** Whether a running call keeps the process alive. Default true. */
+  keepAlive?: boolean | undefined;
+  /** Where proxy and certificates are looked up. Default `process.env`. */
+  env?: Environment | undefined;
+}
+
+/** Timers of Node cannot wait longer. */
+const longestTimerMs = 2 ** 31 - 1;
+
+const version: string = JSON.parse(
+  readFileSync(new URL("../../package.json", import.meta.url), "utf8"),
+).version;
+
+/**
+ * An upstream over HTTP/1.1.
+ *
+ * @throws NerifError `invalid_configuration` for a URL, key or certificate file that cannot be used
+ */
+export function createHttpUpstream(options: HttpUpstreamOptions): Upstream {
+  const url = baseUrl(options);
+  const { origin } = url;
+  const pathOf = pathsBelow(url);
+  const key = checkedKey(options);
+  const headers = commonHeaders(key);
+  const postHeaders = [...headers, "content-type", "application/json", "idempotency-key"];
+  const timeoutMs = Math.min(options.requestTimeoutMs ?? 600_000, longestTimerMs);
+  const connections = createConnections(url, {
+    keepAlive: options.keepAlive ?? true,
+    env: options.env ?? process.env,
+  });
+  const settings: CallSettings = {
+    maxAnswerBytes: options.maxAnswerBytes ?? limits.answerBytes,
+    secret: key === null ? null : createSecret(key),
+    onFree: connections.give,
+  };
+  const watched = new WeakSet<AbortSignal>();
+  let timer: NodeJS.Timeout | null = null;
+  let closed = false;
+
+  function start(request: Request): Promise<Answer> {
+    const { signal } = request;
+    if (closed || signal.aborted) return Promise.resolve(aborted());
+    if (!watched.has(signal)) watch(signal);
+    return new Promise((resolve) => {
+      const { method, headers, body } = request;
+      const connection = connections.take();
+      const call = new Call({
+        request: { origin, path: pathOf(request.endpoint), method, headers, body },
+        connection,
+        end: { signal, deadline: performance.now() + timeoutMs, resolve },
+        settings,
+      });
+      connection.call = call;
+      timer ??= setTimeout(sweep, timeoutMs).unref();
+      call.start();
+    });
+  }
+
+  /** Many calls share a signal; one listener serves them all. */
+  function watch(signal: AbortSignal): void {
+    watched.add(signal);
+    const onAbort = () => {
+      for (const { call } of connections.all) if (call?.signal === signal) call.giveUp(aborted());
+    };
+    signal.addEventListener("abort", onAbort, { once: true });
+  }
+
+  /** Ends the calls whose time is over. One timer for all: it sleeps until the first of them is due. */
+  function sweep(): void {
+    const now = performance.now();
+    let soonest = Number.POSITIVE_INFINITY;
+    for (const { call } of connections.all) {
+      if (call === null || call.ended) continue;
+      if (call.deadline <= now) call.giveUp(timedOut(timeoutMs));
+      else soonest = Math.min(soonest, call.deadline);
+    }
+    timer = soonest < Number.POSITIVE_INFINITY ? setTimeout(sweep, Math.ceil(soonest - now)).unref() : null;
+  }
+
+  return {
+    name: options.name,
+    concurrency: options.concurrency,
+    serves: createModelMatcher(options.models),
+    send: ({ endpoint, body, idempotencyKey, signal }) =>
+      start({ method: "POST", endpoint, headers: [...postHeaders, idempotencyKey], body, signal }),
+    async models(signal) {
+      const answer = await start({ method: "GET", endpoint: "/v1/models", headers, body: null, signal });
+      return modelsIn(answer, options.name);
+    },
+    async close() {
+      closed = true;
+      if (timer !== null) clearTimeout(timer);
+      for (const { call } of connections.all) call?.giveUp(aborted());
+      await connections.close();
+    },
+  };
+}
+
+interface Request {
+  method: "GET" | "POST";
+  endpoint: string;
+  headers: string[];
+  body: Uint8Array | null;
+  signal: AbortSignal;
+}
+
+function baseUrl({ name, url: given }: HttpUpstreamOptions): URL {
+  const url = URL.parse(given.toString());
+  const refuse = (reason: string) =>
+    new NerifError(
+      "invalid_configuration",
+      `Cannot use the URL of upstream ${JSON.stringify(name)}: ${reason}`,
+      {
+        param: "url",
+      },
+    );
+  if (url === null || (url.protocol !== "http:" && url.protocol !== "https:")) {
+    throw refuse("it is not an http or https URL");
+  }
+  if (url.username !== "" || url.password !== "") throw refuse("it holds credentials");
+  return url;
+}
+
+function checkedKey({ name, apiKey }: HttpUpstreamOptions): string | null {
+  // Keys are often read from files, with their last newline.
+  const key = apiKey?.trim() ?? "";
+  if (key === "") return null;
+  if (/^[\x21-\x7e]+$/.test(key)) return key;
+  const reason = "it holds characters that a header cannot carry";
+  throw new NerifError(
+    "invalid_configuration",
+    `Cannot use the key of upstream ${JSON.stringify(name)}: ${reason}`,
+    { param: "api_key" },
+  );
+}
+
+function commonHeaders(key: string | null): string[] {
+  const headers = [
+    "accept",
+    "application/json",
+    "accept-encoding",
+    "identity",
+    "user-agent",
+    `nerif/${version}`,
+  ];
+  return key === null ? headers : [...headers, "authorization", `Bearer ${key}`];
+}
+
+/** The base URL stands for `/v1`, as in OpenAI's clients: what follows it in the endpoint is appended. */
+function pathsBelow({ pathname, search }: URL): (endpoint: string) => string {
+  const prefix = pathname.replace(/\/+$/, "");
+  return (endpoint) => `${prefix}${endpoint.startsWith("/v1/") ? endpoint.slice(3) : endpoint}${search}`;
+}
+
+function modelsIn(answer: Answer, name: string): unknown[] {
+  const listed: unknown = answer.ok ? JSON.parse(Buffer.from(answer.body).toString()) : null;
+  if (typeof listed === "object" && listed !== null && "data" in listed && Array.isArray(listed.data)) {
+    return listed.data;
+  }
+  const reason = answer.ok ? "its answer holds no list" : answer.error.message;
+  throw new NerifError(
+    "upstream_unreachable",
+    `Cannot list the models of upstream ${JSON.stringify(name)}: ${reason}`,
+  );
+}
