@@ -3,9 +3,12 @@ export interface LineHandlers {
    * A line that is not blank, without its newline. `bytes` are only valid during the call, `offset` is where
    * they begin in the file, `physicalLine` counts every line from 1. Reading ends when it returns false.
    */
-  onLine(bytes: Buffer, offset: number, physicalLine: number): boolean;
-  /** A line longer than `maxLineBytes`, with its length up to the newline; its bytes were never kept. */
-  onTooLong(offset: number, length: number, physicalLine: number): boolean;
+  onLine(bytes: Buffer, offset: number, physicalLine: number): unknown;
+  /**
+   * A line longer than `maxLineBytes`, with its length up to the newline; its bytes were never kept. Reading ends
+   * when it returns false.
+   */
+  onTooLong(offset: number, length: number, physicalLine: number): unknown;
   /** Called after the lines of each chunk; nothing more is read before it is through. */
   afterChunk?(): Promise<void> | void;
   /** Longest line in bytes, its newline not counted. */
@@ -83,7 +86,7 @@ function createSplitter(handlers: LineHandlers): Splitter {
       carried = [];
       carriedBytes = 0;
     }
-    if (length > allowance) return handlers.onTooLong(offset, length, physicalLine - 1);
+    if (length > allowance) return handlers.onTooLong(offset, length, physicalLine - 1) !== false;
     return deliver(length === rest.length ? rest : Buffer.concat([...pieces, rest], length), offset);
   }
 
@@ -91,10 +94,10 @@ function createSplitter(handlers: LineHandlers): Splitter {
     const start = offset === 0 && raw.subarray(0, bom.length).equals(bom) ? bom.length : 0;
     const end = raw[raw.length - 1] === carriageReturn ? raw.length - 1 : raw.length;
     const number = physicalLine - 1;
-    if (end - start > maxLineBytes) return handlers.onTooLong(offset + start, end - start, number);
+    if (end - start > maxLineBytes) return handlers.onTooLong(offset + start, end - start, number) !== false;
     if (isBlank(raw, start, end)) return true;
     const whole = start === 0 && end === raw.length;
-    return handlers.onLine(whole ? raw : raw.subarray(start, end), offset + start, number);
+    return handlers.onLine(whole ? raw : raw.subarray(start, end), offset + start, number) !== false;
   }
 }
 
