@@ -1,3 +1,4 @@
+import { randomUUID } from "node:crypto";
 import { NerifError } from "../batch/errors.ts";
 import type { Upstream } from "../upstreams/upstream.ts";
 import { isRecord } from "./type-name.ts";
@@ -5,21 +6,32 @@ import { isRecord } from "./type-name.ts";
 /** How long upstreams may take to list their models, in milliseconds. */
 const askMs = 5_000;
 
+/** How long the search for this very server among its upstreams may hold up a start, in milliseconds. */
+const searchMs = 2_000;
+
+type Model = Record<string, unknown>;
+
 export interface ModelService {
   /**
    * The models that the upstreams list and that would be sent to them, each id once, as the upstreams describe them.
    * @throws NerifError `upstream_unreachable` when no upstream answers, `upstream_not_configured`
    */
-  list(): Promise<Record<string, unknown>[]>;
+  list(): Promise<Model[]>;
+  /**
+   * Call it when `list` is being served, and before anything is sent: a server that were its own upstream would
+   * send each line to itself. Upstreams that do not answer pass.
+   * @throws NerifError `upstream_is_self`, `upstream_not_configured`
+   */
+  refuseSelf(): Promise<void>;
 }
 
-/** @param upstreams gives the configured upstreams; called at the first request */
+/** @param options.upstreams gives the configured upstreams; called when they are first needed */
 export function createModelService({ upstreams }: { upstreams: () => readonly Upstream[] }): ModelService {
-  let asking: Promise<Record<string, unknown>[]> | null = null;
+  let asking: Promise<Model[]> | null = null;
+  let marker: string | null = null;
 
-  async function ask(): Promise<Record<string, unknown>[]> {
-    const signal = AbortSignal.timeout(askMs);
-    const answers = await Promise.allSettled(upstreams().map((upstream) => modelsOf(upstream, signal)));
+  async function ask(): Promise<Model[]> {
+    const answers = await askAll(upstreams(), askMs);
     const failure = answers.find((answer) => answer.status === "rejected");
     const lists = answers.flatMap((answer) => (answer.status === "fulfilled" ? [answer.value] : []));
     if (lists.length === 0 && failure !== undefined) {
@@ -27,24 +39,50 @@ export function createModelService({ upstreams }: { upstreams: () => readonly Up
         cause: failure.reason,
       });
     }
-    const byId = new Map<unknown, Record<string, unknown>>();
+    const byId = new Map<unknown, Model>();
     for (const model of lists.flat()) if (!byId.has(model.id)) byId.set(model.id, model);
     return [...byId.values()];
   }
 
   return {
-    list() {
-      // One question at a time: many clients cost the upstreams no more than one, and an upstream that turns
-      // out to be this very server waits for itself until the time is over, and does not ask itself for ever.
+    async list() {
+      if (marker !== null) return [{ id: marker, object: "model", created: 0, owned_by: "nerif" }];
+      // One question at a time: many clients cost the upstreams no more than one, and a server that is its own
+      // upstream after all waits for itself until the time is over, and does not ask itself for ever.
       asking ??= ask().finally(() => {
         asking = null;
       });
       return asking;
     },
+
+    async refuseSelf() {
+      const asked = upstreams();
+      marker = `nerif-${randomUUID()}`;
+      const answers = await askAll(asked, searchMs, { everyModel: true });
+      const self = answers.findIndex(
+        (answer) => answer.status === "fulfilled" && answer.value.some(({ id }) => id === marker),
+      );
+      marker = null;
+      if (self === -1) return;
+      throw new NerifError(
+        "upstream_is_self",
+        `Cannot use the upstream '${asked[self]?.name}': it is this very server`,
+      );
+    },
   };
 }
 
-async function modelsOf(upstream: Upstream, signal: AbortSignal): Promise<Record<string, unknown>[]> {
-  const models = await upstream.models(signal);
-  return models.filter(isRecord).filter(({ id }) => typeof id === "string" && upstream.serves(id));
+function askAll(
+  upstreams: readonly Upstream[],
+  ms: number,
+  { everyModel = false }: { everyModel?: boolean } = {},
+): Promise<PromiseSettledResult<Model[]>[]> {
+  const signal = AbortSignal.timeout(ms);
+  return Promise.allSettled(
+    upstreams.map(async (upstream) =>
+      (await upstream.models(signal))
+        .filter(isRecord)
+        .filter(({ id }) => typeof id === "string" && (everyModel || upstream.serves(id))),
+    ),
+  );
 }

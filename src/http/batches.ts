@@ -1,0 +1,88 @@
+import { Hono } from "hono";
+import { isFinal } from "../batch/lifecycle.ts";
+import type { BatchService } from "../service/batches.ts";
+import { byteStream } from "./byte-stream.ts";
+import type { HttpLog, RequestEnvironment } from "./environment.ts";
+import { readJsonObject } from "./json-body.ts";
+import { integerQuery, listObject, textQuery } from "./list.ts";
+
+/**
+ * `/v1/batches`
+ *
+ * @param draining aborts when the server stops; streams that follow a batch end then
+ */
+export function batchRoutes({
+  batches,
+  log,
+  draining,
+}: {
+  batches: BatchService;
+  log: HttpLog;
+  draining: AbortSignal;
+}): Hono<RequestEnvironment> {
+  const routes = new Hono<RequestEnvironment>();
+
+  routes.post("/", async (c) =>
+    c.json(await batches.create(c.get("project"), await readJsonObject(c.req.raw))),
+  );
+
+  routes.get("/", async (c) =>
+    c.json(
+      listObject(
+        await batches.list(c.get("project"), {
+          limit: integerQuery(c, "limit"),
+          after: textQuery(c, "after"),
+        }),
+      ),
+    ),
+  );
+
+  routes.get("/:id", async (c) => c.json(await batches.retrieve(c.get("project"), c.req.param("id"))));
+
+  // The body is never read: clients send none, or an empty one that claims to be JSON.
+  routes.post("/:id/cancel", async (c) => c.json(await batches.cancel(c.get("project"), c.req.param("id"))));
+
+  routes.post("/:id/retry", async (c) => c.json(await batches.retry(c.get("project"), c.req.param("id"))));
+
+  routes.get("/:id/results", async (c) => {
+    const batch = await batches.retrieve(c.get("project"), c.req.param("id"));
+    const headers = {
+      "content-type": "application/jsonl; charset=utf-8",
+      "x-content-type-options": "nosniff",
+    };
+    if (c.req.raw.method === "HEAD") return new Response(null, { headers });
+    const follow = c.req.query("follow") === "true" && !isFinal(batch.status);
+    const lines = batches.results(c.get("project"), batch.id, { follow, signal: draining });
+    const onError = (reason: unknown) => {
+      if (draining.aborted) return;
+      log.error(
+        { err: reason, requestId: c.get("requestId"), batch: batch.id },
+        "A stream of results broke off",
+      );
+    };
+    // What fails before the first byte is answered as an error; a batch that is followed may have none for long.
+    const body = follow ? lines : await started(lines);
+    return new Response(byteStream(body, { onError }), { headers });
+  });
+
+  return routes;
+}
+
+/** The same items, the first of them fetched already. */
+async function started<T>(items: AsyncIterable<T>): Promise<AsyncIterable<T>> {
+  const iterator = items[Symbol.asyncIterator]();
+  let first: IteratorResult<T> | null = await iterator.next();
+  return {
+    [Symbol.asyncIterator]: () => ({
+      async next() {
+        const result = first ?? (await iterator.next());
+        first = null;
+        return result;
+      },
+      async return() {
+        await iterator.return?.();
+        return { done: true, value: undefined };
+      },
+    }),
+  };
+}

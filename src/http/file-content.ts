@@ -1,0 +1,65 @@
+import type { FileContent } from "../service/files.ts";
+import { type ByteRange, byteRange } from "./byte-range.ts";
+import { byteStream } from "./byte-stream.ts";
+import { attachment } from "./content-disposition.ts";
+import { envelopeResponse } from "./error-response.ts";
+
+/** Answers a download: whole or in part, or not at all when the client has these bytes already. */
+export async function contentResponse(
+  request: Request,
+  { content, onError }: { content: FileContent; onError: (reason: unknown) => void },
+): Promise<Response> {
+  const { file, sha256 } = content;
+  const etag = `"${sha256}"`;
+  const headers: Record<string, string> = {
+    "accept-ranges": "bytes",
+    "cache-control": "private, no-cache",
+    etag,
+  };
+  if (hasCurrent(request, etag)) {
+    await content.close();
+    return new Response(null, { status: 304, headers });
+  }
+  const range = wantedRange(request, { etag, size: file.bytes });
+  if (range.type === "unsatisfiable") {
+    await content.close();
+    return unsatisfiable(file.bytes, headers);
+  }
+  const { start, end } = range.type === "part" ? range : { start: 0, end: file.bytes };
+  Object.assign(headers, {
+    "content-type": "application/octet-stream",
+    "content-disposition": attachment(file.filename),
+    "content-length": String(end - start),
+    "x-content-type-options": "nosniff",
+  });
+  const status = range.type === "part" ? 206 : 200;
+  if (status === 206) headers["content-range"] = `bytes ${start}-${end - 1}/${file.bytes}`;
+  if (request.method === "HEAD" || start === end) {
+    await content.close();
+    return new Response(null, { status, headers });
+  }
+  const body = byteStream(content.stream({ start, end }), { onEnd: content.close, onError });
+  return new Response(body, { status, headers });
+}
+
+function hasCurrent(request: Request, etag: string): boolean {
+  const known = request.headers.get("if-none-match");
+  if (known === null) return false;
+  return known.split(",").some((tag) => tag.trim() === "*" || tag.trim().replace(/^W\//, "") === etag);
+}
+
+function wantedRange(request: Request, { etag, size }: { etag: string; size: number }): ByteRange {
+  const condition = request.headers.get("if-range");
+  if (request.method !== "GET" || (condition !== null && condition !== etag)) return { type: "whole" };
+  return byteRange(request.headers.get("range"), size);
+}
+
+function unsatisfiable(size: number, headers: Record<string, string>): Response {
+  const message = `Cannot answer the Range: the file has ${size} bytes`;
+  return envelopeResponse(416, {
+    envelope: {
+      error: { message, type: "invalid_request_error", param: null, code: "range_not_satisfiable" },
+    },
+    headers: { ...headers, "content-range": `bytes */${size}` },
+  });
+}

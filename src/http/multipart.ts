@@ -1,0 +1,158 @@
+import { finished } from "node:stream/promises";
+import { Busboy, type BusboyFileStream, type BusboyInstance } from "@fastify/busboy";
+import { NerifError } from "../batch/errors.ts";
+import type { StagedFile } from "../service/files.ts";
+
+/** What a form may have; the file itself has no limit but the disk. */
+const limits = {
+  files: 1,
+  fields: 16,
+  parts: 18,
+  fieldSize: 16 * 1024,
+  headerPairs: 32,
+  headerSize: 16 * 1024,
+};
+
+/** Bytes of the file that wait for the disk. */
+const fileBuffer = 256 * 1024;
+
+export interface ReceivedForm {
+  /** Its bytes are written, and nothing is visible yet. */
+  file: StagedFile;
+  filename: string;
+  /** The text fields by name. */
+  fields: ReadonlyMap<string, string>;
+}
+
+/**
+ * Streams a form with one file to `begin()`'s file, in whatever order its parts come. When the form is bad or
+ * breaks off, the file is discarded.
+ *
+ * @param fileField name of the part that is the file
+ * @throws NerifError `invalid_request`, `missing_required_parameter`, `aborted`, `disk_full`
+ */
+export async function receiveForm(
+  request: Request,
+  { fileField, begin }: { fileField: string; begin: () => Promise<StagedFile> },
+): Promise<ReceivedForm> {
+  const parser = createParser(request, fileField);
+  const form = collectForm(parser, { fileField, begin });
+  try {
+    await Promise.race([pump(request, parser), form.failed]);
+    return await form.finish();
+  } catch (reason) {
+    await form.discard();
+    throw reason;
+  }
+}
+
+function createParser(request: Request, fileField: string): BusboyInstance {
+  try {
+    return new Busboy({
+      headers: { "content-type": request.headers.get("content-type") ?? "" },
+      limits,
+      fileHwm: fileBuffer,
+      isPartAFile: (name, _type, filename) => name === fileField || filename !== undefined,
+    });
+  } catch (cause) {
+    throw bad("its Content-Type must be multipart/form-data with a boundary", { cause });
+  }
+}
+
+/** Feeds the parser as fast as it takes the bytes, and resolves when it has seen the end of the form. */
+async function pump(request: Request, parser: BusboyInstance): Promise<void> {
+  const done = finished(parser, { readable: false });
+  // Whoever fails first tells; this promise may stay behind unobserved.
+  done.catch(() => {});
+  try {
+    for await (const chunk of request.body ?? []) {
+      await new Promise<void>((resolve) => parser.write(chunk, () => resolve()));
+    }
+  } catch (cause) {
+    throw new NerifError("aborted", "Cannot read the upload: the connection broke off", { cause });
+  }
+  parser.end();
+  await done;
+}
+
+interface FormCollector {
+  /** Rejects as soon as the form is refused. */
+  failed: Promise<never>;
+  finish(): Promise<ReceivedForm>;
+  discard(): Promise<void>;
+}
+
+function collectForm(
+  parser: BusboyInstance,
+  { fileField, begin }: { fileField: string; begin: () => Promise<StagedFile> },
+): FormCollector {
+  const fields = new Map<string, string>();
+  const failure = Promise.withResolvers<never>();
+  failure.promise.catch(() => {});
+  let stream: BusboyFileStream | null = null;
+  let saving: Promise<StagedFile> | null = null;
+  let filename = "";
+
+  const refuse = (reason: string) => failure.reject(bad(reason));
+  parser.on("error", (cause: unknown) =>
+    failure.reject(bad("its form is malformed or incomplete", { cause })),
+  );
+  parser.on("filesLimit", () => refuse("it has more than one file"));
+  parser.on("fieldsLimit", () => refuse(`it has more than ${limits.fields} fields`));
+  parser.on("partsLimit", () => refuse(`it has more than ${limits.parts} parts`));
+  parser.on("field", (name: string, value: string, _nameCut: boolean, valueCut: boolean) => {
+    if (valueCut) refuse(`one of its fields is larger than ${limits.fieldSize} bytes`);
+    else if (fields.has(name)) refuse(`its field '${name.slice(0, 80)}' is there twice`);
+    else fields.set(name, value);
+  });
+  parser.on("file", (name: string, bytes: BusboyFileStream, givenName: string | undefined) => {
+    if (name !== fileField) {
+      bytes.on("error", () => {});
+      bytes.resume();
+      refuse(`its file is in the part '${String(name).slice(0, 80)}', and must be in '${fileField}'`);
+      return;
+    }
+    stream = bytes;
+    filename = givenName || "upload";
+    saving = save(bytes, begin);
+    saving.catch(failure.reject);
+  });
+
+  return {
+    failed: failure.promise,
+    async finish() {
+      if (saving === null) {
+        throw new NerifError("missing_required_parameter", `Missing required parameter: '${fileField}'.`, {
+          param: fileField,
+        });
+      }
+      // A failure of the form counts also when it comes after the last byte of the file.
+      const file = await Promise.race([saving, failure.promise]);
+      return { file, filename, fields };
+    },
+    async discard() {
+      parser.destroy();
+      stream?.destroy();
+      // Whatever `begin` opens is discarded by `save` itself, which ends with its stream.
+      const file = await saving?.catch(() => null);
+      await file?.discard();
+    },
+  };
+}
+
+async function save(bytes: BusboyFileStream, begin: () => Promise<StagedFile>): Promise<StagedFile> {
+  // Without a listener an error before the first read would end the process.
+  bytes.on("error", () => {});
+  const file = await begin();
+  try {
+    for await (const chunk of bytes) await file.write([chunk]);
+    return file;
+  } catch (reason) {
+    await file.discard();
+    throw reason;
+  }
+}
+
+function bad(reason: string, options: { cause?: unknown } = {}): NerifError {
+  return new NerifError("invalid_request", `Cannot read the upload: ${reason}`, options);
+}

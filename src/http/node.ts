@@ -1,0 +1,167 @@
+import { createServer, type IncomingMessage, type Server, STATUS_CODES } from "node:http";
+import type { AddressInfo } from "node:net";
+import type { Duplex } from "node:stream";
+import { getRequestListener } from "@hono/node-server";
+import { errnoOf, NerifError } from "../batch/errors.ts";
+import { errorResponse } from "./error-response.ts";
+import { isLoopbackHost } from "./loopback-guard.ts";
+import { newRequestId } from "./request-id.ts";
+
+export interface ListenOptions {
+  handler: (request: Request) => Response | Promise<Response>;
+  /** Default `127.0.0.1`. */
+  host?: string | undefined;
+  /** Default 8787; 0 takes a free one. */
+  port?: number | undefined;
+  /** Allows addresses that other machines reach, where nothing asks for a key. Default false. */
+  insecure?: boolean | undefined;
+  /** Longest pause inside the body of a request, in milliseconds. Default 2 minutes. */
+  bodyIdleMs?: number | undefined;
+}
+
+export interface Listening {
+  /** `http://127.0.0.1:8787` */
+  url: string;
+  host: string;
+  port: number;
+  /**
+   * Accepts nothing new, lets running requests end for `graceMs` milliseconds, then breaks them off.
+   * Safe to call more than once.
+   */
+  close(options?: { graceMs?: number }): Promise<void>;
+}
+
+const serverOptions = {
+  maxHeaderSize: 64 * 1024,
+  headersTimeout: 30_000,
+  // Uploads of any size take as long as they take; what bounds them is the pause inside the body.
+  requestTimeout: 0,
+  connectionsCheckingInterval: 5_000,
+  // Longer than the usual 60 s of a load balancer, so that it is never the server that closes first.
+  keepAliveTimeout: 65_000,
+};
+
+/**
+ * Serves a handler over HTTP/1.1.
+ *
+ * @throws NerifError `invalid_configuration` when the address is taken, not there, or beyond loopback
+ */
+export async function listen(options: ListenOptions): Promise<Listening> {
+  const { handler, host = "127.0.0.1", port = 8787, insecure = false, bodyIdleMs = 120_000 } = options;
+  if (!insecure && !isLoopbackHost(host.includes(":") ? `[${host}]` : host)) {
+    throw new NerifError(
+      "invalid_configuration",
+      `Cannot listen on ${host}: other machines could reach it, and no API key protects it; listen on 127.0.0.1, or pass --insecure`,
+      { param: "host" },
+    );
+  }
+  const onRequest = getRequestListener(handler, {
+    hostname: host,
+    overrideGlobalObjects: false,
+    errorHandler: refuseUnreadable,
+  });
+  const server = createServer(serverOptions, (incoming, outgoing) => {
+    limitBodyPauses(incoming, bodyIdleMs);
+    void onRequest(incoming, outgoing);
+  });
+  server.on("clientError", answerBrokenRequest);
+  await bind(server, { host, port });
+  const address = server.address() as AddressInfo;
+  const shownHost = address.family === "IPv6" ? `[${address.address}]` : address.address;
+  let closing: Promise<void> | undefined;
+  return {
+    url: `http://${shownHost}:${address.port}`,
+    host,
+    port: address.port,
+    close({ graceMs = 0 } = {}) {
+      closing ??= closeServer(server, graceMs);
+      return closing;
+    },
+  };
+}
+
+/** The bridge itself refuses what is no request, such as a Host that is no host name. */
+function refuseUnreadable(reason: unknown): Response {
+  const error = new NerifError(
+    "invalid_request",
+    "Cannot read the request: its target or Host is malformed",
+    {
+      cause: reason,
+    },
+  );
+  const response = errorResponse(error);
+  response.headers.set("x-request-id", newRequestId());
+  return response;
+}
+
+function limitBodyPauses(incoming: IncomingMessage, bodyIdleMs: number): void {
+  const { socket } = incoming;
+  const giveUp = () => socket.destroy();
+  socket.setTimeout(bodyIdleMs, giveUp);
+  incoming.once("close", () => {
+    socket.setTimeout(0);
+    socket.off("timeout", giveUp);
+  });
+}
+
+/** Requests that are not even HTTP never reach the handler. */
+function answerBrokenRequest(reason: Error, socket: Duplex): void {
+  if (!socket.writable || errnoOf(reason) === "ECONNRESET") {
+    socket.destroy();
+    return;
+  }
+  const code = errnoOf(reason);
+  const status = code === "HPE_HEADER_OVERFLOW" ? 431 : code === "ERR_HTTP_REQUEST_TIMEOUT" ? 408 : 400;
+  const message = `Cannot read the request: ${STATUS_CODES[status]}`;
+  const body = JSON.stringify({ error: { message, type: "invalid_request_error", param: null, code: null } });
+  socket.end(
+    [
+      `HTTP/1.1 ${status} ${STATUS_CODES[status]}`,
+      "connection: close",
+      "content-type: application/json",
+      `content-length: ${Buffer.byteLength(body)}`,
+      `x-request-id: ${newRequestId()}`,
+      "",
+      body,
+    ].join("\r\n"),
+  );
+}
+
+async function bind(server: Server, { host, port }: { host: string; port: number }): Promise<void> {
+  const { promise, resolve, reject } = Promise.withResolvers<void>();
+  server.once("error", reject);
+  server.listen(port, host, resolve);
+  try {
+    await promise;
+  } catch (cause) {
+    throw new NerifError("invalid_configuration", `Cannot listen on ${host}:${port}: ${bindReason(cause)}`, {
+      param: errnoOf(cause) === "EADDRINUSE" ? "port" : "host",
+      cause,
+    });
+  }
+  server.off("error", reject);
+}
+
+function bindReason(cause: unknown): string {
+  switch (errnoOf(cause)) {
+    case "EADDRINUSE":
+      return "another process listens there";
+    case "EACCES":
+      return "this user may not listen on that port";
+    case "EADDRNOTAVAIL":
+    case "ENOTFOUND":
+      return "this machine does not have that address";
+    default:
+      return cause instanceof Error ? cause.message : String(cause);
+  }
+}
+
+async function closeServer(server: Server, graceMs: number): Promise<void> {
+  const closed = new Promise<void>((resolve) => server.close(() => resolve()));
+  // A connection that ends its last request after the close would otherwise be kept alive.
+  const sweeping = setInterval(() => server.closeIdleConnections(), 50);
+  const breakingOff = setTimeout(() => server.closeAllConnections(), graceMs);
+  await closed;
+  clearInterval(sweeping);
+  clearTimeout(breakingOff);
+}

@@ -1,0 +1,85 @@
+import { claimExecution, startExecution, stopExecution } from "../service/execution.ts";
+import { createHealthService } from "../service/health.ts";
+import type { Instance } from "../service/instance.ts";
+import { createModelService, type ModelService } from "../service/models.ts";
+import { createApp } from "./app.ts";
+import type { HttpLog } from "./environment.ts";
+import { type ListenOptions, listen } from "./node.ts";
+
+export interface HandlerOptions {
+  /** Told what went wrong inside. Default: nobody. */
+  log?: HttpLog | undefined;
+  /**
+   * Accepts requests from other machines and pages of other origins as well, which are refused otherwise because
+   * nothing asks them for a key. Default false.
+   */
+  insecure?: boolean | undefined;
+}
+
+export interface ServeOptions extends HandlerOptions, Omit<ListenOptions, "handler"> {}
+
+export interface RunningServer {
+  /** `http://127.0.0.1:8787` */
+  url: string;
+  host: string;
+  port: number;
+  /**
+   * Accepts nothing new, gives running requests and calls in flight `graceMs` milliseconds (default 0), and
+   * closes the instance. Batches stay resumable.
+   */
+  close(options?: { graceMs?: number }): Promise<void>;
+}
+
+/** The HTTP API of an instance as a function from request to response. */
+export function handlerOf(
+  instance: Instance,
+  options: HandlerOptions = {},
+): (request: Request) => Promise<Response> {
+  return build(instance, { ...options, models: createModelService(instance) });
+}
+
+/**
+ * Serves an instance over HTTP and executes its batches. Closes the instance when it cannot start.
+ *
+ * @throws NerifError `executor_running`, `upstream_not_configured`, `upstream_is_self`, and
+ *   `invalid_configuration` for an address that cannot be used
+ */
+export async function serveInstance(instance: Instance, options: ServeOptions = {}): Promise<RunningServer> {
+  const stopping = new AbortController();
+  const models = createModelService(instance);
+  const undo: (() => Promise<void>)[] = [() => instance.close()];
+  try {
+    await claimExecution(instance);
+    undo.push(() => stopExecution(instance, { graceMs: 0 }));
+    const handler = build(instance, { ...options, models, draining: stopping.signal });
+    const { close, ...address } = await listen({ ...options, handler });
+    undo.push(close);
+    await models.refuseSelf();
+    await startExecution(instance);
+    return {
+      ...address,
+      async close({ graceMs = 0 } = {}) {
+        stopping.abort();
+        await Promise.all([close({ graceMs }), stopExecution(instance, { graceMs })]);
+        await instance.close();
+      },
+    };
+  } catch (reason) {
+    for (const step of undo.reverse()) await step();
+    throw reason;
+  }
+}
+
+function build(
+  instance: Instance,
+  options: HandlerOptions & { models: ModelService; draining?: AbortSignal },
+): (request: Request) => Promise<Response> {
+  const { log = { error() {} }, insecure = false, models, draining } = options;
+  const { control, fileStore: files, journal, engine } = instance;
+  const health = createHealthService({ control, files, journal, engine });
+  const app = createApp(
+    { ...instance.service, models, health },
+    { log, anyHost: insecure, ...(draining === undefined ? {} : { draining }) },
+  );
+  return async (request) => app.fetch(request);
+}

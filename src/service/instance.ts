@@ -1,0 +1,23 @@
+import type { ControlStore, ExecutorLock } from "../control/control-store.ts";
+import type { Engine } from "../engine/engine.ts";
+import type { FileStore } from "../files/file-store.ts";
+import type { Journal } from "../journal/journal.ts";
+import type { Upstream } from "../upstreams/upstream.ts";
+import type { BatchService } from "./batches.ts";
+import type { FileService } from "./files.ts";
+
+/** A data directory that is open, with all that works on it. */
+export interface Instance {
+  service: { files: FileService; batches: BatchService };
+  control: ControlStore;
+  fileStore: FileStore;
+  journal: Journal;
+  engine: Engine;
+  lock: ExecutorLock;
+  /** Absolute. */
+  dataDir: string;
+  /** @throws NerifError `upstream_not_configured`, `invalid_configuration` */
+  upstreams(): readonly Upstream[];
+  /** Stops executing and releases everything; calls in flight get `graceMs` milliseconds. */
+  close(options?: { graceMs?: number }): Promise<void>;
+}
