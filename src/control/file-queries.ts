@@ -43,12 +43,7 @@ export function createFileQueries({ run }: SqlDatabase): FileQueries {
           .selectFrom("files")
           .selectAll()
           .where("is_removed", "=", 0)
-          .where((eb) =>
-            eb.or([
-              eb("is_deleted", "=", 1),
-              eb.and([eb("is_deleted", "=", 0), eb("expires_at", "<=", now)]),
-            ]),
-          )
+          .where((eb) => eb.or([eb("is_deleted", "=", 1), eb("expires_at", "<=", now)]))
           .where((eb) =>
             eb.not(
               eb.exists(

@@ -29,7 +29,7 @@ export interface SqliteControlStoreOptions {
  * How long SQLite itself waits for a lock, in milliseconds. The event loop stands still meanwhile, so it is only
  * as long as another process's transaction should last; `run` waits for the rest.
  */
-const busyTimeoutMs = 50;
+const busyTimeoutMs = 10;
 
 /**
  * The control store in one SQLite file, which several processes may open.
@@ -93,7 +93,7 @@ function createDatabase(connection: DatabaseSync, options: SqliteControlStoreOpt
 
   async function attempt<T>(action: string, work: (db: Kysely<Schema>) => Promise<T>): Promise<T> {
     const start = performance.now();
-    for (let delay = 2; ; delay = Math.min(2 * delay, 250)) {
+    for (let delay = 2; ; delay = Math.min(2 * delay, 100)) {
       if (failure !== null) throw failure;
       if (closing !== null) {
         throw new NerifError("storage_unavailable", `Cannot ${action}: the control store is closed`);

@@ -1,0 +1,92 @@
+import type { Batch } from "../../src/batch/batch.ts";
+import type { StoredFile } from "../../src/batch/file.ts";
+import { newBatchId, newFileId } from "../../src/batch/ids.ts";
+import type { NewShard, ShardTally } from "../../src/control/control-store.ts";
+
+/** A file as the control store keeps it, of 2026-01-01 if not told otherwise. */
+export function aFile(more: Partial<StoredFile> = {}): StoredFile {
+  const id = newFileId();
+  return {
+    id,
+    project: "default",
+    bytes: 3_000_000_000,
+    created_at: 1_767_225_600,
+    expires_at: null,
+    filename: "input.jsonl",
+    purpose: "batch",
+    sha256: "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855",
+    key: id,
+    ...more,
+  };
+}
+
+/** A batch that was just created. */
+export function aBatch(more: Partial<Batch> = {}): Batch {
+  return {
+    id: newBatchId(1_767_225_600),
+    project: "default",
+    version: 1,
+    status: "validating",
+    endpoint: "/v1/chat/completions",
+    model: null,
+    errors: null,
+    input_file_id: newFileId(),
+    completion_window: "24h",
+    output_file_id: null,
+    error_file_id: null,
+    created_at: 1_767_225_600,
+    in_progress_at: null,
+    expires_at: 1_767_312_000,
+    finalizing_at: null,
+    completed_at: null,
+    failed_at: null,
+    expired_at: null,
+    cancelling_at: null,
+    cancelled_at: null,
+    request_counts: { total: 0, completed: 0, failed: 0 },
+    usage: null,
+    metadata: null,
+    output_expires_after: null,
+    ending: null,
+    result_files: null,
+    ...more,
+  };
+}
+
+/** A batch whose lines are being run. */
+export function aRunningBatch(more: Partial<Batch> = {}): Batch {
+  return aBatch({
+    status: "in_progress",
+    in_progress_at: 1_767_225_601,
+    request_counts: { total: 1_000_000, completed: 0, failed: 0 },
+    ...more,
+  });
+}
+
+/** Shards `from` to before `to` of one route, 512 lines each. */
+export function someShards(from: number, to: number, more: Partial<NewShard> = {}): NewShard[] {
+  return Array.from({ length: to - from }, (_, index) => ({
+    shard: from + index,
+    endpoint: "/v1/chat/completions",
+    model: "m",
+    firstLine: (from + index) * 512,
+    lines: 512,
+    planOffset: 16 + (from + index) * (12 + 512 * 32),
+    ...more,
+  }));
+}
+
+/** `completed` and `failed` lines, each completed one with 10 tokens in, 1 of them cached, and 5 out, 2 of them reasoning. */
+export function aTally(completed: number, failed = 0): ShardTally {
+  return {
+    completed,
+    failed,
+    tokens: {
+      input: 10 * completed,
+      cached: completed,
+      output: 5 * completed,
+      reasoning: 2 * completed,
+      total: 15 * completed,
+    },
+  };
+}
