@@ -1,0 +1,31 @@
+import { mkdir, open } from "node:fs/promises";
+import { dirname, resolve } from "node:path";
+import { errnoOf } from "../batch/errors.ts";
+
+/** Creates a directory (0700) with its parents, and makes the names of all that it created durable. */
+export async function prepareDirectory(directory: string): Promise<void> {
+  const path = resolve(directory);
+  const first = await mkdir(path, { recursive: true, mode: 0o700 });
+  const top = dirname(first === undefined ? path : resolve(first));
+  // DURABLE: upwards from the directory's own name. At least one level, because the process that created it may
+  // have died before it could sync.
+  for (let at = dirname(path); ; at = dirname(at)) {
+    await syncDirectory(at).catch((reason: unknown) => {
+      // Whoever may not open the parent did not create anything in it either.
+      if (first !== undefined || errnoOf(reason) !== "EACCES") throw reason;
+    });
+    if (at === top || at === dirname(at)) return;
+  }
+}
+
+/** Makes names that were created, renamed or removed in a directory durable. */
+export async function syncDirectory(directory: string): Promise<void> {
+  // Windows cannot sync a directory; its file systems log such changes themselves.
+  if (process.platform === "win32") return;
+  const handle = await open(directory, "r");
+  try {
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+}

@@ -1,0 +1,217 @@
+import { fdatasync, writevSync } from "node:fs";
+import { type FileHandle, open, readdir, rm } from "node:fs/promises";
+import { join } from "node:path";
+import { errnoOf, NerifError } from "../batch/errors.ts";
+import { isId } from "../batch/ids.ts";
+import { createCommitGroup } from "./commit-group.ts";
+import { prepareDirectory, syncDirectory } from "./directory.ts";
+import type { Journal, JournalEntry, SegmentId, SegmentReader, SegmentWriter } from "./journal.ts";
+import { assertSegmentId } from "./record.ts";
+import { createRecordParser } from "./record-parser.ts";
+import { createSegmentWriter, type JournalCalls } from "./segment-writer.ts";
+import { createStage } from "./stage.ts";
+
+export interface DiskJournalOptions {
+  /** Holds one directory per batch; created with mode 0700 at the first write. */
+  directory: string;
+  /**
+   * Called once with NerifError `storage_unavailable` when a sync failed, or a write for another reason than a
+   * full disk. Nothing becomes durable from then on: the process must stop and start again.
+   */
+  onFatal: (error: NerifError) => void;
+  /** The calls that decide about durability; tests put failing ones here. Default: those of Node. */
+  calls?: Partial<JournalCalls>;
+}
+
+const chunkBytes = 1024 * 1024;
+const segmentName = /^(0|[1-9]\d{0,9})-(0|[1-9]\d{0,9})\.seg$/;
+
+const defaultCalls: JournalCalls = {
+  write: writevSync,
+  sync: fdatasync,
+};
+
+/** Segments as files: `<directory>/<batch id>/<shard>-<epoch>.seg`, mode 0600. */
+export function createDiskJournal(options: DiskJournalOptions): Journal {
+  const { directory, onFatal } = options;
+  const calls = { ...defaultCalls, ...options.calls };
+  const group = createCommitGroup(onFatal);
+  const stage = createStage();
+  /** Directories of batches whose names are durable, or about to be. */
+  const prepared = new Map<string, Promise<void>>();
+
+  return {
+    async create<E extends JournalEntry>(
+      id: SegmentId,
+      onDurable: (entries: E[]) => void,
+    ): Promise<SegmentWriter<E>> {
+      assertSegmentId(id);
+      if (group.failure) throw group.failure;
+      const handle = await createFile(id);
+      try {
+        // DURABLE: the segment's name. Before the first entry can count, since a power cut would take the whole
+        // file with it.
+        await syncDirectory(join(directory, id.batchId));
+      } catch (reason) {
+        await handle.close();
+        throw group.fail(reason, "a sync");
+      }
+      return createSegmentWriter({ id, handle, group, stage, calls, onDurable });
+    },
+
+    async scan(id, end, onRecord) {
+      assertSegmentId(id);
+      const handle = await openIfThere(id);
+      try {
+        const available = handle === null ? 0 : (await handle.stat()).size;
+        const parser = createRecordParser({ id, available, end, onRecord });
+        const limit = Math.min(available, end ?? available);
+        for (let at = 0; handle !== null && at < limit; ) {
+          const chunk = await readFully(handle, at, Math.min(chunkBytes, limit - at));
+          if (chunk.byteLength === 0) break;
+          parser.push(chunk);
+          at += chunk.byteLength;
+        }
+        return parser.finish();
+      } catch (reason) {
+        throw readError(id, reason);
+      } finally {
+        await handle?.close();
+      }
+    },
+
+    async open(id) {
+      assertSegmentId(id);
+      const handle = await openIfThere(id);
+      if (handle === null) throw damaged(id, "it is not there");
+      return createSegmentReader(id, handle);
+    },
+
+    async epochs(batchId, shard) {
+      assertSegmentId({ batchId, shard, epoch: 0 });
+      const epochs: number[] = [];
+      for (const name of await namesIn(join(directory, batchId))) {
+        const match = segmentName.exec(name);
+        if (match && Number(match[1]) === shard) epochs.push(Number(match[2]));
+      }
+      return epochs.sort((a, b) => a - b);
+    },
+
+    async remove(batchId) {
+      assertSegmentId({ batchId, shard: 0, epoch: 0 });
+      prepared.delete(batchId);
+      try {
+        await rm(join(directory, batchId), { recursive: true, force: true });
+        // DURABLE: or the batch would come back with a power cut, though nothing knows it any more.
+        await syncDirectory(directory);
+      } catch (reason) {
+        if (errnoOf(reason) !== "ENOENT") throw storageError(`remove the results of ${batchId}`, reason);
+      }
+    },
+
+    async batches() {
+      return (await namesIn(directory)).filter((name) => isId("batch", name));
+    },
+
+    get unflushedBytes() {
+      return group.unflushedBytes;
+    },
+    get stalled() {
+      return group.stalled;
+    },
+    onFlush: (listener) => group.onFlush(listener),
+  };
+
+  async function createFile(id: SegmentId): Promise<FileHandle> {
+    try {
+      await prepare(id.batchId);
+      // Exclusive: an epoch that was used before belongs to another holder, whatever it left there.
+      return await open(pathOf(id), "wx", 0o600);
+    } catch (reason) {
+      if (errnoOf(reason) === "EEXIST") {
+        throw new NerifError("data_damaged", `Cannot begin ${nameOf(id)}: its epoch was used before`);
+      }
+      throw storageError(`begin ${nameOf(id)}`, reason);
+    }
+  }
+
+  function prepare(batchId: string): Promise<void> {
+    const known = prepared.get(batchId);
+    if (known) return known;
+    const made = prepareDirectory(join(directory, batchId));
+    prepared.set(batchId, made);
+    made.catch(() => prepared.delete(batchId));
+    return made;
+  }
+
+  async function openIfThere(id: SegmentId): Promise<FileHandle | null> {
+    try {
+      return await open(pathOf(id), "r");
+    } catch (reason) {
+      if (errnoOf(reason) === "ENOENT") return null;
+      throw readError(id, reason);
+    }
+  }
+
+  function pathOf(id: SegmentId): string {
+    return join(directory, id.batchId, `${id.shard}-${id.epoch}.seg`);
+  }
+}
+
+function createSegmentReader(id: SegmentId, handle: FileHandle): SegmentReader {
+  return {
+    async read(offset, length) {
+      const bytes = await readFully(handle, offset, length).catch((reason: unknown) => {
+        throw readError(id, reason);
+      });
+      if (bytes.byteLength === length) return bytes;
+      throw damaged(id, `it ends before byte ${offset + length}`);
+    },
+    close: () => handle.close(),
+  };
+}
+
+/** Fewer bytes than asked for only at the end of the file. */
+async function readFully(handle: FileHandle, offset: number, length: number): Promise<Buffer> {
+  const buffer = Buffer.allocUnsafe(length);
+  let filled = 0;
+  while (filled < length) {
+    const { bytesRead } = await handle.read(buffer, filled, length - filled, offset + filled);
+    if (bytesRead === 0) break;
+    filled += bytesRead;
+  }
+  return filled === length ? buffer : buffer.subarray(0, filled);
+}
+
+async function namesIn(directory: string): Promise<string[]> {
+  try {
+    return await readdir(directory);
+  } catch (reason) {
+    if (errnoOf(reason) === "ENOENT") return [];
+    throw storageError("look for results", reason);
+  }
+}
+
+function nameOf(id: SegmentId): string {
+  return `segment ${id.shard}-${id.epoch} of ${id.batchId}`;
+}
+
+function damaged(id: SegmentId, why: string): NerifError {
+  return new NerifError("data_damaged", `Cannot read ${nameOf(id)}: ${why}`);
+}
+
+function readError(id: SegmentId, reason: unknown): NerifError {
+  return storageError(`read ${nameOf(id)}`, reason);
+}
+
+/** Paths stay in `cause`, which no client sees. */
+function storageError(action: string, reason: unknown): NerifError {
+  if (reason instanceof NerifError) return reason;
+  const errno = errnoOf(reason);
+  if (errno === "ENOSPC" || errno === "EDQUOT") return NerifError.fromUnknown(reason, action);
+  return new NerifError(
+    "storage_unavailable",
+    `Cannot ${action}: the file system refused with ${errno ?? "an unknown error"}`,
+    { cause: reason },
+  );
+}

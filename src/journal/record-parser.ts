@@ -1,0 +1,120 @@
+import type { ScannedRecord, ScanReport, SegmentId } from "./journal.ts";
+import {
+  checkHeader,
+  headerBytes,
+  isSoundRecord,
+  plausibleLength,
+  readRecord,
+  recordHeaderBytes,
+} from "./record.ts";
+
+export interface RecordParserOptions {
+  id: SegmentId;
+  /** Bytes of the segment that are there to be read. */
+  available: number;
+  /** Up to where the segment is known to have been sound; null when nothing is known about its tail. */
+  end: number | null;
+  onRecord: (record: ScannedRecord) => void;
+}
+
+export interface RecordParser {
+  /** Takes the next bytes; they may not be reused, since payloads are views of them. */
+  push(chunk: Buffer): void;
+  /** Call it when all bytes were pushed. */
+  finish(): ScanReport;
+}
+
+/**
+ * Finds the sound records of a segment whose bytes come in chunks. After a record that is not sound it looks at
+ * every following position for one that is. Memory stays at one chunk or one record, whichever is larger.
+ */
+export function createRecordParser({ id, available, end, onRecord }: RecordParserOptions): RecordParser {
+  const limit = Math.min(available, end ?? available);
+  let window: Buffer = Buffer.alloc(0);
+  /** Position of the window in the segment. */
+  let base = 0;
+  const held: Buffer[] = [];
+  let heldBytes = 0;
+  /** Bytes that the window must have before parsing can go on. */
+  let needed = Math.min(headerBytes, limit);
+  /** Next position in the segment to look at. */
+  let at = 0;
+  let foreign = false;
+  /** Begin of the bytes that are no record, or null while all is sound. */
+  let lost: number | null = null;
+  const report: ScanReport = { soundBytes: 0, records: 0, damaged: [] };
+
+  return {
+    push(chunk) {
+      held.push(chunk);
+      heldBytes += chunk.byteLength;
+      // Chunks are joined only once there are enough, or a large record would be copied over and over.
+      if (heldBytes < needed) return;
+      window = held.length === 1 ? chunk : Buffer.concat(held);
+      parse();
+      window = window.subarray(at - base);
+      base = at;
+      held.length = 0;
+      if (window.byteLength > 0) held.push(window);
+      heldBytes = window.byteLength;
+    },
+    finish() {
+      // What was sound once and is not any more is damage, even with nothing sound behind it.
+      const promised = foreign ? limit : (end ?? 0);
+      if (report.soundBytes < promised) {
+        report.damaged.push({ offset: report.soundBytes, length: promised - report.soundBytes });
+      }
+      return report;
+    },
+  };
+
+  function parse(): void {
+    if (at === 0) parseHeader();
+    while (!foreign && limit - at > recordHeaderBytes) {
+      if (!holds(recordHeaderBytes)) return;
+      const local = at - base;
+      const length = plausibleLength(window, local);
+      if (length > 0 && at + recordHeaderBytes + length <= limit) {
+        if (!holds(recordHeaderBytes + length)) return;
+        if (isSoundRecord(window, local, length)) {
+          take(local, length);
+          continue;
+        }
+      }
+      lost ??= at;
+      at += 1;
+    }
+    at = base + window.byteLength;
+    needed = 0;
+  }
+
+  function parseHeader(): void {
+    if (limit < headerBytes) {
+      at = limit;
+      return;
+    }
+    const state = checkHeader(window.subarray(0, headerBytes), id);
+    at = headerBytes;
+    // The name of the file vouches for a header that is damaged, but not against one that is sound.
+    if (state === "sound") report.soundBytes = headerBytes;
+    else lost = 0;
+    foreign = state === "foreign";
+  }
+
+  function take(local: number, length: number): void {
+    if (lost !== null) {
+      report.damaged.push({ offset: lost, length: at - lost });
+      lost = null;
+    }
+    const offset = at + recordHeaderBytes;
+    at = offset + length;
+    report.records += 1;
+    report.soundBytes = at;
+    onRecord({ ...readRecord(window, local, length), offset });
+  }
+
+  function holds(bytes: number): boolean {
+    needed = bytes;
+    return base + window.byteLength - at >= bytes;
+  }
+}
