@@ -4,8 +4,6 @@ const folders = ["src", "test", "scripts", "demo", "bench"];
 
 /** `npm test` runs the project "quick"; `npm run test:ci` runs "long", the files named `*.long.test.ts`. */
 export default defineConfig({
-  resolve: { conditions: ["source"] },
-  ssr: { resolve: { conditions: ["source"] } },
   test: {
     projects: [
       {
