@@ -17,6 +17,8 @@ import { createDiskJournal } from "./journal/disk.ts";
 import type { Journal } from "./journal/journal.ts";
 import { type BatchService, createBatchService } from "./service/batches.ts";
 import { createFileService, type FileService } from "./service/files.ts";
+import { createHealthService, type HealthService } from "./service/health.ts";
+import { createModelService, type ModelService } from "./service/models.ts";
 import { createHttpUpstream } from "./upstreams/http.ts";
 import { resolveUpstreams, type UpstreamOptions } from "./upstreams/resolve.ts";
 import { createRouter } from "./upstreams/route.ts";
@@ -57,7 +59,7 @@ export interface NerifOptions {
 
 /** Everything built and connected, for one data directory. */
 export interface Opened {
-  service: { files: FileService; batches: BatchService };
+  service: { files: FileService; batches: BatchService; models: ModelService; health: HealthService };
   engine: Engine;
   control: ControlStore;
   fileStore: FileStore;
@@ -109,6 +111,8 @@ export async function openNerif(options: NerifOptions = {}): Promise<Opened> {
   const service = {
     files: createFileService({ control, files, clock }),
     batches: createBatchService({ control, files, journal, engine, clock, settings }),
+    models: createModelService({ upstreams: upstreams.get }),
+    health: createHealthService({ control, files, journal, engine }),
   };
 
   let closing: Promise<void> | undefined;

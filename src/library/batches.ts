@@ -1,0 +1,118 @@
+import type { BatchObject } from "../batch/batch.ts";
+import type { Opened } from "../compose.ts";
+import { eachLine } from "../service/whole-lines.ts";
+import { createKeeper } from "./keep-executing.ts";
+import { listPage } from "./list-page.ts";
+import { project } from "./project.ts";
+import type { BatchCreateParams, BatchResult, ListPage, ListParams } from "./types.ts";
+
+/** Batches of one data directory. */
+export interface NerifBatches {
+  /**
+   * Begins a batch. This process executes it, unless another one executes the data directory already.
+   * @throws NerifError for each parameter that can be judged at once, and `upstream_not_configured` when nobody
+   *   could execute it
+   */
+  create(params: BatchCreateParams): Promise<BatchObject>;
+  /** @throws NerifError `batch_not_found` */
+  retrieve(batchId: string): Promise<BatchObject>;
+  /** @throws NerifError `batch_not_found`, `batch_not_cancellable` when it has ended otherwise */
+  cancel(batchId: string): Promise<BatchObject>;
+  /** Newest first, 20 unless `limit` (100 at most) says otherwise. @throws NerifError `cursor_not_found` */
+  list(params?: ListParams): Promise<ListPage<BatchObject>>;
+  /** Resolves with the batch when it is final. @throws NerifError `batch_not_found`, `aborted` */
+  wait(batchId: string, options?: BatchWaitOptions): Promise<BatchObject>;
+  /**
+   * The lines of output and error file, parsed, each once. While the batch runs they come as they are done, in no
+   * particular order, and the last after it has ended. @throws NerifError `batch_not_found`, `aborted`
+   */
+  results(batchId: string, options?: BatchResultsOptions): AsyncIterable<BatchResult>;
+  /**
+   * Begins a new batch with only the failed, expired and cancelled lines of a final one.
+   * @throws NerifError `batch_not_final`, `input_file_gone`, `invalid_request` when there are no such lines
+   */
+  retry(batchId: string): Promise<BatchObject>;
+}
+
+export interface BatchWaitOptions {
+  signal?: AbortSignal | undefined;
+  /** Called with the batch at once and whenever it has changed. */
+  onProgress?: ((batch: BatchObject) => void) | undefined;
+}
+
+export interface BatchResultsOptions {
+  /** False: only what is done by now. Default true: until the batch is final. */
+  follow?: boolean | undefined;
+  signal?: AbortSignal | undefined;
+}
+
+export function createBatches(
+  open: () => Promise<Opened>,
+  { execute, closed }: { execute: boolean; closed: AbortSignal },
+): NerifBatches {
+  const keeper = createKeeper({ execute, closed });
+
+  async function begin(make: (opened: Opened) => Promise<BatchObject>): Promise<BatchObject> {
+    const opened = await open();
+    if (execute) await assertExecutable(opened);
+    const batch = await make(opened);
+    keeper.keep(opened, batch.id);
+    return batch;
+  }
+
+  return {
+    create: (params) =>
+      begin(({ service }) =>
+        service.batches.create(project, { ...params, completion_window: params.completion_window ?? "24h" }),
+      ),
+    retry: (batchId) => begin(({ service }) => service.batches.retry(project, batchId)),
+    retrieve: async (batchId) => (await open()).service.batches.retrieve(project, batchId),
+    async cancel(batchId) {
+      const opened = await open();
+      const batch = await opened.service.batches.cancel(project, batchId);
+      // A cancel that finds no executor becomes it.
+      if (opened.engine.running) keeper.keep(opened);
+      return batch;
+    },
+    async list(params = {}) {
+      const page = await (await open()).service.batches.list(project, params);
+      return listPage(page.data, page.has_more);
+    },
+    async wait(batchId, options) {
+      const opened = await open();
+      const letGo = holdProcess();
+      try {
+        return await opened.service.batches.wait(project, batchId, options);
+      } finally {
+        letGo();
+        if (opened.engine.running) keeper.keep(opened);
+      }
+    },
+    async *results(batchId, { follow = true, signal } = {}) {
+      const { service } = await open();
+      const letGo = holdProcess();
+      try {
+        for await (const lines of service.batches.results(project, batchId, { follow, signal })) {
+          for (const line of eachLine(lines)) yield JSON.parse(line.toString()) as BatchResult;
+        }
+      } finally {
+        letGo();
+      }
+    },
+  };
+}
+
+/** A batch that nobody can execute would wait in silence. */
+async function assertExecutable({ engine, lock, upstreams }: Opened): Promise<void> {
+  try {
+    upstreams();
+  } catch (reason) {
+    if (engine.running || (await lock.holder()) === null) throw reason;
+  }
+}
+
+/** Who waits for something wants the process to live until it comes, also with `keepAlive: false`. */
+function holdProcess(): () => void {
+  const timer = setInterval(() => {}, 2 ** 30);
+  return () => clearInterval(timer);
+}
