@@ -10,7 +10,8 @@ const installed = join(scratch, "package");
 
 /** Packs what would be published and unpacks it as an installation would, beside this checkout's dependencies. */
 beforeAll(() => {
-  const [packed] = JSON.parse(npm("pack", "--json", "--pack-destination", scratch));
+  npm("run", "build");
+  const [packed] = JSON.parse(npm("pack", "--json", "--ignore-scripts", "--pack-destination", scratch));
   execFileSync("tar", ["-xzf", join(scratch, packed.filename), "-C", scratch]);
   symlinkSync(join(root, "node_modules"), join(installed, "node_modules"), "dir");
 }, 120_000);
