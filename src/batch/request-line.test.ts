@@ -207,6 +207,10 @@ describe("checkRequestLine()", () => {
     expect(checkLine({ ...good, body: { model: "m".repeat(1024) } }).ok).toBe(true);
   });
 
+  test.each(["m\0", "\ud800"])("refuses the model %j", (model) => {
+    expect(errorsOf(checkLine({ ...good, body: { model } }))).toEqual(["invalid_request body.model"]);
+  });
+
   test("refuses a stream and nothing that only looks like one", () => {
     expect(checkLine({ ...good, body: { ...good.body, stream: true } })).toEqual({
       ok: false,

@@ -195,6 +195,13 @@ function checkModel(bytes: Buffer, endpoint: Endpoint | null, errors: LineError[
   if (3 * model.length > modelBytes && Buffer.byteLength(model) > modelBytes) {
     return fail(errors, badModel(`Model parameter is longer than the maximum of ${modelBytes} bytes.`));
   }
+  // Only escapes can make such text, and not every database can keep it.
+  if (!model.isWellFormed() || model.includes("\0")) {
+    return fail(
+      errors,
+      badModel("Model parameter must be text without NUL and without halves of surrogate pairs."),
+    );
+  }
   return model;
 }
 

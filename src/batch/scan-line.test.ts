@@ -10,8 +10,9 @@ describe("scanLine()", () => {
         const parsed = JSON.parse(text);
         const found = scan(bytes);
         expect(found.verdict).toBe("object");
+        const inBody = found.repeated.some((key) => key.startsWith("body."));
         for (const key of ["custom_id", "method", "url", "body"] as const) {
-          if (found.repeated.includes(key)) continue;
+          if (found.repeated.includes(key) || (key === "body" && inBody)) continue;
           expect(found.values[key]).toEqual(own(parsed, key));
         }
         if (found.repeated.includes("body")) return;
@@ -187,12 +188,20 @@ const { value: json } = fc.letrec<{ value: string }>((tie) => ({
   ),
 }));
 
-function objectText(member: fc.Arbitrary<[string, string]>): fc.Arbitrary<string> {
-  return fc
-    .tuple(fc.array(member, { maxLength: 6 }), space)
-    .map(
-      ([members, s]) => `{${s}${members.map(([key, value]) => `${key}${s}:${s}${value}${s}`).join(`,${s}`)}}`,
-    );
+/**
+ * Keys are repeated only where a test wants to see that: of two equal keys deeper down, of which one is written
+ * with escapes, `JSON.parse` does not always take the last.
+ */
+function objectText(member: fc.Arbitrary<[string, string]>, mayRepeat: string[] = []): fc.Arbitrary<string> {
+  const members = fc.uniqueArray(fc.tuple(member, fc.nat()), {
+    maxLength: 6,
+    selector: ([[key], n]) =>
+      mayRepeat.includes(JSON.parse(key)) ? `repeated ${n}` : `key ${JSON.parse(key)}`,
+  });
+  return fc.tuple(members, space).map(([list, s]) => {
+    const texts = list.map(([[key, value]]) => `${key}${s}:${s}${value}${s}`);
+    return `{${s}${texts.join(`,${s}`)}}`;
+  });
 }
 
 const knownName = fc.constantFrom("custom_id", "method", "url", "body", "model", "stream", "__proto__");
@@ -200,8 +209,13 @@ const keyText = fc.oneof(
   fc.tuple(knownName, flags).map(([text, coin]) => writeString(text, coin)),
   stringText,
 );
-const bodyText = objectText(fc.tuple(keyText, json));
-const lineText = objectText(fc.tuple(keyText, fc.oneof(json, bodyText)));
+const bodyText = objectText(fc.tuple(keyText, json), ["model", "stream"]);
+const lineText = objectText(fc.tuple(keyText, fc.oneof(json, bodyText)), [
+  "custom_id",
+  "method",
+  "url",
+  "body",
+]);
 
 /** A string as JSON, some of its letters written as escapes. */
 function writeString(text: string, coin: fc.Stream<boolean>): string {

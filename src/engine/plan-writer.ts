@@ -1,0 +1,126 @@
+import { type Endpoint, limits } from "../batch/limits.ts";
+import type { RequestLine } from "../batch/request-line.ts";
+import type { NewShard } from "../control/control-store.ts";
+import type { FileStore } from "../files/file-store.ts";
+import {
+  blockHeaderBytes,
+  encodeFileHeader,
+  encodeRecord,
+  fileHeaderBytes,
+  recordBytes,
+  sealBlock,
+  storedEndpoints,
+} from "./plan.ts";
+
+export interface PlanWriter {
+  /** Takes the next line of the file; a line's shard is known when its block is written. */
+  add(line: number, offset: number, request: RequestLine): void;
+  /** Writes what is full. Returns the shards whose blocks are in the file now. */
+  flush(): Promise<NewShard[]>;
+  /** Writes the rest and makes the plan durable. Returns the last shards. */
+  commit(): Promise<NewShard[]>;
+  /** Forgets the plan. Safe to call at any time. */
+  abort(): Promise<void>;
+}
+
+/**
+ * Distributes lines over shards: each of the first routes of a file has one open shard of its own, so that a
+ * route that is throttled holds back no other; the lines of all further routes share one.
+ *
+ * @throws NerifError `disk_full`, `storage_unavailable`, also from the writer's methods
+ */
+export async function createPlanWriter(files: FileStore, key: string): Promise<PlanWriter> {
+  const file = await files.create(key);
+  const routes = createRoutes();
+  let shards = 0;
+  let written: Buffer[] = [encodeFileHeader()];
+  let writtenBytes = fileHeaderBytes;
+  let finished: NewShard[] = [];
+
+  function close(shard: OpenShard): void {
+    const { bytes, lines } = shard;
+    const { number, endpoint, model, firstLine } = shard;
+    const block = bytes.subarray(0, blockHeaderBytes + lines * recordBytes);
+    sealBlock(block, { shard: number, lines });
+    finished.push({ shard: number, endpoint, model, firstLine, lines, planOffset: writtenBytes });
+    written.push(block);
+    writtenBytes += block.length;
+  }
+
+  async function flush(): Promise<NewShard[]> {
+    const [blocks, names] = [written, finished];
+    written = [];
+    finished = [];
+    if (blocks.length > 0) await file.write(blocks);
+    return names;
+  }
+
+  return {
+    add(line, offset, request) {
+      const route = routes.of(request.endpoint, request.model);
+      route.open ??= openShard(shards++, line, route);
+      const { open } = route;
+      encodeRecord(open.bytes, blockHeaderBytes + open.lines * recordBytes, { line, offset, request });
+      open.lines += 1;
+      if (open.lines < limits.shardLines) return;
+      close(open);
+      route.open = null;
+    },
+    flush,
+    async commit() {
+      for (const route of routes.all()) {
+        if (route.open !== null) close(route.open);
+        route.open = null;
+      }
+      const last = await flush();
+      // DURABLE: the plan, before the batch turns in_progress and somebody relies on it.
+      await file.commit();
+      return last;
+    },
+    abort: () => file.abort(),
+  };
+}
+
+interface Route {
+  endpoint: Endpoint | null;
+  model: string | null;
+  open: OpenShard | null;
+}
+
+interface OpenShard {
+  number: number;
+  endpoint: Endpoint | null;
+  model: string | null;
+  firstLine: number;
+  lines: number;
+  bytes: Buffer;
+}
+
+interface Routes {
+  of(endpoint: Endpoint, model: string | null): Route;
+  all(): Iterable<Route>;
+}
+
+function createRoutes(): Routes {
+  const own: Route[] = [];
+  const byEndpoint = new Map(storedEndpoints.map((endpoint) => [endpoint, new Map<string | null, Route>()]));
+  const shared: Route = { endpoint: null, model: null, open: null };
+
+  return {
+    of(endpoint, model) {
+      const known = byEndpoint.get(endpoint)?.get(model);
+      if (known !== undefined) return known;
+      if (own.length === limits.routes) return shared;
+      const route: Route = { endpoint, model, open: null };
+      own.push(route);
+      byEndpoint.get(endpoint)?.set(model, route);
+      return route;
+    },
+    all: () => [...own, shared],
+  };
+}
+
+function openShard(number: number, firstLine: number, { endpoint, model }: Route): OpenShard {
+  const bytes = Buffer.alloc(blockHeaderBytes + limits.shardLines * recordBytes);
+  return { number, endpoint, model, firstLine, lines: 0, bytes };
+}

@@ -1,0 +1,140 @@
+import { crc32 } from "node:zlib";
+import { NerifError } from "../batch/errors.ts";
+import { type Endpoint, limits } from "../batch/limits.ts";
+import type { RequestLine } from "../batch/request-line.ts";
+import type { FileReader } from "../files/file-store.ts";
+
+/**
+ * What validation wrote down for execution. All numbers are little-endian.
+ *
+ * - File: magic `NERIFPLN`, version u32, zero u32; then one block for each shard, in the order in which they
+ *   became full.
+ * - Block: crc32 u32 over everything behind it, shard number u32, count u32, then `count` records.
+ * - Record, 32 bytes: line index u32, line offset u48, id start u32, id length u16, model start u32, model length
+ *   u16, body start u32, body length u32, endpoint u8, zero u8. Starts are relative to the line's offset.
+ */
+export interface PlanRecord {
+  /** 0-based index among the requests of the file. */
+  line: number;
+  /** Where the line begins in the input, in bytes. */
+  offset: number;
+  /** The raw JSON string of `custom_id`, relative to the line, its quotes included. */
+  idStart: number;
+  idLength: number;
+  /** The raw JSON string of the model, likewise; 0 and 0 when there is none. */
+  modelStart: number;
+  modelLength: number;
+  bodyStart: number;
+  bodyLength: number;
+  endpoint: Endpoint;
+}
+
+const magic = Buffer.from("NERIFPLN");
+const version = 1;
+/** The parts of the file that are not records, in bytes. */
+export const fileHeaderBytes = 16;
+export const blockHeaderBytes = 12;
+export const recordBytes = 32;
+
+/** Their places are stored: new ones only go to the end. */
+export const storedEndpoints: readonly Endpoint[] = [
+  "/v1/chat/completions",
+  "/v1/embeddings",
+  "/v1/completions",
+  "/v1/responses",
+  "/v1/moderations",
+];
+
+export function encodeFileHeader(): Buffer {
+  const header = Buffer.alloc(fileHeaderBytes);
+  magic.copy(header);
+  header.writeUInt32LE(version, magic.length);
+  return header;
+}
+
+/** Fills in the header of a block whose records are there already. */
+export function sealBlock(block: Buffer, { shard, lines }: { shard: number; lines: number }): void {
+  block.writeUInt32LE(shard, 4);
+  block.writeUInt32LE(lines, 8);
+  block.writeUInt32LE(crc32(block.subarray(4)), 0);
+}
+
+export interface PlannedLine {
+  line: number;
+  offset: number;
+  request: RequestLine;
+}
+
+/** Writes one record at `at`. */
+export function encodeRecord(bytes: Buffer, at: number, { line, offset, request }: PlannedLine): void {
+  bytes.writeUInt32LE(line, at);
+  bytes.writeUIntLE(offset, at + 4, 6);
+  bytes.writeUInt32LE(request.idStart, at + 10);
+  bytes.writeUInt16LE(request.idEnd - request.idStart, at + 14);
+  bytes.writeUInt32LE(request.modelStart, at + 16);
+  bytes.writeUInt16LE(request.modelEnd - request.modelStart, at + 20);
+  bytes.writeUInt32LE(request.bodyStart, at + 22);
+  bytes.writeUInt32LE(request.bodyEnd - request.bodyStart, at + 26);
+  bytes.writeUInt8(storedEndpoints.indexOf(request.endpoint), at + 30);
+}
+
+/**
+ * The records of one shard, by line.
+ *
+ * @param planOffset where the shard's block begins, as the control store has it
+ * @throws NerifError `data_damaged`, `data_too_new`
+ */
+export async function readShard(plan: FileReader, planOffset: number): Promise<PlanRecord[]> {
+  await checkFileHeader(plan);
+  const largest = blockHeaderBytes + limits.shardLines * recordBytes;
+  const bytes = await plan.read(planOffset, largest);
+  const count = bytes.length < blockHeaderBytes ? 0 : bytes.readUInt32LE(8);
+  const end = blockHeaderBytes + count * recordBytes;
+  if (count === 0 || end > bytes.length || crc32(bytes.subarray(4, end)) !== bytes.readUInt32LE(0)) {
+    throw new NerifError(
+      "data_damaged",
+      `Cannot read the plan: the block at byte ${planOffset} does not match its checksum`,
+    );
+  }
+  return Array.from({ length: count }, (_, i) => readRecord(bytes, blockHeaderBytes + i * recordBytes));
+}
+
+const checked = new WeakSet<FileReader>();
+
+/** Once for each open plan. */
+async function checkFileHeader(plan: FileReader): Promise<void> {
+  if (checked.has(plan)) return;
+  const header = await plan.read(0, fileHeaderBytes);
+  if (header.length < fileHeaderBytes || !header.subarray(0, magic.length).equals(magic)) {
+    throw new NerifError("data_damaged", "Cannot read the plan: its file does not begin like a plan");
+  }
+  const found = header.readUInt32LE(magic.length);
+  if (found !== version) {
+    throw new NerifError(
+      "data_too_new",
+      `Cannot read the plan: it has version ${found}, this program knows ${version}`,
+    );
+  }
+  checked.add(plan);
+}
+
+function readRecord(bytes: Buffer, at: number): PlanRecord {
+  const endpoint = storedEndpoints[bytes.readUInt8(at + 30)];
+  if (endpoint === undefined) {
+    throw new NerifError(
+      "data_too_new",
+      `Cannot read the plan: endpoint number ${bytes[at + 30]} is unknown to this program`,
+    );
+  }
+  return {
+    line: bytes.readUInt32LE(at),
+    offset: bytes.readUIntLE(at + 4, 6),
+    idStart: bytes.readUInt32LE(at + 10),
+    idLength: bytes.readUInt16LE(at + 14),
+    modelStart: bytes.readUInt32LE(at + 16),
+    modelLength: bytes.readUInt16LE(at + 20),
+    bodyStart: bytes.readUInt32LE(at + 22),
+    bodyLength: bytes.readUInt32LE(at + 26),
+    endpoint,
+  };
+}
