@@ -14,13 +14,15 @@ const written: BatchEvent = {
   usage: null,
 };
 
-function after(events: BatchEvent[], from: Batch = aBatch()): Batch {
-  return events.reduce((batch, event, i) => ({ ...batch, ...advance(batch, event, 1000 + i) }), from);
+function follow(events: BatchEvent[], from: Batch = aBatch()): Batch {
+  let batch = from;
+  for (const [i, event] of events.entries()) batch = { ...batch, ...advance(batch, event, 1000 + i) };
+  return batch;
 }
 
 describe("advance()", () => {
   test("leads a batch to completed and sets each timestamp once", () => {
-    const done = after([
+    const done = follow([
       { type: "validated", total: 3, model: "m" },
       { type: "executed", result_files },
       written,
@@ -41,7 +43,7 @@ describe("advance()", () => {
 
   test("keeps total 0 and no file when validation refuses", () => {
     const errors = [{ code: "invalid_json_line", line: 1, message: "", param: null }];
-    expect(after([{ type: "rejected", errors }])).toMatchObject({
+    expect(follow([{ type: "rejected", errors }])).toMatchObject({
       status: "failed",
       failed_at: 1000,
       in_progress_at: null,
@@ -51,13 +53,13 @@ describe("advance()", () => {
   });
 
   test("leaves finalizing_at null on the way to expired and to cancelled", () => {
-    const running = after([{ type: "validated", total: 3, model: null }]);
-    expect(after([{ type: "window_over", result_files }, written], running)).toMatchObject({
+    const running = follow([{ type: "validated", total: 3, model: null }]);
+    expect(follow([{ type: "window_over", result_files }, written], running)).toMatchObject({
       status: "expired",
       expired_at: 1001,
       finalizing_at: null,
     });
-    expect(after([{ type: "cancel" }, { type: "drained", result_files }, written], running)).toMatchObject({
+    expect(follow([{ type: "cancel" }, { type: "drained", result_files }, written], running)).toMatchObject({
       status: "cancelled",
       cancelling_at: 1000,
       cancelled_at: 1002,
@@ -66,18 +68,18 @@ describe("advance()", () => {
   });
 
   test("completes a batch whose window ends while it is finalizing, and cancels one that is cancelling", () => {
-    const finalizing = after([
+    const finalizing = follow([
       { type: "validated", total: 3, model: null },
       { type: "executed", result_files },
     ]);
     expect(advance(finalizing, { type: "window_over", result_files }, 5)).toBeNull();
-    expect(after([written], finalizing).status).toBe("completed");
-    const cancelling = after([{ type: "cancel" }]);
+    expect(follow([written], finalizing).status).toBe("completed");
+    const cancelling = follow([{ type: "cancel" }]);
     expect(advance(cancelling, { type: "window_over", result_files }, 5)).toBeNull();
   });
 
   test("lets a cancel overtake finalizing and draws new result files for it", () => {
-    const cancelled = after([
+    const cancelled = follow([
       { type: "validated", total: 3, model: null },
       { type: "executed", result_files },
       { type: "cancel" },
