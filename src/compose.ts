@@ -1,7 +1,6 @@
-import { mkdir } from "node:fs/promises";
 import { homedir } from "node:os";
 import { basename, join, resolve } from "node:path";
-import { NerifError } from "./batch/errors.ts";
+import type { NerifError } from "./batch/errors.ts";
 import type { ControlStore, ExecutorLock } from "./control/control-store.ts";
 import { createExecutorLock } from "./control/executor-lock.ts";
 import { openSqliteControlStore } from "./control/sqlite.ts";
@@ -80,11 +79,10 @@ export interface Opened {
 /**
  * The one place that turns options into adapters. Opening neither executes nor sends anything.
  *
- * @throws NerifError `storage_unavailable`, `data_too_new`
+ * @throws NerifError `storage_unavailable`, `data_too_new`, `data_damaged`, `disk_full`
  */
 export async function openNerif(options: NerifOptions = {}): Promise<Opened> {
   const dataDir = resolveDataDir(options.dataDir);
-  await makeDataDir(dataDir);
   const onFatal = options.onFatal ?? exitAtOnce;
   const log = options.log ?? silentLogger;
   const settings = { ...defaultSettings, ...options.settings };
@@ -158,18 +156,6 @@ export function resolveDataDir(given: string | undefined): string {
   const fromEnvironment = process.env.NERIF_DATA_DIR?.trim();
   const path = given ?? (fromEnvironment || join("~", ".nerif", "batches"));
   return resolve(path === "~" || path.startsWith("~/") ? join(homedir(), path.slice(1)) : path);
-}
-
-async function makeDataDir(path: string): Promise<void> {
-  try {
-    // Inputs and answers are nobody else's business.
-    await mkdir(path, { recursive: true, mode: 0o700 });
-  } catch (cause) {
-    const reason = cause instanceof Error ? cause.message : String(cause);
-    throw new NerifError("storage_unavailable", `Cannot open the data directory ${path}: ${reason}`, {
-      cause,
-    });
-  }
 }
 
 function connect(options: NerifOptions): Upstream[] {
