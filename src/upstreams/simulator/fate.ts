@@ -1,3 +1,4 @@
+import { NerifError } from "../../batch/errors.ts";
 import { drawLatency, type Latency } from "./latency.ts";
 import { createRandom } from "./random.ts";
 
@@ -20,10 +21,20 @@ export interface Fate {
   latencyMs: number;
 }
 
-/** Draws what happens to each request from one stream of numbers: the same sequence has the same fates. */
+/**
+ * Draws what happens to each request from one stream of numbers: the same sequence has the same fates.
+ *
+ * @throws NerifError `invalid_value` for rates that are no shares
+ */
 export function createFates(options: FateOptions, seed: number): () => Fate {
   const random = createRandom(seed);
   const { latency, hangRate = 0, resetRate = 0, throttleRate = 0, errorRate = 0 } = options;
+  const rates = [hangRate, resetRate, throttleRate, errorRate];
+  const sum = rates.reduce((total, rate) => total + rate);
+  if (rates.some((rate) => !(rate >= 0)) || sum > 1) {
+    const reason = `each must be from 0 to 1 and all together at most 1, not ${rates.join(" + ")}`;
+    throw new NerifError("invalid_value", `Cannot use these rates of faults: ${reason}`);
+  }
   return () => {
     const at = random();
     const latencyMs = latency === undefined ? 0 : drawLatency(latency, random);
