@@ -148,7 +148,7 @@ describe("the control store of several processes", () => {
 });
 
 describe("a backup of a data directory that is written to", () => {
-  // Each way as docs/ tells operators to do it, from a process that is not the writer.
+  // From a process that is not the writer, as an operator would.
   const ways: Record<string, (target: string) => Promise<void>> = {
     async "VACUUM INTO"(target) {
       const database = new DatabaseSync(path);
