@@ -1,0 +1,57 @@
+import type { BatchObject } from "../batch/batch.ts";
+import type { FileObject } from "../batch/file.ts";
+import type { NerifOptions } from "../compose.ts";
+import { createLocalClient } from "./local-client.ts";
+import { createRemoteClient } from "./remote-client.ts";
+
+/** Files and batches, in the local data directory or at a server. */
+export interface Client {
+  files: {
+    /** @param path of a JSONL file */
+    upload(path: string): Promise<FileObject>;
+    list(page: PageQuery): Promise<ListPage<FileObject>>;
+    retrieve(id: string): Promise<FileObject>;
+    content(id: string): AsyncIterable<Uint8Array>;
+    delete(id: string): Promise<void>;
+  };
+  batches: {
+    create(params: NewBatch): Promise<BatchObject>;
+    list(page: PageQuery): Promise<ListPage<BatchObject>>;
+    retrieve(id: string): Promise<BatchObject>;
+    cancel(id: string): Promise<BatchObject>;
+    retry(id: string): Promise<BatchObject>;
+    /** Resolves when the batch is final. @throws NerifError `aborted` */
+    wait(
+      id: string,
+      options: { signal: AbortSignal; onProgress: (batch: BatchObject) => void },
+    ): Promise<BatchObject>;
+    results(id: string, options: { follow: boolean; signal: AbortSignal }): AsyncIterable<Uint8Array>;
+  };
+  close(options?: { graceMs: number }): Promise<void>;
+}
+
+export interface PageQuery {
+  limit: number | undefined;
+  after: string | undefined;
+}
+
+export interface ListPage<T> {
+  data: T[];
+  has_more: boolean;
+}
+
+export interface NewBatch {
+  input_file_id: string;
+  endpoint: string;
+  completion_window: string;
+  metadata?: Record<string, string> | undefined;
+}
+
+export interface ClientOptions extends NerifOptions {
+  /** Base URL of a server; without one it is the data directory. */
+  server: string | undefined;
+}
+
+export function createClient({ server, ...local }: ClientOptions): Promise<Client> {
+  return server === undefined ? createLocalClient(local) : createRemoteClient(server);
+}

@@ -1,0 +1,99 @@
+import { Command } from "commander";
+import { type Client, createClient } from "./client.ts";
+import { addOptions, resolveConfig } from "./config.ts";
+import { exitCodes } from "./exit-codes.ts";
+import type { OptionName } from "./options.ts";
+import { saveTo } from "./save.ts";
+import { fileLine, print, printJson } from "./show.ts";
+import { say } from "./terminal.ts";
+
+const common = ["server", "dataDir", "json"] as const satisfies OptionName[];
+const listOptions = [...common, "limit", "after"] as const;
+const downloadOptions = [...common, "output", "force"] as const;
+
+/** `nerif files`: files of a server or of the local data directory. */
+export function filesCommand(): Command {
+  const files = new Command("files").description(
+    "upload, download and delete files, at a server or in the data directory",
+  );
+  addOptions(files.command("upload <path>").description("store a JSONL file of requests"), common).action(
+    upload,
+  );
+  addOptions(files.command("list").description("list files, newest first"), listOptions).action(list);
+  addOptions(files.command("get <file>").description("show a file's record"), common).action(get);
+  addOptions(
+    files.command("download <file>").description("print or save a file's content"),
+    downloadOptions,
+  ).action(download);
+  addOptions(files.command("delete <file>").description("delete a file"), common).action(remove);
+  return files.addHelpText("after", examples);
+}
+
+const examples = `
+Examples:
+  nerif files upload requests.jsonl
+  nerif files list --limit 10
+  nerif files download file-9fQ2kZr7LmW3xTnB5vYcHd -o answers.jsonl
+  nerif files delete file-9fQ2kZr7LmW3xTnB5vYcHd --server http://localhost:8787`;
+
+type Flags = Record<string, unknown>;
+
+async function upload(path: string, flags: Flags): Promise<void> {
+  const { values } = resolveConfig(common, flags);
+  await withClient(values, async (client) => {
+    const file = await client.files.upload(path);
+    if (values.json) printJson(file);
+    else print(fileLine(file));
+  });
+}
+
+async function list(flags: Flags): Promise<void> {
+  const { values } = resolveConfig(listOptions, flags);
+  await withClient(values, async (client) => {
+    const page = await client.files.list(values);
+    for (const file of page.data) {
+      if (values.json) printJson(file);
+      else print(fileLine(file));
+    }
+    const last = page.data.at(-1);
+    if (page.has_more && last !== undefined && !values.json) say(`There are more: --after ${last.id}`);
+  });
+}
+
+async function get(id: string, flags: Flags): Promise<void> {
+  const { values } = resolveConfig(common, flags);
+  await withClient(values, async (client) => {
+    const file = await client.files.retrieve(id);
+    if (values.json) printJson(file);
+    else print(fileLine(file));
+  });
+}
+
+async function download(id: string, flags: Flags): Promise<void> {
+  const { values } = resolveConfig(downloadOptions, flags);
+  await withClient(values, (client) =>
+    saveTo(values.output, client.files.content(id), { force: values.force }),
+  );
+}
+
+async function remove(id: string, flags: Flags): Promise<void> {
+  const { values } = resolveConfig(common, flags);
+  await withClient(values, async (client) => {
+    await client.files.delete(id);
+    if (values.json) printJson({ id, object: "file", deleted: true });
+    else say(`Deleted ${id}`);
+  });
+}
+
+async function withClient(
+  { server, dataDir }: { server: string | undefined; dataDir: string | undefined },
+  use: (client: Client) => Promise<void>,
+): Promise<void> {
+  const client = await createClient({ server, dataDir, execute: false });
+  try {
+    await use(client);
+    process.exitCode = exitCodes.ok;
+  } finally {
+    await client.close();
+  }
+}

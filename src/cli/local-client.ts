@@ -1,0 +1,72 @@
+import { createReadStream } from "node:fs";
+import { basename, resolve } from "node:path";
+import { NerifError } from "../batch/errors.ts";
+import { type NerifOptions, type Opened, openNerif } from "../compose.ts";
+import type { Client } from "./client.ts";
+import { inputPath } from "./run-places.ts";
+import { say } from "./terminal.ts";
+
+const project = "default";
+
+/** Works on a data directory, beside whichever process executes its batches. */
+export async function createLocalClient(options: NerifOptions): Promise<Client> {
+  const opened = await openFor(options);
+  const { files, batches } = opened.service;
+
+  async function upload(path: string) {
+    const source = createReadStream(await inputPath(resolve(path), path), { highWaterMark: 1024 * 1024 });
+    const staged = await files.begin();
+    try {
+      for await (const chunk of source) await staged.write([chunk]);
+      return await staged.finish(project, { filename: basename(path), purpose: "batch" });
+    } finally {
+      await staged.discard();
+    }
+  }
+
+  async function* content(id: string) {
+    const found = await files.content(project, id);
+    try {
+      yield* found.stream();
+    } finally {
+      await found.close();
+    }
+  }
+
+  return {
+    files: {
+      upload,
+      list: (page) => files.list(project, page),
+      retrieve: (id) => files.retrieve(project, id),
+      content,
+      async delete(id) {
+        await files.delete(project, id);
+      },
+    },
+    batches: {
+      create: (params) => batches.create(project, params),
+      list: (page) => batches.list(project, page),
+      retrieve: (id) => batches.retrieve(project, id),
+      cancel: (id) => batches.cancel(project, id),
+      retry: (id) => batches.retry(project, id),
+      wait: (id, waiting) => batches.wait(project, id, waiting),
+      results: (id, following) => batches.results(project, id, following),
+    },
+    close: (closing) => opened.close(closing),
+  };
+}
+
+/** Without an upstream this process must not become the one that executes: it could only make batches fail. */
+async function openFor(options: NerifOptions): Promise<Opened> {
+  const opened = await openNerif(options);
+  if (options.execute === false) return opened;
+  try {
+    opened.upstreams();
+    return opened;
+  } catch (reason) {
+    await opened.close();
+    if (!(reason instanceof NerifError && reason.code === "upstream_not_configured")) throw reason;
+    say("No upstream is configured here, so another process has to execute the batch");
+    return openNerif({ ...options, execute: false });
+  }
+}

@@ -1,0 +1,75 @@
+import { Command, CommanderError } from "commander";
+import { NerifError } from "../batch/errors.ts";
+import { batchesCommand } from "./batches.ts";
+import { exitCodeOf, exitCodes } from "./exit-codes.ts";
+import { filesCommand } from "./files.ts";
+import { pruneCommand } from "./prune.ts";
+import { runCommand } from "./run.ts";
+import { serveCommand } from "./serve.ts";
+import { simulateCommand } from "./simulate.ts";
+import { sayIn } from "./terminal.ts";
+import { validateCommand } from "./validate.ts";
+import { packageVersion } from "./version.ts";
+
+/** Runs the command; the process's exit code says how it went. @param argv what stands behind `nerif` */
+export async function main(argv: readonly string[]): Promise<void> {
+  // A reader that goes away (`| head`) is no reason for a stack trace; whoever writes results notices by itself.
+  process.stdout.on("error", () => {});
+  try {
+    await createProgram().parseAsync(argv, { from: "user" });
+  } catch (reason) {
+    process.exitCode = report(reason);
+  }
+}
+
+function createProgram(): Command {
+  const program = new Command("nerif")
+    .description("The OpenAI-compatible Batch API that you run yourself")
+    .version(packageVersion(), "-V, --version", "print the version")
+    .helpCommand("help [command]", "print help for a command")
+    .addHelpText("after", examples);
+  for (const command of [
+    runCommand(),
+    serveCommand(),
+    validateCommand(),
+    batchesCommand(),
+    filesCommand(),
+    pruneCommand(),
+    simulateCommand(),
+  ]) {
+    program.addCommand(command);
+  }
+  return quietly(program);
+}
+
+const examples = `
+Examples:
+  nerif run requests.jsonl --upstream http://localhost:8000/v1
+  nerif serve --upstream http://localhost:8000/v1
+  nerif validate requests.jsonl
+
+Every option can also be set by an environment variable (--max-attempts: NERIF_MAX_ATTEMPTS) or in nerif.config.yaml
+(max_attempts). nerif help COMMAND tells more.`;
+
+/** Lets no command end the process or write an error by itself. */
+function quietly(command: Command): Command {
+  command.exitOverride().configureOutput({ outputError: () => {} });
+  for (const child of command.commands) quietly(child);
+  return command;
+}
+
+function report(reason: unknown): number {
+  if (reason instanceof CommanderError) {
+    if (reason.exitCode === 0) return exitCodes.ok;
+    // Help that is shown because nothing was asked for has been written already.
+    if (reason.code !== "commander.help") {
+      sayIn("red", `nerif: Cannot understand the command line: ${reason.message.replace(/^error: /, "")}`);
+    }
+    return exitCodes.usage;
+  }
+  const error = NerifError.fromUnknown(reason, "run the command");
+  sayIn("red", `nerif: ${error.message}`);
+  if (process.env.NERIF_DEBUG)
+    process.stderr.write(`${reason instanceof Error ? reason.stack : String(reason)}\n`);
+  return exitCodeOf(error);
+}

@@ -1,0 +1,139 @@
+import { openAsBlob } from "node:fs";
+import { basename, resolve } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import type { BatchObject } from "../batch/batch.ts";
+import { type ErrorCode, errorCodes, NerifError } from "../batch/errors.ts";
+import type { FileObject } from "../batch/file.ts";
+import { isFinal } from "../batch/lifecycle.ts";
+import type { Client, ListPage, PageQuery } from "./client.ts";
+import { inputPath } from "./run-places.ts";
+
+const pollMs = 1_000;
+
+/** Asks a server over its HTTP API, with the key in NERIF_API_KEY. @throws NerifError `invalid_usage` */
+export async function createRemoteClient(server: string): Promise<Client> {
+  const base = baseUrl(server);
+  const key = process.env.NERIF_API_KEY?.trim();
+  const headers: Record<string, string> = key ? { authorization: `Bearer ${key}` } : {};
+
+  async function ask(path: string, init: RequestInit = {}): Promise<Response> {
+    const response = await fetch(`${base}${path}`, { ...init, headers }).catch((reason: unknown) => {
+      throw unreachable(base, reason);
+    });
+    if (response.ok) return response;
+    throw await refusal(response);
+  }
+
+  async function json<T>(path: string, init?: RequestInit): Promise<T> {
+    return (await (await ask(path, init)).json()) as T;
+  }
+
+  async function* bytes(path: string, signal?: AbortSignal): AsyncGenerator<Uint8Array> {
+    const { body } = await ask(path, signal === undefined ? {} : { signal });
+    if (body !== null) yield* body;
+  }
+
+  const batch = (id: string) => `/v1/batches/${encodeURIComponent(id)}`;
+  const file = (id: string) => `/v1/files/${encodeURIComponent(id)}`;
+  const post = { method: "POST" };
+  const retrieve = (id: string) => json<BatchObject>(batch(id));
+
+  return {
+    files: {
+      async upload(path) {
+        const form = new FormData();
+        form.set("purpose", "batch");
+        form.set("file", await openAsBlob(await inputPath(resolve(path), path)), basename(path));
+        return json<FileObject>("/v1/files", { ...post, body: form });
+      },
+      list: (page) => json<ListPage<FileObject>>(`/v1/files${query(page)}`),
+      retrieve: (id) => json<FileObject>(file(id)),
+      content: (id) => bytes(`${file(id)}/content`),
+      async delete(id) {
+        await ask(file(id), { method: "DELETE" });
+      },
+    },
+    batches: {
+      create: (params) => json<BatchObject>("/v1/batches", { ...post, body: JSON.stringify(params) }),
+      list: (page) => json<ListPage<BatchObject>>(`/v1/batches${query(page)}`),
+      retrieve,
+      cancel: (id) => json<BatchObject>(`${batch(id)}/cancel`, post),
+      retry: (id) => json<BatchObject>(`${batch(id)}/retry`, post),
+      async wait(id, { signal, onProgress }) {
+        for (;;) {
+          const now = await retrieve(id);
+          onProgress(now);
+          if (isFinal(now.status)) return now;
+          await sleep(pollMs, undefined, { signal }).catch((cause: unknown) => {
+            throw new NerifError("aborted", `Cannot wait for ${id} any longer: interrupted`, { cause });
+          });
+        }
+      },
+      results: (id, { follow, signal }) =>
+        bytes(`${batch(id)}/results${follow ? "?follow=true" : ""}`, signal),
+    },
+    async close() {},
+  };
+}
+
+function baseUrl(server: string): string {
+  const url = URL.parse(server);
+  if (url !== null && /^https?:$/.test(url.protocol) && url.username === "" && url.password === "") {
+    return `${url.origin}${url.pathname.replace(/\/(v1\/?)?$/, "")}`;
+  }
+  throw new NerifError(
+    "invalid_usage",
+    "Cannot use --server: it must be an http or https URL without credentials",
+    {
+      param: "server",
+    },
+  );
+}
+
+function query({ limit, after }: PageQuery): string {
+  const pairs = new URLSearchParams();
+  if (limit !== undefined) pairs.set("limit", String(limit));
+  if (after !== undefined) pairs.set("after", after);
+  return pairs.size === 0 ? "" : `?${pairs}`;
+}
+
+function unreachable(base: string, reason: unknown): NerifError {
+  if (reason instanceof Error && reason.name === "AbortError") return NerifError.fromUnknown(reason);
+  const cause =
+    reason instanceof Error && reason.cause instanceof Error ? reason.cause.message : String(reason);
+  return new NerifError(
+    "upstream_unreachable",
+    `Cannot reach the server ${base}: ${cause || "no connection"}`,
+    {
+      cause: reason,
+    },
+  );
+}
+
+/** The server's own words; it refuses in the same codes in which this process would. */
+async function refusal(response: Response): Promise<NerifError> {
+  const text = await response.text().catch(() => "");
+  const { message, code, param } = errorIn(text);
+  const known = errorCodes.find((candidate) => candidate === code);
+  const said = message ?? text.slice(0, 200);
+  return new NerifError(
+    known ?? codeOf(response.status),
+    `Cannot do that: the server answered ${response.status}${said === "" ? "" : `: ${said}`}`,
+    { param },
+  );
+}
+
+function errorIn(text: string): { message: string | null; code: string | null; param: string | null } {
+  try {
+    const { error } = JSON.parse(text) as { error?: Record<string, unknown> };
+    const field = (name: string) => (typeof error?.[name] === "string" ? (error[name] as string) : null);
+    return { message: field("message"), code: field("code"), param: field("param") };
+  } catch {
+    return { message: null, code: null, param: null };
+  }
+}
+
+function codeOf(status: number): ErrorCode {
+  if (status === 401 || status === 403) return "request_forbidden";
+  return status >= 500 ? "internal_error" : "invalid_request";
+}

@@ -1,0 +1,189 @@
+import { access, rm } from "node:fs/promises";
+import { basename, join } from "node:path";
+import type { Batch } from "../batch/batch.ts";
+import { NerifError } from "../batch/errors.ts";
+import { newBatchId, newFileId } from "../batch/ids.ts";
+import type { Opened } from "../compose.ts";
+import { decide, type WantedRun } from "./run-decision.ts";
+import { firstEndpoint } from "./run-input.ts";
+import type { RunPlaces } from "./run-places.ts";
+import { type RunRecord, writeRunRecord } from "./run-record.ts";
+import type { Spool } from "./spool.ts";
+
+export interface BeginOptions {
+  store: string;
+  record: RunRecord | null;
+  wanted: WantedRun;
+  /** The copy of the input, where it is not read in place. */
+  spool: Spool | null;
+  deadlineMs: number | undefined;
+  maxLineBytes: number;
+}
+
+/**
+ * Makes the store ready for execution: a new run gets its record and its batch, an interrupted one what a crash
+ * kept it from getting.
+ *
+ * @returns null when the run is finished already
+ * @throws NerifError `output_exists`, `input_changed`
+ */
+export async function beginRun(opened: Opened, options: BeginOptions): Promise<RunRecord | null> {
+  const { store, wanted, spool } = options;
+  const decision = decide(options.record, wanted);
+  if (decision === "finished") return null;
+  const isNew = decision === "new" || options.record === null;
+  if (isNew && !wanted.force) await refuseForeign(wanted.places);
+  // DURABLE: the copy, then the record that speaks of it, then the rows; a crash in between is made good at the
+  // next start, also that of a copy which --force had put in the place of an older one.
+  await spool?.moveTo(copyPath(store));
+  let record = options.record;
+  if (isNew || record === null) {
+    record = newRecord(wanted);
+    await writeRunRecord(store, record);
+    if (spool === null) await rm(copyPath(store), { force: true });
+  }
+  await ensureBatch(opened, record, options);
+  await prolong(opened, record, options.deadlineMs);
+  return record;
+}
+
+/** Where a copy of the input is kept that cannot be read in place. */
+export function copyPath(store: string): string {
+  return join(store, "input.jsonl");
+}
+
+/**
+ * Refuses to replace files that this run did not write.
+ *
+ * @throws NerifError `output_exists`
+ */
+export async function refuseForeign(places: Pick<RunPlaces, "output" | "errors">): Promise<void> {
+  for (const [path, flag] of [
+    [places.output, "-o"],
+    [places.errors, "--errors"],
+  ] as const) {
+    if (path === null || !(await exists(path))) continue;
+    throw new NerifError(
+      "output_exists",
+      `Cannot write ${path}: it exists, and no run of this input wrote it; --force replaces it, ${flag} writes elsewhere`,
+      { param: flag === "-o" ? "output" : "errors" },
+    );
+  }
+}
+
+export async function exists(path: string): Promise<boolean> {
+  return access(path).then(
+    () => true,
+    () => false,
+  );
+}
+
+function newRecord({ places, input, limit, strict, force }: WantedRun): RunRecord {
+  const now = Date.now();
+  return {
+    version: 1,
+    batch_id: newBatchId(Math.floor(now / 1000)),
+    file_id: newFileId(),
+    input: { path: places.input, ...input },
+    output: places.output,
+    errors: places.errors,
+    limit,
+    strict,
+    overwrite: force,
+    created_at: now,
+    elapsed_ms: 0,
+    finished: null,
+  };
+}
+
+async function ensureBatch(
+  opened: Opened,
+  record: RunRecord,
+  { store, maxLineBytes }: BeginOptions,
+): Promise<void> {
+  const { control } = opened;
+  const batch = await control.getBatch(null, record.batch_id);
+  if (batch !== null) {
+    // Until the engine is about to write them itself, result files are somebody else's.
+    if (batch.ending === null && !record.overwrite) await refuseForeign(record);
+    return;
+  }
+  await forgetOthers(opened);
+  const copied = record.input.path === null || record.limit !== null;
+  const key = copied ? copyPath(store) : (record.input.path ?? copyPath(store));
+  const created_at = Math.floor(record.created_at / 1000);
+  if ((await control.getFile(null, record.file_id)) === null) {
+    await control.insertFile({
+      id: record.file_id,
+      project: "default",
+      bytes: record.input.bytes,
+      created_at,
+      expires_at: null,
+      filename: basename(record.input.path ?? "stdin.jsonl"),
+      purpose: "batch",
+      sha256: record.input.sha256,
+      key,
+    });
+  }
+  const endpoint = await firstEndpoint(key, maxLineBytes);
+  await control.insertBatch({
+    ...emptyBatch,
+    id: record.batch_id,
+    endpoint,
+    input_file_id: record.file_id,
+    created_at,
+  });
+}
+
+/** `--force` starts anew: nothing that an earlier run left may be executed again. */
+async function forgetOthers({ control, journal, fileStore }: Opened): Promise<void> {
+  for (;;) {
+    const batches = await control.listBatches({ project: null, limit: 100 });
+    for (const { id } of batches) {
+      await journal.remove(id);
+      await fileStore.delete(`${id}.plan`);
+      await control.deleteBatch(id);
+    }
+    if (batches.length < 100) return;
+  }
+}
+
+/** A deadline counts running time only, so the window is moved at each start. */
+async function prolong(
+  { control }: Opened,
+  record: RunRecord,
+  deadlineMs: number | undefined,
+): Promise<void> {
+  const left = deadlineMs === undefined ? null : Math.max(0, deadlineMs - record.elapsed_ms);
+  const expires_at = left === null ? null : Math.ceil((Date.now() + left) / 1000);
+  for (;;) {
+    const batch = await control.getBatch(null, record.batch_id);
+    if (batch === null || batch.ending !== null || batch.expires_at === expires_at) return;
+    if ((await control.updateBatch(batch.id, batch.version, { expires_at })) !== null) return;
+  }
+}
+
+const emptyBatch: Omit<Batch, "id" | "endpoint" | "input_file_id" | "created_at"> = {
+  project: "default",
+  version: 1,
+  completion_window: "24h",
+  metadata: null,
+  output_expires_after: null,
+  model: null,
+  errors: null,
+  status: "validating",
+  output_file_id: null,
+  error_file_id: null,
+  in_progress_at: null,
+  expires_at: null,
+  finalizing_at: null,
+  completed_at: null,
+  failed_at: null,
+  expired_at: null,
+  cancelling_at: null,
+  cancelled_at: null,
+  request_counts: { total: 0, completed: 0, failed: 0 },
+  usage: null,
+  ending: null,
+  result_files: null,
+};

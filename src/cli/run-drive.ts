@@ -1,0 +1,138 @@
+import type { Batch } from "../batch/batch.ts";
+import { NerifError } from "../batch/errors.ts";
+import { isFinal } from "../batch/lifecycle.ts";
+import type { Opened } from "../compose.ts";
+import { type Fingerprint, fingerprint, looksSame, statInput } from "./run-input.ts";
+import { createMeter } from "./run-meter.ts";
+import { type RunRecord, writeRunRecord } from "./run-record.ts";
+import type { RunReport } from "./run-report.ts";
+import { createWatch, type WatchRules } from "./run-watch.ts";
+import { type Grace, onStopSignal } from "./signals.ts";
+
+export interface DriveOptions {
+  store: string;
+  record: RunRecord;
+  report: RunReport;
+  rules: WatchRules;
+  grace: Grace;
+}
+
+export interface Driven {
+  batch: Batch;
+  /** Why it stopped before its end; null when the batch is final. */
+  stopped: "interrupted" | NerifError | null;
+}
+
+const lookMs = 250;
+const inputLookMs = 1_000;
+const saveMs = 5_000;
+
+/** Executes the batch of a store until it is final or something stops it; what is done then is kept. */
+export async function driveRun(opened: Opened, options: DriveOptions): Promise<Driven> {
+  const { report, record, store } = options;
+  const { promise: signalled, resolve: onSignal } = Promise.withResolvers<number>();
+  const forgetSignals = onStopSignal(options.grace, onSignal);
+  const keepTime = createTimekeeper(store, record);
+  try {
+    if (!(await opened.engine.start())) throw lost();
+    const stop = await runOn(opened, { ...options, signalled, keepTime });
+    if (stop !== null) {
+      if (stop.graceMs > 0)
+        report.note(`Stopping; calls in flight get ${stop.graceMs / 1_000} s. Ctrl-C stops at once`);
+      await opened.engine.stop(stop.graceMs);
+    }
+    await keepTime(true);
+    const batch = await load(opened, record.batch_id);
+    return { batch, stopped: isFinal(batch.status) ? null : (stop?.why ?? "interrupted") };
+  } finally {
+    forgetSignals();
+  }
+}
+
+interface Stop {
+  why: "interrupted" | NerifError;
+  graceMs: number;
+}
+
+/** Null when the batch is final. */
+async function runOn(
+  opened: Opened,
+  options: DriveOptions & { signalled: Promise<number>; keepTime: () => Promise<void> },
+): Promise<Stop | null> {
+  const { record, report, rules, signalled, keepTime } = options;
+  const meter = createMeter();
+  const watch = createWatch(rules);
+  const inputChanged = createInputCheck(record);
+  let graceMs: number | null = null;
+  signalled.then((ms) => {
+    graceMs = ms;
+  });
+  for (;;) {
+    if (isFinal((await load(opened, record.batch_id)).status)) return null;
+    if (graceMs !== null) return { why: "interrupted", graceMs };
+    const progress = opened.engine.progress(record.batch_id);
+    if (progress !== null) {
+      const now = performance.now();
+      report.progress(meter(progress, now));
+      const why = watch(progress, now);
+      if (why !== null) return { why, graceMs: 0 };
+    }
+    const changed = await inputChanged();
+    if (changed !== null) return { why: changed, graceMs: 0 };
+    await keepTime();
+    await Promise.race([opened.engine.changed(lookMs), signalled]);
+  }
+}
+
+async function load({ control }: Opened, id: string): Promise<Batch> {
+  const batch = await control.getBatch(null, id);
+  if (batch !== null) return batch;
+  throw new NerifError("batch_not_found", `Cannot go on: batch ${id} was removed`);
+}
+
+/** Writes down every few seconds how long the run has been executed, for `--deadline`. */
+function createTimekeeper(store: string, record: RunRecord): (now?: boolean) => Promise<void> {
+  const startedAt = performance.now();
+  const before = record.elapsed_ms;
+  let savedAt = startedAt;
+  return async (now = false) => {
+    if (!now && performance.now() - savedAt < saveMs) return;
+    savedAt = performance.now();
+    record.elapsed_ms = before + Math.round(savedAt - startedAt);
+    await writeRunRecord(store, record);
+  };
+}
+
+/** Notices that somebody writes to an input that is read in place: lines would be cut out at wrong positions. */
+function createInputCheck(record: RunRecord): () => Promise<NerifError | null> {
+  const { path } = record.input;
+  let known: Fingerprint = record.input;
+  let lookedAt = Number.NEGATIVE_INFINITY;
+  return async () => {
+    if (path === null || record.limit !== null || performance.now() - lookedAt < inputLookMs) return null;
+    lookedAt = performance.now();
+    try {
+      const now = await statInput(path);
+      if (!looksSame(now, known)) known = await fingerprint(path);
+      if (known.sha256 === record.input.sha256) return null;
+    } catch (reason) {
+      return changedMeanwhile(path, reason);
+    }
+    return changedMeanwhile(path);
+  };
+}
+
+function changedMeanwhile(path: string, cause?: unknown): NerifError {
+  return new NerifError(
+    "input_changed",
+    `Cannot go on with ${path}: it was changed or removed while it was read`,
+    {
+      param: "input",
+      cause,
+    },
+  );
+}
+
+function lost(): NerifError {
+  return new NerifError("executor_running", "Cannot run: another process has taken the store over");
+}

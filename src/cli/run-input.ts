@@ -1,0 +1,78 @@
+import { createHash } from "node:crypto";
+import { createReadStream } from "node:fs";
+import { stat } from "node:fs/promises";
+import { NerifError } from "../batch/errors.ts";
+import { type Endpoint, isEndpoint } from "../batch/limits.ts";
+
+/** What an input file looked like. */
+export interface Fingerprint {
+  bytes: number;
+  /** Time of the last modification in nanoseconds, as text: it does not fit into a number. */
+  modified: string;
+  /** Hexadecimal SHA-256 of the bytes. */
+  sha256: string;
+}
+
+export type FileStat = Omit<Fingerprint, "sha256">;
+
+export async function statInput(path: string): Promise<FileStat> {
+  const { size, mtimeNs } = await stat(path, { bigint: true });
+  return { bytes: Number(size), modified: String(mtimeNs) };
+}
+
+/**
+ * Reads a whole file for its sum, unless it still looks as it did when `known` was taken.
+ *
+ * @throws NerifError `input_changed` when it changes meanwhile
+ */
+export async function fingerprint(path: string, known: Fingerprint | null = null): Promise<Fingerprint> {
+  const before = await statInput(path);
+  if (known !== null && looksSame(before, known)) return known;
+  const hash = createHash("sha256");
+  for await (const chunk of createReadStream(path, { highWaterMark: 1024 * 1024 })) hash.update(chunk);
+  if (!looksSame(before, await statInput(path))) {
+    throw new NerifError("input_changed", `Cannot run ${path}: it is being written right now`, {
+      param: "input",
+    });
+  }
+  return { ...before, sha256: hash.digest("hex") };
+}
+
+export function looksSame(a: FileStat, b: FileStat): boolean {
+  return a.bytes === b.bytes && a.modified === b.modified;
+}
+
+/**
+ * The endpoint that a batch of this file is created with: the url of its first line where that is a supported
+ * one. Every line goes where its own url says; only strict mode holds them against this one.
+ */
+export async function firstEndpoint(path: string, maxLineBytes: number): Promise<Endpoint> {
+  const start: Buffer[] = [];
+  let bytes = 0;
+  for await (const chunk of createReadStream(path, { highWaterMark: 64 * 1024 })) {
+    start.push(chunk);
+    bytes += chunk.length;
+    if (bytes > maxLineBytes || (chunk.includes(10) && firstLine(start) !== "")) break;
+  }
+  return endpointOf(firstLine(start));
+}
+
+function firstLine(chunks: readonly Buffer[]): string {
+  const lines = Buffer.concat(chunks)
+    .toString("utf8")
+    .replace(/^\ufeff/, "")
+    .split("\n");
+  return lines.find((line) => line.trim() !== "") ?? "";
+}
+
+function endpointOf(line: string): Endpoint {
+  try {
+    const request: unknown = JSON.parse(line);
+    if (typeof request === "object" && request !== null && "url" in request && isEndpoint(request.url)) {
+      return request.url;
+    }
+  } catch {
+    // Validation will tell what is wrong with the line.
+  }
+  return "/v1/chat/completions";
+}

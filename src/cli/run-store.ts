@@ -1,0 +1,104 @@
+import { createHash } from "node:crypto";
+import { mkdir, open, readFile, rm } from "node:fs/promises";
+import { join } from "node:path";
+import { errnoOf, NerifError } from "../batch/errors.ts";
+import { type NerifOptions, type Opened, openNerif } from "../compose.ts";
+import type { RunPlaces } from "./run-places.ts";
+import { readRunRecord } from "./run-record.ts";
+
+/** Where the private stores of all runs are. */
+export function runsDirectory(dataDir: string): string {
+  return join(dataDir, "runs");
+}
+
+/**
+ * The private store of a run, named by its output: whoever writes the same file is the same run. A run to stdout
+ * is named by its input.
+ *
+ * @param inputSum SHA-256 of an input that has no path
+ */
+export function storeDirectory(dataDir: string, places: RunPlaces, inputSum: string | null): string {
+  const name = places.output ?? `stdout\0${places.input ?? `stdin\0${inputSum}`}`;
+  return join(runsDirectory(dataDir), createHash("sha256").update(name).digest("hex"));
+}
+
+/** Where the engine writes the results: where they were asked for, or beside the store's own files for stdout. */
+export function resultPlaces(
+  store: string,
+  { output, errors }: Pick<RunPlaces, "output" | "errors">,
+): { output: string; error: string | null } {
+  const merged = output === null && errors === null;
+  return {
+    output: output ?? join(store, "output.jsonl"),
+    error: merged ? null : (errors ?? join(store, "errors.jsonl")),
+  };
+}
+
+/**
+ * Opens the store and takes its lock.
+ *
+ * @throws NerifError `executor_running` naming the process that has it
+ */
+export async function openStore(
+  options: NerifOptions & { dataDir: string },
+  places: RunPlaces,
+): Promise<Opened> {
+  const opened = await openNerif(options);
+  try {
+    if (await opened.lock.acquire()) return opened;
+    const holder = await opened.lock.holder();
+    const who =
+      holder === null
+        ? "another process"
+        : `${holder.command} (process ${holder.pid}, since ${holder.since})`;
+    throw new NerifError(
+      "executor_running",
+      `Cannot run: ${places.output ?? "the same run to stdout"} is in the hands of ${who}`,
+      { param: "output" },
+    );
+  } catch (reason) {
+    await opened.close();
+    throw reason;
+  }
+}
+
+/**
+ * Notes that the failed lines of this run go to `errors`, so that no other run writes there too.
+ *
+ * @throws NerifError `output_exists`
+ */
+export async function claimErrors(dataDir: string, store: string, errors: string | null): Promise<void> {
+  if (errors === null) return;
+  const path = claimPath(dataDir, errors);
+  await mkdir(runsDirectory(dataDir), { recursive: true, mode: 0o700 });
+  const owner = await readFile(path, "utf8").catch(() => null);
+  if (owner !== null && owner !== store) {
+    const record = await readRunRecord(owner).catch(() => null);
+    if (record?.errors === errors && record.finished === null) {
+      const of = record.output ?? "stdout";
+      throw new NerifError(
+        "output_exists",
+        `Cannot write the failed lines to ${errors}: the run with the output ${of} does; choose another with --errors`,
+        { param: "errors" },
+      );
+    }
+    await rm(path, { force: true });
+  }
+  const file = await open(path, "wx", 0o600).catch((reason: unknown) => {
+    if (errnoOf(reason) === "EEXIST") return null;
+    throw NerifError.fromUnknown(reason, `write ${path}`);
+  });
+  await file?.writeFile(store).finally(() => file.close());
+}
+
+/** Removes a store for good; nothing was sent, or nobody needs it any more. */
+export async function removeStore(dataDir: string, store: string, errors: string | null): Promise<void> {
+  await rm(store, { recursive: true, force: true });
+  if (errors === null) return;
+  const path = claimPath(dataDir, errors);
+  if ((await readFile(path, "utf8").catch(() => null)) === store) await rm(path, { force: true });
+}
+
+function claimPath(dataDir: string, errors: string): string {
+  return join(runsDirectory(dataDir), `${createHash("sha256").update(errors).digest("hex")}.errors`);
+}

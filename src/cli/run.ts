@@ -1,0 +1,225 @@
+import { createReadStream } from "node:fs";
+import { Command } from "commander";
+import { NerifError } from "../batch/errors.ts";
+import { type Opened, resolveDataDir } from "../compose.ts";
+import { addOptions, type Config, resolveConfig } from "./config.ts";
+import { exitCodeOf, exitCodes } from "./exit-codes.ts";
+import { engineOptions, errorLog, nerifOptions, withoutEffect } from "./nerif-options.ts";
+import type { OptionName } from "./options.ts";
+import { beginRun, exists, refuseForeign } from "./run-begin.ts";
+import { decide, type WantedRun } from "./run-decision.ts";
+import { type Driven, driveRun } from "./run-drive.ts";
+import { createRunEvents } from "./run-events.ts";
+import { finishRun, showFinished } from "./run-finish.ts";
+import { type Fingerprint, fingerprint } from "./run-input.ts";
+import { findPlaces, type RunPlaces } from "./run-places.ts";
+import { createRunProgress } from "./run-progress.ts";
+import { type RunRecord, readRunRecord } from "./run-record.ts";
+import type { RunReport } from "./run-report.ts";
+import {
+  claimErrors,
+  openStore,
+  removeStore,
+  resultPlaces,
+  runsDirectory,
+  storeDirectory,
+} from "./run-store.ts";
+import { type Spool, spool } from "./spool.ts";
+import { isTerminal } from "./terminal.ts";
+
+const runOptions = [
+  "output",
+  "errors",
+  ...engineOptions,
+  "limit",
+  "deadline",
+  "wait",
+  "force",
+  "json",
+] as const satisfies OptionName[];
+
+type RunConfig = Config<(typeof runOptions)[number]>;
+
+/** `nerif run INPUT`: one file to the end. */
+export function runCommand(): Command {
+  const command = new Command("run")
+    .description(
+      "run every request of a JSONL file against a model server; resumable, results in input order",
+    )
+    .argument("<input>", "JSONL file of requests; - reads stdin");
+  addOptions(command, runOptions, {
+    output: "where the results go; - is stdout (default: INPUT with .output.jsonl)",
+    errors: "where failed lines go; - is stdout (default: INPUT with .errors.jsonl)",
+    limit: "run only the first so many lines",
+  });
+  return command
+    .addHelpText("after", examples)
+    .action(async (input: string, flags: Record<string, unknown>) => {
+      process.exitCode = await run(input, flags);
+    });
+}
+
+const examples = `
+Examples:
+  nerif run requests.jsonl --upstream http://localhost:8000/v1
+  nerif run requests.jsonl -o answers.jsonl --concurrency 256
+  OPENAI_API_KEY=... nerif run requests.jsonl --limit 10 -o trial.jsonl
+  make-requests | nerif run - | jq -c .response.body
+
+Killed or interrupted, the same command goes on where it was; no finished line is sent again.
+Exit codes: 0 every line succeeded; 2 bad usage, bad input or no upstream, nothing was sent; 3 some lines failed;
+4 cancelled or past the deadline; 5 the upstream refuses the account; 130 interrupted.`;
+
+async function run(input: string, flags: Record<string, unknown>): Promise<number> {
+  let report: RunReport | null = null;
+  try {
+    const config = resolveConfig(runOptions, flags);
+    const { output, errors, json } = config.values;
+    const toStdout = output === "-" || errors === "-" || (input === "-" && output === undefined);
+    report = json
+      ? createRunEvents(toStdout ? process.stderr : process.stdout, () => performance.now())
+      : createRunProgress(() => performance.now());
+    const places = await findPlaces({ input, output, errors, cwd: process.cwd() });
+    return await runPlaces(places, { config, report });
+  } catch (reason) {
+    if (report === null) throw reason;
+    const error = NerifError.fromUnknown(reason, "run the batch");
+    report.failed(error, exitCodeOf(error));
+    if (process.env.NERIF_DEBUG) process.stderr.write(`${(reason as Error).stack}\n`);
+    return exitCodeOf(error);
+  }
+}
+
+interface RunContext {
+  config: RunConfig;
+  report: RunReport;
+}
+
+async function runPlaces(places: RunPlaces, { config, report }: RunContext): Promise<number> {
+  const { limit, force } = config.values;
+  const dataDir = resolveDataDir(config.values.dataDir);
+  const copy = await copyInput(places, { dataDir, limit });
+  try {
+    const store = storeDirectory(dataDir, places, copy?.sha256 ?? null);
+    const record = force ? null : await readRunRecord(store);
+    if (record === null && !force) await refuseForeign(places);
+    if (record?.finished) {
+      decide(record, await wantedRun(places, { config, copy, record }));
+      return await showFinished({ store, record, report });
+    }
+    await claimErrors(dataDir, store, places.errors);
+    return await runInStore(places, { config, report, dataDir, store, copy });
+  } finally {
+    await copy?.discard();
+  }
+}
+
+/** Null when the input can be read in place. */
+async function copyInput(
+  { input }: RunPlaces,
+  { dataDir, limit }: { dataDir: string; limit: number | undefined },
+): Promise<Spool | null> {
+  if (input !== null && limit === undefined) return null;
+  const source = input === null ? process.stdin : createReadStream(input, { highWaterMark: 1024 * 1024 });
+  return spool(source, { directory: runsDirectory(dataDir), limit });
+}
+
+interface StoreContext extends RunContext {
+  dataDir: string;
+  store: string;
+  copy: Spool | null;
+}
+
+async function runInStore(places: RunPlaces, context: StoreContext): Promise<number> {
+  const { config, report, dataDir, store, copy } = context;
+  const fresh = !(await exists(store));
+  const opened = await openStore(
+    {
+      ...nerifOptions(config, "nerif run"),
+      dataDir: store,
+      place: resultPlaces(store, places),
+      log: errorLog((message) => report.note(message)),
+    },
+    places,
+  );
+  let keep = !fresh;
+  try {
+    opened.upstreams();
+    for (const part of withoutEffect(config)) report.note(part);
+    const known = await readRunRecord(store).catch((reason: unknown) => {
+      if (config.values.force) return null;
+      throw reason;
+    });
+    const wanted = await wantedRun(places, { config, copy, record: known });
+    const { deadline: deadlineMs, maxLineBytes } = config.values;
+    const record = await beginRun(opened, {
+      store,
+      record: known,
+      wanted,
+      spool: copy,
+      deadlineMs,
+      maxLineBytes,
+    });
+    if (record === null) return await showFinished({ store, record: known as RunRecord, report });
+    keep = true;
+    const driven = await drive(opened, { ...context, record, resumed: record.elapsed_ms > 0 });
+    // Nothing was sent; when the input is mended it is another one.
+    keep = driven.batch.status !== "failed";
+    return await conclude(driven, { store, record, report });
+  } finally {
+    await opened.close();
+    await opened.lock.release();
+    if (!keep) await removeStore(dataDir, store, places.errors);
+  }
+}
+
+async function wantedRun(
+  places: RunPlaces,
+  { config, copy, record }: { config: RunConfig; copy: Spool | null; record: RunRecord | null },
+): Promise<WantedRun> {
+  const { limit = null, strict, force } = config.values;
+  const known: Fingerprint | null =
+    record?.input.path === places.input && record.limit === null ? record.input : null;
+  const input =
+    copy !== null || places.input === null
+      ? { bytes: copy?.bytes ?? 0, modified: "", sha256: copy?.sha256 ?? "" }
+      : await fingerprint(places.input, known);
+  return { places, input, limit, strict, force };
+}
+
+async function drive(
+  opened: Opened,
+  { config, report, store, record, resumed }: StoreContext & { record: RunRecord; resumed: boolean },
+): Promise<Driven & { tookMs: number }> {
+  const { output, errors } = record;
+  report.started({ batch: record.batch_id, input: record.input.path, output, errors, store, resumed });
+  const startedAt = performance.now();
+  const driven = await driveRun(opened, {
+    store,
+    record,
+    report,
+    rules: { wait: config.values.wait, terminal: isTerminal() },
+    grace: { interruptMs: 5_000, terminateMs: config.values.shutdownGrace },
+  });
+  return { ...driven, tookMs: performance.now() - startedAt };
+}
+
+async function conclude(
+  { batch, stopped, tookMs }: Driven & { tookMs: number },
+  options: { store: string; record: RunRecord; report: RunReport },
+): Promise<number> {
+  const { report } = options;
+  if (stopped instanceof NerifError) throw stopped;
+  if (stopped !== null) {
+    report.stopped({ reason: stopped, counts: batch.request_counts, exitCode: exitCodes.interrupted });
+    return exitCodes.interrupted;
+  }
+  if (batch.status !== "failed") return finishRun(batch, tookMs, options);
+  const errors = batch.errors ?? [];
+  report.invalid(errors);
+  throw new NerifError(
+    errors.length === 1 && errors[0]?.code === "empty_file" ? "empty_file" : "invalid_file_format",
+    `Cannot run ${options.record.input.path ?? "stdin"}: its requests are not valid; nothing was sent`,
+    { param: "input" },
+  );
+}

@@ -1,0 +1,75 @@
+import { Command } from "commander";
+import pino from "pino";
+import { openNerif } from "../compose.ts";
+import { serveInstance } from "../http/serve.ts";
+import { addOptions, resolveConfig } from "./config.ts";
+import { exitCodes } from "./exit-codes.ts";
+import { engineOptions, nerifOptions, withoutEffect } from "./nerif-options.ts";
+import type { OptionName } from "./options.ts";
+import { printJson } from "./show.ts";
+import { onStopSignal } from "./signals.ts";
+import { say, sayIn } from "./terminal.ts";
+
+const options = [
+  "host",
+  "port",
+  "insecure",
+  ...engineOptions,
+  "completionWindows",
+  "logLevel",
+  "json",
+] as const satisfies OptionName[];
+
+/** `nerif serve`: the HTTP server, executing batches in the same process. */
+export function serveCommand(): Command {
+  const command = new Command("serve").description(
+    "serve the OpenAI Files and Batches API and execute the batches in the same process",
+  );
+  return addOptions(command, options, { json: "print the address as JSON" })
+    .addHelpText("after", examples)
+    .action(async (flags: Record<string, unknown>) => {
+      await serve(flags);
+    });
+}
+
+const examples = `
+Examples:
+  nerif serve --upstream http://localhost:8000/v1
+  nerif serve --port 9000 --data-dir /var/lib/nerif --concurrency 256
+
+Then point any OpenAI client at it:
+  curl http://127.0.0.1:8787/v1/files -F purpose=batch -F file=@requests.jsonl
+
+SIGTERM and Ctrl-C drain: calls in flight get the shutdown grace, batches go on at the next start. A second signal
+stops at once.`;
+
+async function serve(flags: Record<string, unknown>): Promise<void> {
+  const config = resolveConfig(options, flags);
+  const { host, port, insecure, completionWindows = null, logLevel, shutdownGrace, json } = config.values;
+  // Keys reach no log by themselves; this is for those that stand in an error's fields.
+  const log = pino(
+    { level: logLevel, redact: ["*.authorization", "*.apiKey", "*.headers.authorization"] },
+    pino.destination({ dest: 2, sync: true }),
+  );
+  for (const part of withoutEffect(config)) say(part);
+  const built = nerifOptions(config, "nerif serve");
+  const nerif = await openNerif({
+    ...built,
+    settings: { ...built.settings, completionWindows },
+    ignoreOpenAIBaseUrl: true,
+    log,
+  });
+  const server = await serveInstance(nerif, { host, port, insecure, log });
+  const stopped = Promise.withResolvers<void>();
+  onStopSignal({ interruptMs: shutdownGrace, terminateMs: shutdownGrace }, (graceMs) => {
+    say(`Stopping; calls in flight get ${graceMs / 1_000} s. Another signal stops at once`);
+    server.close({ graceMs }).then(stopped.resolve, stopped.reject);
+  });
+  if (json) printJson({ event: "listening", url: server.url, data_dir: nerif.dataDir });
+  sayIn("green", `Nerif listens on ${server.url}`);
+  say(
+    `  data in ${nerif.dataDir}; try: curl ${server.url}/v1/files -F purpose=batch -F file=@requests.jsonl`,
+  );
+  await stopped.promise;
+  process.exitCode = exitCodes.ok;
+}

@@ -1,0 +1,48 @@
+import type { BatchObject } from "../batch/batch.ts";
+import type { FileObject } from "../batch/file.ts";
+import { formatSize } from "./sizes.ts";
+import { escapeControls, formatCount } from "./terminal.ts";
+
+/** Prints an object for programs: one line of JSON. */
+export function printJson(value: unknown): void {
+  process.stdout.write(`${JSON.stringify(value)}\n`);
+}
+
+/** Prints a line for people to stdout, whatever it quotes. */
+export function print(text: string): void {
+  process.stdout.write(`${escapeControls(text)}\n`);
+}
+
+/** A batch in one line of a list. */
+export function batchLine({ id, status, request_counts: counts, created_at }: BatchObject): string {
+  return `${id}  ${status.padEnd(11)}  ${progressOf(counts)}  ${dateOf(created_at)}`;
+}
+
+/** A batch with everything that is set. */
+export function batchLines(batch: BatchObject): string[] {
+  const { id, object: _, request_counts, errors, ...rest } = batch;
+  const times = /_at$/;
+  const fields = Object.entries(rest).flatMap(([key, value]) => {
+    if (value === null) return [];
+    if (times.test(key) && typeof value === "number") return [`  ${key}: ${dateOf(value)}`];
+    return [`  ${key}: ${typeof value === "object" ? JSON.stringify(value) : String(value)}`];
+  });
+  const refused = (errors?.data ?? []).map(
+    ({ line, code, message }) => `  error: ${line === null ? "" : `line ${line}: `}${code}: ${message}`,
+  );
+  return [id, `  progress: ${progressOf(request_counts)}`, ...fields, ...refused];
+}
+
+/** A file in one line. */
+export function fileLine({ id, bytes, created_at, purpose, filename }: FileObject): string {
+  return `${id}  ${formatSize(bytes).padStart(9)}  ${purpose.padEnd(12)}  ${dateOf(created_at)}  ${filename}`;
+}
+
+export function progressOf({ total, completed, failed }: BatchObject["request_counts"]): string {
+  return `${formatCount(completed + failed)}/${formatCount(total)} done, ${formatCount(failed)} failed`;
+}
+
+/** `2026-11-23 08:30:00Z` */
+function dateOf(seconds: number): string {
+  return `${new Date(seconds * 1_000).toISOString().slice(0, 19).replace("T", " ")}Z`;
+}

@@ -1,0 +1,80 @@
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join, resolve } from "node:path";
+import { Command } from "commander";
+import { openNerif } from "../compose.ts";
+import { type FileVerdict, validateFile } from "../service/validate-file.ts";
+import { addOptions, resolveConfig } from "./config.ts";
+import { exitCodes } from "./exit-codes.ts";
+import type { OptionName } from "./options.ts";
+import { firstEndpoint } from "./run-input.ts";
+import { inputPath } from "./run-places.ts";
+import { errorLine } from "./run-progress.ts";
+import { print, printJson } from "./show.ts";
+import { spool } from "./spool.ts";
+import { counted, say, sayIn } from "./terminal.ts";
+
+const options = ["strict", "maxLineBytes", "json"] as const satisfies OptionName[];
+
+/** `nerif validate INPUT`: every bad line with its number and code; sends nothing. */
+export function validateCommand(): Command {
+  const command = new Command("validate")
+    .description("check every line of an input file, as a batch of it would be checked; sends nothing")
+    .argument("<input>", "JSONL file of requests; - reads stdin");
+  return addOptions(command, options)
+    .addHelpText("after", examples)
+    .action(async (input: string, flags: Record<string, unknown>) => {
+      process.exitCode = await validate(input, flags);
+    });
+}
+
+const examples = `
+Examples:
+  nerif validate requests.jsonl
+  nerif validate requests.jsonl --strict --json | jq -r .line
+
+Exit codes: 0 every line is good; 2 at least one is bad.`;
+
+async function validate(input: string, flags: Record<string, unknown>): Promise<number> {
+  const { values } = resolveConfig(options, flags);
+  const { strict, maxLineBytes } = values;
+  // The check writes a plan, as that of a batch does; this one is thrown away.
+  const dataDir = await mkdtemp(join(tmpdir(), "nerif-validate-"));
+  try {
+    const path = await readablePath(input, dataDir);
+    const opened = await openNerif({ dataDir, execute: false, settings: { strict, maxLineBytes } });
+    try {
+      const { fileStore: files, settings } = opened;
+      const endpoint = await firstEndpoint(path, maxLineBytes);
+      const { signal } = new AbortController();
+      return tell(await validateFile(path, { files, settings, endpoint, signal }), {
+        input,
+        json: values.json,
+      });
+    } finally {
+      await opened.close();
+    }
+  } finally {
+    await rm(dataDir, { recursive: true, force: true });
+  }
+}
+
+async function readablePath(input: string, directory: string): Promise<string> {
+  if (input !== "-") return inputPath(resolve(input), input);
+  const copy = await spool(process.stdin, { directory });
+  return copy.path;
+}
+
+function tell(verdict: FileVerdict, { input, json }: { input: string; json: boolean }): number {
+  const errors = verdict.ok ? [] : verdict.errors;
+  for (const error of errors) {
+    if (json) printJson({ event: "invalid_line", ...error });
+    else print(errorLine(error));
+  }
+  const exit_code = verdict.ok ? exitCodes.ok : exitCodes.usage;
+  if (json)
+    printJson({ event: "validated", ok: verdict.ok, total: verdict.ok ? verdict.total : null, exit_code });
+  else if (verdict.ok) sayIn("green", `${input} is good: ${counted(verdict.total, "request")}`);
+  else say(`${input} has ${counted(errors.length, "error")}`);
+  return exit_code;
+}
