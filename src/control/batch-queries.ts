@@ -43,19 +43,17 @@ export function createBatchQueries({ run }: SqlDatabase): BatchQueries {
       ),
 
     unfinishedBatches: () =>
-      run("look for unfinished batches", (db) =>
-        snapshot(db, async (transaction) => {
-          const rows = await transaction
-            .selectFrom("batches")
-            .selectAll()
-            .where("status", "in", unfinishedStatuses)
-            .orderBy("expires_at", (order) => order.asc().nullsLast())
-            .orderBy("created_at")
-            .orderBy("seq")
-            .execute();
-          return withSums(transaction, rows);
-        }),
-      ),
+      run("look for unfinished batches", async (db) => {
+        const rows = await db
+          .selectFrom("batches")
+          .selectAll()
+          .where("status", "in", unfinishedStatuses)
+          .orderBy("expires_at", (order) => order.asc().nullsLast())
+          .orderBy("created_at")
+          .orderBy("seq")
+          .execute();
+        return rows.map((row) => batchOf(row, noSums()));
+      }),
 
     isInputInUse: (fileId) =>
       run("look whether the file is in use", async (db) => {
@@ -124,7 +122,7 @@ async function findCursor(db: Kysely<Schema>, project: string | null, after: str
 async function withSums(db: Kysely<Schema>, rows: BatchRow[]): Promise<Batch[]> {
   const running = rows.filter((row) => !isFinal(row.status)).map((row) => row.id);
   const sums = running.length === 0 ? new Map() : await sumShards(db, running);
-  return rows.map((row) => batchOf(row, sums.get(row.id) ?? { completed: 0, failed: 0, tokens: noTokens() }));
+  return rows.map((row) => batchOf(row, sums.get(row.id) ?? noSums()));
 }
 
 async function sumShards(db: Kysely<Schema>, batchIds: string[]): Promise<Map<string, ShardTally>> {
@@ -159,4 +157,8 @@ async function sumShards(db: Kysely<Schema>, batchIds: string[]): Promise<Map<st
       },
     ]),
   );
+}
+
+function noSums(): ShardTally {
+  return { completed: 0, failed: 0, tokens: noTokens() };
 }

@@ -35,7 +35,7 @@ export interface ControlStore {
   getBatch(project: string | null, id: string): Promise<Batch | null>;
   /** Newest first, starting after the batch `after`. @throws NerifError `cursor_not_found` */
   listBatches(query: BatchQuery): Promise<Batch[]>;
-  /** Batches that are not final, oldest deadline first, then oldest. */
+  /** Batches that are not final, oldest deadline first, then oldest. Their counts and usage are not summed up. */
   unfinishedBatches(): Promise<Batch[]>;
   /** Whether a batch that is not final reads this file. */
   isInputInUse(fileId: string): Promise<boolean>;

@@ -135,24 +135,24 @@ describe("a cancel", () => {
         if (lineOf(call) === 3) return fails("throttled", 60_000);
         return new Promise((resolve) => held.push(() => resolve(echo(call))));
       },
-      { concurrency: 1 },
+      { concurrency: 2 },
     );
     const fixture = await createEngineFixture(upstream);
-    // The third line goes elsewhere, or the throttled route would hold the fourth back.
+    // The rest line goes elsewhere, or the throttled route would hold it back.
     const { id } = await fixture.addBatch(
       requestLines(600, (i) => (i > 3 ? { body: { model: "other", messages: [] } } : {})),
     );
     await fixture.engine.start();
-    await fixture.until(id, () => held.length === 1);
+    await fixture.until(id, () => held.length === 2 && upstream.calls.some((call) => lineOf(call) === 3));
     await cancel(fixture, id);
     expect((await fixture.get(id)).status).toBe("cancelling");
-    held[0]?.();
+    for (const release of held) release();
     const batch = await fixture.until(id);
     expect(batch).toMatchObject({ status: "cancelled", finalizing_at: null });
-    expect(batch.request_counts).toEqual({ total: 600, completed: 4, failed: 0 });
-    expect(await fixture.lines(batch.output_file_id)).toHaveLength(4);
+    expect(batch.request_counts).toEqual({ total: 600, completed: 5, failed: 0 });
+    expect(await fixture.lines(batch.output_file_id)).toHaveLength(5);
     const errors = await fixture.lines(batch.error_file_id);
-    expect(errors).toHaveLength(596);
+    expect(errors).toHaveLength(595);
     expect(errors[0]).toMatchObject({ custom_id: "r3", error: { code: "scripted_throttled" } });
     expect(errors[0]?.response?.status_code).toBe(429);
     expect(new Set(errors.slice(1).map((line) => line.error?.code))).toEqual(new Set(["batch_cancelled"]));

@@ -34,7 +34,15 @@ export function createScriptedUpstream(
 
 /** A success that carries the body of its call, so that a test can tell which answer belongs to which line. */
 export function echo(call: UpstreamCall): Answer {
-  const body = Buffer.from(`{"choices":[],"echo":${Buffer.from(call.body).toString()}}`);
+  const usage = {
+    prompt_tokens: 2,
+    prompt_tokens_details: { cached_tokens: 1 },
+    completion_tokens: 3,
+    completion_tokens_details: { reasoning_tokens: 1 },
+    total_tokens: 5,
+  };
+  const request = Buffer.from(call.body).toString();
+  const body = Buffer.from(`{"choices":[],"echo":${request},"usage":${JSON.stringify(usage)}}`);
   const tokens = { input: 2, cached: 1, output: 3, reasoning: 1, total: 5 };
   return { ok: true, status: 200, requestId: null, body, tokens };
 }
