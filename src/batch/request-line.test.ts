@@ -73,7 +73,7 @@ describe("checkRequestLine()", () => {
     ["bytes that are not UTF-8", Buffer.from(JSON.stringify(good).replace("row-1", "\u00ff"), "latin1")],
     ["half a surrogate pair in bytes", Buffer.from('{"custom_id":"\u00ed\u00a0\u0080"}', "latin1")],
   ])("refuses %s as invalid_json_line", (_what, line) => {
-    expect(checkRequestLine(Buffer.from(line))).toEqual({
+    expect(checkRequestLine(Buffer.from(line))).toMatchObject({
       ok: false,
       errors: [
         { code: "invalid_json_line", message: "This line is not parseable as valid JSON.", param: null },
@@ -83,7 +83,7 @@ describe("checkRequestLine()", () => {
 
   test("refuses 200,000 levels of nesting and names the limit", () => {
     const deep = `{"custom_id":"a","body":{"x":${"[".repeat(200_000)}${"]".repeat(200_000)}}}`;
-    expect(checkText(deep)).toEqual({
+    expect(checkText(deep)).toMatchObject({
       ok: false,
       errors: [
         {
@@ -96,7 +96,7 @@ describe("checkRequestLine()", () => {
   });
 
   test("reports everything that is missing", () => {
-    expect(checkText("{}")).toEqual({
+    expect(checkText("{}")).toMatchObject({
       ok: false,
       errors: ["custom_id", "method", "url", "body"].map((key) => ({
         code: "missing_required_parameter",
@@ -114,7 +114,7 @@ describe("checkRequestLine()", () => {
     ["x".repeat(513), "it has 513 bytes"],
     ["ü".repeat(257), "it has 514 bytes"],
   ])("refuses the custom_id %j", (custom_id, reason) => {
-    expect(checkLine({ ...good, custom_id })).toEqual({
+    expect(checkLine({ ...good, custom_id })).toMatchObject({
       ok: false,
       errors: [
         {
@@ -139,7 +139,7 @@ describe("checkRequestLine()", () => {
     [null, "null"],
     [{}, "an object"],
   ])("refuses the method %j", (method, shown) => {
-    expect(checkLine({ ...good, method })).toEqual({
+    expect(checkLine({ ...good, method })).toMatchObject({
       ok: false,
       errors: [
         {
@@ -170,7 +170,7 @@ describe("checkRequestLine()", () => {
   test("refuses another endpoint than the batch's where lines have to name it", () => {
     const message = "The URL provided for this request does not match the batch endpoint.";
     const check = checkRequestLine(toBytes(good), { onlyEndpoint: "/v1/embeddings" });
-    expect(check).toEqual({ ok: false, errors: [{ code: "invalid_url", message, param: "url" }] });
+    expect(check).toMatchObject({ ok: false, errors: [{ code: "invalid_url", message, param: "url" }] });
     expect(checkRequestLine(toBytes(good), { onlyEndpoint: "/v1/chat/completions" }).ok).toBe(true);
   });
 
@@ -181,7 +181,7 @@ describe("checkRequestLine()", () => {
     ["a boolean", true],
     ["a number", -1],
   ])("refuses %s as body", (kind, body) => {
-    expect(checkLine({ ...good, body })).toEqual({
+    expect(checkLine({ ...good, body })).toMatchObject({
       ok: false,
       errors: [
         {
@@ -194,7 +194,7 @@ describe("checkRequestLine()", () => {
   });
 
   test.each([undefined, null, "", 5, {}])("refuses the model %j", (model) => {
-    expect(checkLine({ ...good, body: { model } })).toEqual({
+    expect(checkLine({ ...good, body: { model } })).toMatchObject({
       ok: false,
       errors: [{ code: "invalid_request", message: "Model parameter is required.", param: "body.model" }],
     });
@@ -212,7 +212,7 @@ describe("checkRequestLine()", () => {
   });
 
   test("refuses a stream and nothing that only looks like one", () => {
-    expect(checkLine({ ...good, body: { ...good.body, stream: true } })).toEqual({
+    expect(checkLine({ ...good, body: { ...good.body, stream: true } })).toMatchObject({
       ok: false,
       errors: [
         {
@@ -242,6 +242,15 @@ describe("checkRequestLine()", () => {
     for (const [text, param] of cases)
       expect(errorsOf(checkText(text))).toEqual([`invalid_request ${param}`]);
     expect(checkText(line(',"x":1,"x":2,"model":1,"model":2', ',"x":1,"x":2,"url":1,"url":2')).ok).toBe(true);
+  });
+
+  test("tells the id of a line that is refused for another reason", () => {
+    expect(checkLine({ ...good, method: "GET" })).toMatchObject({
+      ok: false,
+      id: { customId: "row-1", idStart: 13, idEnd: 20 },
+    });
+    expect(checkLine({ ...good, custom_id: "" })).toMatchObject({ ok: false, id: null });
+    expect(checkText("x")).toMatchObject({ ok: false, id: null });
   });
 
   test("reports several things that are wrong with one line", () => {

@@ -2,12 +2,16 @@ import { isUtf8 } from "node:buffer";
 import { type Endpoint, endpoints, limits } from "./limits.ts";
 import { at, equalBytes, lineKeys, newLineScan, scanLine } from "./scan-line.ts";
 
-/** A request as it stands in its line. Positions are in bytes from the start of the line. */
-export interface RequestLine {
+/** The id of a line. Positions are in bytes from the start of the line. */
+export interface LineId {
   customId: string;
   /** The JSON string of `custom_id`, its quotes included. */
   idStart: number;
   idEnd: number;
+}
+
+/** A request as it stands in its line. */
+export interface RequestLine extends LineId {
   endpoint: Endpoint;
   /** Null where the endpoint needs none and the line has none. */
   model: string | null;
@@ -26,7 +30,10 @@ export interface LineError {
   param: string | null;
 }
 
-export type LineCheck = { ok: true; request: RequestLine } | { ok: false; errors: LineError[] };
+/** `id`: that of a line that is refused for other reasons, or null when it has no good one. */
+export type LineCheck =
+  | { ok: true; request: RequestLine }
+  | { ok: false; errors: LineError[]; id: LineId | null };
 
 export interface LineRules {
   /** The batch's endpoint: with it, every line has to name it (`--strict`). */
@@ -51,14 +58,18 @@ export function checkRequestLine(bytes: Buffer, rules: LineRules = {}): LineChec
   const model = hasBody ? checkModel(bytes, endpoint, errors) : null;
   if (hasBody) checkStream(bytes, endpoint, errors);
   for (const [index, key] of lineKeys.entries()) if (scan.repeated[index] === 1) errors.push(repeated(key));
-  if (errors.length > 0 || customId === null || endpoint === null) return { ok: false, errors };
 
+  const idStart = startOf(at.customId);
+  const idEnd = endOf(at.customId);
+  if (errors.length > 0 || customId === null || endpoint === null) {
+    return { ok: false, errors, id: customId === null ? null : { customId, idStart, idEnd } };
+  }
   return {
     ok: true,
     request: {
       customId,
-      idStart: startOf(at.customId),
-      idEnd: endOf(at.customId),
+      idStart,
+      idEnd,
       endpoint,
       model,
       modelStart: model === null ? 0 : startOf(at.model),
@@ -90,7 +101,7 @@ const tooDeep: LineError = {
 };
 
 function refused(error: LineError): LineCheck {
-  return { ok: false, errors: [error] };
+  return { ok: false, errors: [error], id: null };
 }
 
 function repeated(key: string): LineError {

@@ -1,0 +1,153 @@
+import { limits } from "../batch/limits.ts";
+import { checkRequestLine, type LineId } from "../batch/request-line.ts";
+import type { FileReader } from "../files/file-store.ts";
+import type { ByteRange } from "./half-siphash.ts";
+import { createIdSet } from "./id-set.ts";
+import { forEachLine } from "./lines.ts";
+
+/** Finds ids that a file has more than once without keeping them: where a hash hits, the lines are read again. */
+export interface DuplicateCheck {
+  /** Takes the id of the next line; ids that are in doubt wait for `settle`. */
+  add(place: LinePlace, bytes: Buffer, id: LineId): void;
+  /** Looks at the ids in doubt. Returns the physical numbers of the lines whose id is there before, ascending. */
+  settle(): Promise<number[]>;
+  /** Notes where a line begins. To be called for every line, in order. */
+  mark(place: LinePlace): void;
+}
+
+export interface LinePlace {
+  /** 0-based index among the requests. */
+  line: number;
+  /** In bytes. */
+  offset: number;
+  physicalLine: number;
+}
+
+interface Doubt {
+  place: LinePlace;
+  customId: string;
+  /** The id's UTF-8, which is what is hashed. */
+  utf8: ByteRange;
+}
+
+/** A line is found again from the nearest mark before it, which is at most so many lines or bytes away. */
+const markEvery = { lines: 64, bytes: 256 * 1024 };
+
+export interface DuplicateOptions {
+  input: FileReader;
+  maxLineBytes: number;
+  /** Eight secret bytes. */
+  seed: Uint8Array;
+}
+
+export function createDuplicateCheck({ input, maxLineBytes, seed }: DuplicateOptions): DuplicateCheck {
+  const ids = createIdSet(seed);
+  const marks = createMarks();
+  let doubts: Doubt[] = [];
+  let found = 0;
+
+  async function isDuplicate({ place, customId, utf8 }: Doubt): Promise<boolean> {
+    // The batch fails in any case, and nobody is told more of them: not worth reading for.
+    if (found >= limits.reportedErrors) return true;
+    for (const line of ids.linesOf(utf8)) if ((await idOf(line)) === customId) return true;
+    ids.addBeside(utf8, place.line);
+    return false;
+  }
+
+  /** Reads a line again, from the nearest mark before it. */
+  async function idOf(line: number): Promise<string | null> {
+    const { first, start, end } = marks.around(line);
+    let current = first;
+    let id: string | null = null;
+    await forEachLine(input.stream({ start, end: end ?? input.bytes }), {
+      maxLineBytes,
+      start,
+      onLine(bytes) {
+        if (current++ < line) return true;
+        const check = checkRequestLine(bytes);
+        id = (check.ok ? check.request : check.id)?.customId ?? null;
+        return false;
+      },
+      onTooLong: () => current++ < line,
+    });
+    return id;
+  }
+
+  return {
+    mark: marks.add,
+    add(place, bytes, id) {
+      const raw = { bytes, start: id.idStart + 1, end: id.idEnd - 1 };
+      const plain = raw.end - raw.start === id.customId.length || !hasEscape(raw);
+      const utf8 = plain ? raw : wholeOf(Buffer.from(id.customId));
+      if (ids.add(utf8, place.line)) return;
+      // The line's bytes are only there during this call.
+      doubts.push({ place, customId: id.customId, utf8: wholeOf(Buffer.from(id.customId)) });
+    },
+    async settle() {
+      const lines: number[] = [];
+      const looked = doubts;
+      doubts = [];
+      for (const doubt of looked) {
+        if (!(await isDuplicate(doubt))) continue;
+        found += 1;
+        lines.push(doubt.place.physicalLine);
+      }
+      return lines;
+    },
+  };
+}
+
+function wholeOf(bytes: Buffer): ByteRange {
+  return { bytes, start: 0, end: bytes.length };
+}
+
+function hasEscape({ bytes, start, end }: ByteRange): boolean {
+  for (let i = start; i < end; i += 1) if (bytes[i] === 0x5c) return true;
+  return false;
+}
+
+interface Marks {
+  add(place: LinePlace): void;
+  /** The stretch of the file that has a line: `first` begins at `start`, and the line ends before `end`. */
+  around(line: number): { first: number; start: number; end: number | null };
+}
+
+function createMarks(): Marks {
+  let lines = new Float64Array(64);
+  let offsets = new Float64Array(64);
+  let count = 0;
+
+  return {
+    add({ line, offset }) {
+      const near =
+        count > 0 &&
+        line - (lines[count - 1] as number) < markEvery.lines &&
+        offset - (offsets[count - 1] as number) < markEvery.bytes;
+      if (near) return;
+      if (count === lines.length) {
+        lines = doubled(lines);
+        offsets = doubled(offsets);
+      }
+      lines[count] = line;
+      offsets[count] = offset;
+      count += 1;
+    },
+    around(line) {
+      let low = 0;
+      let high = count;
+      while (high - low > 1) {
+        const middle = (low + high) >>> 1;
+        if ((lines[middle] as number) <= line) low = middle;
+        else high = middle;
+      }
+      const end = high < count ? (offsets[high] as number) : null;
+      return { first: lines[low] as number, start: offsets[low] as number, end };
+    },
+  };
+}
+
+function doubled(numbers: Float64Array<ArrayBuffer>): Float64Array<ArrayBuffer> {
+  const more = new Float64Array(2 * numbers.length);
+  more.set(numbers);
+  return more;
+}

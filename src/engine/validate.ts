@@ -1,0 +1,222 @@
+import { randomBytes } from "node:crypto";
+import type { BatchError } from "../batch/batch.ts";
+import { NerifError } from "../batch/errors.ts";
+import { type Endpoint, limits } from "../batch/limits.ts";
+import { checkRequestLine, type LineError, type RequestLine } from "../batch/request-line.ts";
+import type { NewShard } from "../control/control-store.ts";
+import type { FileReader, FileStore } from "../files/file-store.ts";
+import { createDuplicateCheck, type LinePlace } from "./duplicates.ts";
+import { createErrorList } from "./error-list.ts";
+import { forEachLine } from "./lines.ts";
+import { createPlanWriter, type PlanWriter } from "./plan-writer.ts";
+import type { EngineSettings } from "./settings.ts";
+
+export interface ValidateOptions {
+  input: FileReader;
+  settings: Pick<EngineSettings, "maxLineBytes" | "strict">;
+  /** The batch's endpoint; with `settings.strict` every line has to name it. */
+  endpoint?: Endpoint | undefined;
+  /** Where the plan goes; without a file store none is written. */
+  files?: FileStore | undefined;
+  planKey?: string | undefined;
+  /** Told the shards of the plan, up to 1,000 at a time. They are void when validation does not end well. */
+  onShards?: ((shards: NewShard[]) => Promise<void>) | undefined;
+  /** Whether there is an upstream for a model. Default: for all. */
+  knownModel?: ((model: string | null) => boolean) | undefined;
+  /** Checks only so many requests from the start of the file. Default: all. */
+  limit?: number | undefined;
+  signal?: AbortSignal | undefined;
+  /** Eight secret bytes that the set of ids is keyed with. Default: random ones. */
+  seed?: Uint8Array | undefined;
+}
+
+export type Validation =
+  /** `model` is that of every line, or null when they name different ones. */
+  | { ok: true; total: number; model: string | null }
+  /** At most 1,000 errors of lines in the order of the file, and then one that says how many more there are. */
+  | { ok: false; errors: BatchError[] };
+
+/**
+ * Checks an input file in one pass and writes the plan for its execution. Every bad line is found; memory does
+ * not grow with lines, but for eight to twenty bytes each. When it resolves with `ok`, the plan is durable and
+ * `onShards` has been told all of it; otherwise there is no plan.
+ *
+ * @throws NerifError `aborted`, `disk_full`, `storage_unavailable`
+ */
+export async function validateInput(options: ValidateOptions): Promise<Validation> {
+  const { input, settings } = options;
+  if (settings.strict && input.bytes > limits.strict.fileBytes) return refuseFile(fileTooLarge);
+  const plan = await openPlan(options);
+  try {
+    const result = await checkLines(options, plan);
+    if (result.ok) await plan?.commit();
+    else await plan?.abort();
+    return result;
+  } catch (reason) {
+    await plan?.abort();
+    throw reason;
+  }
+}
+
+async function checkLines(options: ValidateOptions, plan: ShardedPlan | null): Promise<Validation> {
+  const { input, settings, limit = Number.POSITIVE_INFINITY } = options;
+  const { maxLineBytes } = settings;
+  const errors = createErrorList();
+  const duplicates = createDuplicateCheck({ input, maxLineBytes, seed: options.seed ?? randomBytes(8) });
+  const models = createModelCheck(options);
+  const rules = { onlyEndpoint: settings.strict ? options.endpoint : undefined };
+  let total = 0;
+
+  function nextPlace(offset: number, physicalLine: number): LinePlace {
+    const place = { line: total, offset, physicalLine };
+    total += 1;
+    duplicates.mark(place);
+    return place;
+  }
+
+  if (limit > 0) {
+    await forEachLine(input.stream(), {
+      maxLineBytes,
+      onLine(bytes, offset, physicalLine) {
+        const place = nextPlace(offset, physicalLine);
+        const check = checkRequestLine(bytes, rules);
+        const id = check.ok ? check.request : check.id;
+        if (id !== null) duplicates.add(place, bytes, id);
+        const wrong = check.ok ? models.check(check.request) : check.errors;
+        if (wrong !== null) errors.add(physicalLine, wrong);
+        else if (check.ok && errors.isEmpty) plan?.add(place.line, offset, check.request);
+        return total < limit;
+      },
+      onTooLong(offset, length, physicalLine) {
+        nextPlace(offset, physicalLine);
+        errors.add(physicalLine, [lineTooLarge(length, maxLineBytes)]);
+        return total < limit;
+      },
+      async afterChunk() {
+        if (options.signal?.aborted) {
+          throw new NerifError("aborted", "Cannot go on with validation: it was aborted");
+        }
+        errors.settle(await duplicates.settle(), duplicateId);
+        if (errors.isEmpty) await plan?.flush();
+      },
+    });
+  }
+
+  if (total === 0) errors.addForFile(emptyFile);
+  if (settings.strict && total > limits.strict.lines) errors.addForFile(tooManyLines(total));
+  return errors.isEmpty ? { ok: true, total, model: models.common } : { ok: false, errors: errors.all() };
+}
+
+interface ModelCheck {
+  /** What is wrong with a line's model beside the others, or null. */
+  check(request: RequestLine): LineError[] | null;
+  /** The model of every line so far, or null. */
+  readonly common: string | null;
+}
+
+function createModelCheck({ settings, knownModel = () => true }: ValidateOptions): ModelCheck {
+  let first: string | null | undefined;
+  let mixed = false;
+  // Most files have one model, so this answers nearly every time.
+  let known: string | null | undefined;
+
+  return {
+    check({ model }) {
+      if (first === undefined) first = model;
+      if (model !== first) {
+        mixed = true;
+        if (settings.strict) return [mismatchedModel(model)];
+      }
+      if (model === known) return null;
+      if (!knownModel(model)) return [modelNotFound(model)];
+      known = model;
+      return null;
+    },
+    get common() {
+      return mixed ? null : (first ?? null);
+    },
+  };
+}
+
+const shardsAtATime = 1_000;
+
+interface ShardedPlan {
+  add: PlanWriter["add"];
+  flush(): Promise<void>;
+  commit(): Promise<void>;
+  abort(): Promise<void>;
+}
+
+/** The plan's writer, with its shards handed on in larger groups. */
+async function openPlan({ files, planKey, onShards }: ValidateOptions): Promise<ShardedPlan | null> {
+  if (files === undefined || planKey === undefined) return null;
+  const writer = await createPlanWriter(files, planKey);
+  let waiting: NewShard[] = [];
+
+  async function handOn(least: number): Promise<void> {
+    while (waiting.length >= least && waiting.length > 0) {
+      const group = waiting.slice(0, shardsAtATime);
+      waiting = waiting.slice(shardsAtATime);
+      await onShards?.(group);
+    }
+  }
+
+  return {
+    add: writer.add,
+    async flush() {
+      waiting.push(...(await writer.flush()));
+      await handOn(shardsAtATime);
+    },
+    async commit() {
+      waiting.push(...(await writer.commit()));
+      await handOn(1);
+    },
+    abort: writer.abort,
+  };
+}
+
+function refuseFile(error: LineError): Validation {
+  return { ok: false, errors: [{ ...error, line: null }] };
+}
+
+const fileTooLarge: LineError = {
+  code: "file_too_large",
+  message: `The batch input file is larger than the ${limits.strict.fileBytes} maximum. Please try again with a smaller batch.`,
+  param: null,
+};
+
+const emptyFile: LineError = {
+  code: "empty_file",
+  message: "The batch input file has no requests.",
+  param: null,
+};
+
+const duplicateId: LineError = {
+  code: "duplicate_custom_id",
+  message:
+    "The custom_id for this request is a duplicate of another request. The custom_id parameter must be unique for each request in a batch.",
+  param: "custom_id",
+};
+
+function tooManyLines(total: number): LineError {
+  const message = `The batch input file has ${total} requests, more than the maximum of ${limits.strict.lines}.`;
+  return { code: "too_many_lines", message, param: null };
+}
+
+function lineTooLarge(length: number, most: number): LineError {
+  const message = `This line has ${length} bytes, more than the maximum of ${most}.`;
+  return { code: "line_too_large", message, param: null };
+}
+
+function mismatchedModel(model: string | null): LineError {
+  const message = `The model '${model ?? ""}' for this request does not match the rest of the batch. Each batch must contain requests for a single model.`;
+  return { code: "mismatched_model", message, param: "body.model" };
+}
+
+function modelNotFound(model: string | null): LineError {
+  const message =
+    model === null
+      ? "This request names no model, and there is no model server for such requests."
+      : `The provided model '${model}' is not supported by the Batch API.`;
+  return { code: "model_not_found", message, param: "body.model" };
+}
