@@ -52,7 +52,11 @@ export function batchRoutes({
     };
     if (c.req.raw.method === "HEAD") return new Response(null, { headers });
     const follow = c.req.query("follow") === "true" && !isFinal(batch.status);
-    const lines = batches.results(c.get("project"), batch.id, { follow, signal: draining });
+    const gone = new AbortController();
+    const lines = batches.results(c.get("project"), batch.id, {
+      follow,
+      signal: AbortSignal.any([draining, gone.signal]),
+    });
     const onError = (reason: unknown) => {
       if (draining.aborted) return;
       log.error(
@@ -62,7 +66,7 @@ export function batchRoutes({
     };
     // What fails before the first byte is answered as an error; a batch that is followed may have none for long.
     const body = follow ? lines : await started(lines);
-    return new Response(byteStream(body, { onError }), { headers });
+    return new Response(byteStream(body, { onError, onCancel: () => gone.abort() }), { headers });
   });
 
   return routes;

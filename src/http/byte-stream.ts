@@ -2,6 +2,8 @@
 const aheadBytes = 64 * 1024;
 
 export interface ByteStreamOptions {
+  /** Called when the client goes away. */
+  onCancel?: () => void;
   /** Called once, however the stream ends. */
   onEnd?: () => Promise<void>;
   /** Told what broke the stream; the client sees a connection that ends too early. */
@@ -40,6 +42,8 @@ export function byteStream(
       },
       async cancel() {
         cancelled = true;
+        // Before the iterator is asked to end: it may be waiting for something that takes long.
+        options.onCancel?.();
         await iterator.return?.();
         await onEnd();
       },

@@ -1,7 +1,15 @@
-import { createServer, type IncomingMessage, type Server, STATUS_CODES } from "node:http";
+import {
+  createServer,
+  type IncomingMessage,
+  type Server,
+  type ServerResponse,
+  STATUS_CODES,
+} from "node:http";
 import type { AddressInfo } from "node:net";
-import type { Duplex } from "node:stream";
-import { getRequestListener } from "@hono/node-server";
+import { type Duplex, Readable } from "node:stream";
+import { pipeline } from "node:stream/promises";
+import { getRequestListener, type HttpBindings } from "@hono/node-server";
+import { RESPONSE_ALREADY_SENT } from "@hono/node-server/utils/response";
 import { errnoOf, NerifError } from "../batch/errors.ts";
 import { errorResponse } from "./error-response.ts";
 import { isLoopbackHost } from "./loopback-guard.ts";
@@ -55,7 +63,9 @@ export async function listen(options: ListenOptions): Promise<Listening> {
       { param: "host" },
     );
   }
-  const onRequest = getRequestListener(handler, {
+  const answer = async (request: Request, { outgoing }: HttpBindings) =>
+    send(await handler(request), outgoing);
+  const onRequest = getRequestListener(answer as FetchCallback, {
     hostname: host,
     overrideGlobalObjects: false,
     errorHandler: refuseUnreadable,
@@ -78,6 +88,25 @@ export async function listen(options: ListenOptions): Promise<Listening> {
       return closing;
     },
   };
+}
+
+type FetchCallback = Parameters<typeof getRequestListener>[0];
+
+/** Sends bodies of unknown length itself: the bridge would print an error for each that breaks off. */
+async function send(response: Response, outgoing: ServerResponse): Promise<Response> {
+  if (response.body === null || response.headers.get("content-type") === "application/json") {
+    return response;
+  }
+  outgoing.writeHead(response.status, Object.fromEntries(response.headers));
+  // The first result may be long in coming; the client shall know at once that it will.
+  outgoing.flushHeaders();
+  try {
+    await pipeline(Readable.fromWeb(response.body as ReadableStream), outgoing);
+  } catch {
+    // The connection is gone: the client broke it off, or sees by that that the body is not whole. Whoever made
+    // the body has told why.
+  }
+  return RESPONSE_ALREADY_SENT;
 }
 
 /** The bridge itself refuses what is no request, such as a Host that is no host name. */

@@ -135,7 +135,7 @@ export function createBatchService(deps: BatchServiceDeps): BatchService {
   async function settle(cancelling: Batch): Promise<Batch> {
     if (engine.running || !(await engine.start())) return cancelling;
     const until = clock.monotonic() + settleMs;
-    let batch = cancelling;
+    let batch = await load(cancelling.project, cancelling.id);
     while (!isFinal(batch.status) && clock.monotonic() < until) {
       await nextChange(engine, lookMs);
       batch = await load(batch.project, batch.id);

@@ -7,32 +7,20 @@ import type { FileStore } from "../files/file-store.ts";
 export type FileVerdict = { ok: true; total: number } | { ok: false; errors: BatchError[] };
 
 /**
- * Checks an input file as a batch of it would be checked, and sends nothing.
+ * Checks an input file as a batch of it would be checked, and sends nothing. Which models there are is for the
+ * upstreams of a later run to say.
  *
- * @param key of the file; the plan that the check writes beside it is removed again
  * @throws NerifError `file_not_found`
  */
 export async function validateFile(
   key: string,
-  {
-    files,
-    settings,
-    endpoint,
-    signal,
-  }: { files: FileStore; settings: EngineSettings; endpoint: Endpoint; signal: AbortSignal },
+  { files, settings, endpoint }: { files: FileStore; settings: EngineSettings; endpoint: Endpoint },
 ): Promise<FileVerdict> {
-  const planKey = "validate.plan";
   const input = await files.open(key);
   try {
-    const result = await validateInput({
-      ...{ input, endpoint, settings, files, planKey, signal },
-      // Which models there are is for the upstreams of a later run to say.
-      knownModel: () => true,
-      onShards: async () => {},
-    });
+    const result = await validateInput({ input, settings, endpoint });
     return result.ok ? { ok: true, total: result.total } : { ok: false, errors: result.errors };
   } finally {
     await input.close();
-    await files.delete(planKey);
   }
 }

@@ -6,7 +6,7 @@ export async function* wholeLines(chunks: AsyncIterable<Buffer>): AsyncGenerator
   for await (const chunk of chunks) {
     const end = chunk.lastIndexOf(newline) + 1;
     if (end === 0) {
-      rest.push(chunk);
+      if (chunk.length > 0) rest.push(chunk);
       continue;
     }
     const lines = chunk.subarray(0, end);

@@ -1,0 +1,50 @@
+import { connect } from "node:net";
+import { onTestFinished } from "vitest";
+import { type RunningServer, type ServeOptions, serveInstance } from "../../src/http/serve.ts";
+import { openTestInstance, type TestInstance } from "./http-instance.ts";
+
+export interface TestServer extends RunningServer {
+  instance: TestInstance;
+  /** What was logged as an error. */
+  logged: { fields: object; message: string }[];
+  /** Sends a request to a path of the server. */
+  send(path: string, init?: RequestInit): Promise<Response>;
+  /** Sends bytes as they are, and resolves with all that comes back until the server closes the connection. */
+  raw(bytes: string | Buffer): Promise<string>;
+}
+
+/** A server on a free port of this machine, whose engine executes nothing. */
+export async function startTestServer(
+  options: Omit<ServeOptions, "log"> & { instance?: TestInstance } = {},
+): Promise<TestServer> {
+  const { instance = await openTestInstance(), ...serveOptions } = options;
+  const logged: TestServer["logged"] = [];
+  const log = { error: (fields: object, message: string) => void logged.push({ fields, message }) };
+  const server = await serveInstance(instance, { port: 0, ...serveOptions, log });
+  onTestFinished(() => server.close());
+  return {
+    ...server,
+    instance,
+    logged,
+    send: (path, init) => fetch(`${server.url}${path}`, init),
+    raw: (bytes) => exchange(server.port, bytes),
+  };
+}
+
+function exchange(port: number, bytes: string | Buffer): Promise<string> {
+  return new Promise((resolve, reject) => {
+    const socket = connect(port, "127.0.0.1", () => socket.write(bytes));
+    const received: Buffer[] = [];
+    socket.on("data", (chunk) => received.push(chunk));
+    socket.on("error", reject);
+    socket.on("close", () => resolve(Buffer.concat(received).toString("latin1")));
+  });
+}
+
+/** A form with an input file, as the SDKs send it. */
+export function inputForm(text: string, { filename = "input.jsonl", purpose = "batch" } = {}): FormData {
+  const form = new FormData();
+  form.set("purpose", purpose);
+  form.set("file", new Blob([text]), filename);
+  return form;
+}
