@@ -13,9 +13,11 @@ export interface Flushable {
 /**
  * Commits all segments of a journal together.
  *
- * A segment is *dirty* from an append to the write at the end of that turn of the event loop; then it is
- * *waiting* until one of the few syncs that may run at once is free; then it is *syncing*, and becomes waiting
- * again as soon as more of it was written. So a slow disk makes groups larger, not queues longer.
+ * A segment is *dirty* from an append to the write at the end of that turn of the event loop. Then it is
+ * *waiting* for a round of syncs; rounds begin at least one sync interval apart, since each sync costs more CPU
+ * than fifty records. In its round it is *due* until one of the few syncs that may run at once is free, and then
+ * *syncing*; what is written to it meanwhile waits for the next round. So a slow disk makes groups larger, not
+ * queues longer.
  */
 export interface CommitGroup {
   /** Puts a segment up for writing and syncing. */
@@ -38,13 +40,22 @@ export interface CommitGroup {
 const maxSyncs = 3;
 const retryFullDiskMs = 1_000;
 
-export function createCommitGroup(onFatal: (error: NerifError) => void): CommitGroup {
+export interface CommitGroupOptions {
+  /** Shortest time from the begin of one round of syncs to the next, in milliseconds. */
+  syncIntervalMs: number;
+  onFatal: (error: NerifError) => void;
+}
+
+export function createCommitGroup({ syncIntervalMs, onFatal }: CommitGroupOptions): CommitGroup {
   const members = new Set<Flushable>();
   const dirty = new Set<Flushable>();
   const waiting = new Set<Flushable>();
+  const due = new Set<Flushable>();
   const syncing = new Set<Flushable>();
   const listeners = new Set<() => void>();
   let scheduled = false;
+  let roundTimer: NodeJS.Timeout | null = null;
+  let lastRound = Number.NEGATIVE_INFINITY;
   let stalled = false;
   let unflushedBytes = 0;
   let failure: NerifError | null = null;
@@ -79,6 +90,7 @@ export function createCommitGroup(onFatal: (error: NerifError) => void): CommitG
       members.delete(segment);
       dirty.delete(segment);
       waiting.delete(segment);
+      due.delete(segment);
     },
   };
 
@@ -99,13 +111,30 @@ export function createCommitGroup(onFatal: (error: NerifError) => void): CommitG
       setTimeout(flush, retryFullDiskMs);
       setStalled(true);
     }
+    startRound();
+  }
+
+  function startRound(): void {
+    if (roundTimer !== null || waiting.size === 0) return;
+    const rest = lastRound + syncIntervalMs - performance.now();
+    if (rest > 0) {
+      roundTimer = setTimeout(() => {
+        roundTimer = null;
+        startRound();
+      }, rest);
+      return;
+    }
+    lastRound = performance.now();
+    for (const segment of waiting) due.add(segment);
+    waiting.clear();
     startSyncs();
   }
 
   function startSyncs(): void {
-    for (const segment of waiting) {
+    for (const segment of due) {
       if (syncing.size >= maxSyncs) return;
       if (syncing.has(segment)) continue;
+      due.delete(segment);
       waiting.delete(segment);
       syncing.add(segment);
       segment.sync((error) => {
@@ -138,6 +167,7 @@ export function createCommitGroup(onFatal: (error: NerifError) => void): CommitG
     );
     dirty.clear();
     waiting.clear();
+    due.clear();
     onFatal(failure);
     for (const segment of members) segment.fail(failure);
     return failure;
