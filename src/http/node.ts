@@ -63,8 +63,8 @@ export async function listen(options: ListenOptions): Promise<Listening> {
       { param: "host" },
     );
   }
-  const answer = async (request: Request, { outgoing }: HttpBindings) =>
-    send(await handler(request), outgoing);
+  const answer = async (request: Request, { incoming, outgoing }: HttpBindings) =>
+    send(await handler(withBytes(request, incoming)), outgoing);
   const onRequest = getRequestListener(answer as FetchCallback, {
     hostname: host,
     overrideGlobalObjects: false,
@@ -88,6 +88,24 @@ export async function listen(options: ListenOptions): Promise<Listening> {
       return closing;
     },
   };
+}
+
+/** The same request with the socket's own chunks as its body: the bridge would copy each of them. */
+function withBytes(request: Request, incoming: IncomingMessage): Request {
+  if (!request.headers.get("content-type")?.startsWith("multipart/")) return request;
+  const chunks = incoming.iterator({ destroyOnReturn: false });
+  const body = new ReadableStream<Uint8Array>(
+    {
+      async pull(controller) {
+        const { done, value } = await chunks.next();
+        if (done) controller.close();
+        else controller.enqueue(value);
+      },
+    },
+    { highWaterMark: 0 },
+  );
+  const { method, headers, signal } = request;
+  return new Request(request.url, { method, headers, signal, body, duplex: "half" });
 }
 
 type FetchCallback = Parameters<typeof getRequestListener>[0];
