@@ -1,4 +1,5 @@
-import { getEventListeners } from "node:events";
+import { spawn } from "node:child_process";
+import { getEventListeners, once } from "node:events";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import {
   closedPort,
@@ -264,6 +265,21 @@ describe("an HTTP upstream", () => {
       expect(JSON.parse(textOf(answer))).toBeTypeOf("object");
     },
   );
+
+  test("lets the process end in the middle of a call when it is told not to keep it alive", async () => {
+    const script = `
+      import { createHttpUpstream } from ${JSON.stringify(new URL("http.ts", import.meta.url).href)};
+      const upstream = createHttpUpstream({ name: "x", url: process.argv[1], concurrency: 1, env: {}, keepAlive: false });
+      const call = { endpoint: "/v1/embeddings", body: Buffer.from("{}"), signal: new AbortController().signal };
+      const hold = setInterval(() => {}, 1_000);
+      await upstream.send({ ...call, idempotencyKey: "first" });
+      upstream.send({ ...call, idempotencyKey: "second" });
+      upstream.send({ ...call, idempotencyKey: "third" });
+      setTimeout(() => clearInterval(hold), 50);`;
+    const flags = ["--input-type=module", "--eval", script, server.url("answers_first")];
+    const child = spawn(process.execPath, flags, { stdio: "inherit" });
+    expect(await once(child, "exit")).toEqual([0, null]);
+  });
 
   test("serves the models that fit its globs", () => {
     const upstream = upstreamTo("ok", { models: ["llama-*", "gpt-4?"] });

@@ -1,4 +1,5 @@
 import { BlockList, isIP } from "node:net";
+import { NerifError } from "../batch/errors.ts";
 
 /** Environment variables; a parameter so that tests need not change their own. */
 export type Environment = Readonly<Record<string, string | undefined>>;
@@ -6,12 +7,17 @@ export type Environment = Readonly<Record<string, string | undefined>>;
 /**
  * The proxy for an upstream as `HTTP_PROXY`, `HTTPS_PROXY` and `NO_PROXY` (in either case) say, or null for none.
  * Loopback addresses are never asked for through a proxy, which could not reach them.
+ *
+ * @throws NerifError `invalid_configuration` for a proxy that is no URL
  */
 export function proxyFor(url: URL, env: Environment): string | null {
   const name = url.protocol === "https:" ? "https_proxy" : "http_proxy";
   const proxy = read(env, name);
   if (proxy === null || isLoopback(url.hostname) || isExempt(url, read(env, "no_proxy") ?? "")) return null;
-  return URL.canParse(proxy) ? proxy : `http://${proxy}`;
+  const full = /^[a-z][a-z0-9+.-]*:\/\//i.test(proxy) ? proxy : `http://${proxy}`;
+  if (URL.canParse(full)) return full;
+  // The value stays out of the message: it may hold a password.
+  throw new NerifError("invalid_configuration", `Cannot use the proxy that ${name} names: it is no URL`);
 }
 
 function read(env: Environment, name: string): string | null {

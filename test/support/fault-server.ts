@@ -51,6 +51,10 @@ const faults = {
   },
   fin_before_answer: (socket) => void socket.end(),
   hang() {},
+  /** Answers the call with the key `first` and hangs on others. */
+  answers_first(socket, { headers }) {
+    if (headers["idempotency-key"] === "first") reply(socket, 200, good);
+  },
   slow_drip(socket) {
     socket.write(`${head(200, { "content-length": "1000000" })}{`);
     const timer = setInterval(() => socket.write(" "), 5);
