@@ -273,6 +273,7 @@ describe("an HTTP upstream", () => {
       const call = { endpoint: "/v1/embeddings", body: Buffer.from("{}"), signal: new AbortController().signal };
       const hold = setInterval(() => {}, 1_000);
       await upstream.send({ ...call, idempotencyKey: "first" });
+      await new Promise((resolve) => setTimeout(resolve, 20)); // undici lets go of the idle connection, and takes it again
       upstream.send({ ...call, idempotencyKey: "second" });
       upstream.send({ ...call, idempotencyKey: "third" });
       setTimeout(() => clearInterval(hold), 50);`;
