@@ -1,6 +1,7 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { createInterface } from "node:readline";
+import { fileURLToPath } from "node:url";
 
 /** A Node process that runs TypeScript with this repository's sources as `nerif`. */
 export interface LibraryProcess extends AsyncDisposable {
@@ -12,16 +13,17 @@ export interface LibraryProcess extends AsyncDisposable {
   ended: Promise<number | NodeJS.Signals | null>;
 }
 
-const root = new URL("../..", import.meta.url).pathname;
+const root = fileURLToPath(new URL("../..", import.meta.url));
+const sources = new URL("library-sources.ts", import.meta.url).href;
 
-/** Runs a module given as text, or, with `arguments_`, a file with arguments. */
+/** Runs a module given as text, or a file with arguments. */
 export function startNode(
   code: string | { file: string; args: readonly string[] },
   env: NodeJS.ProcessEnv,
 ): LibraryProcess {
   const what =
     typeof code === "string" ? ["--input-type=module-typescript", "--eval", code] : [code.file, ...code.args];
-  const child = spawn(process.execPath, ["--conditions=source", ...what], {
+  const child = spawn(process.execPath, ["--import", sources, ...what], {
     cwd: root,
     env: { PATH: process.env.PATH, ...env },
     stdio: ["ignore", "pipe", "pipe"],

@@ -25,6 +25,8 @@ export async function startGatedUpstream(): Promise<GatedUpstream> {
   const prompts: string[] = [];
 
   const server = createServer(async (request, response) => {
+    // `nerif serve` looks what is there before it begins.
+    if (request.method !== "POST") return response.writeHead(404).end();
     const body = (await json(request)) as { input?: string; messages?: { content: string }[] };
     const prompt = body.input ?? body.messages?.at(-1)?.content ?? "";
     prompts.push(prompt);
