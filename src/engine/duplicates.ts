@@ -1,5 +1,5 @@
 import { limits } from "../batch/limits.ts";
-import { checkRequestLine, type LineId } from "../batch/request-line.ts";
+import { checkRequestLine, type LineId, readString } from "../batch/request-line.ts";
 import type { FileReader } from "../files/file-store.ts";
 import type { ByteRange } from "./half-siphash.ts";
 import { createIdSet } from "./id-set.ts";
@@ -65,7 +65,8 @@ export function createDuplicateCheck({ input, maxLineBytes, seed }: DuplicateOpt
       onLine(bytes) {
         if (current++ < line) return true;
         const check = checkRequestLine(bytes);
-        id = (check.ok ? check.request : check.id)?.customId ?? null;
+        const found = check.ok ? check.request : check.id;
+        if (found !== null) id = readString(bytes, found.idStart, found.idEnd);
         return false;
       },
       onTooLong: () => current++ < line,
@@ -75,13 +76,16 @@ export function createDuplicateCheck({ input, maxLineBytes, seed }: DuplicateOpt
 
   return {
     mark: marks.add,
-    add(place, bytes, id) {
-      const raw = { bytes, start: id.idStart + 1, end: id.idEnd - 1 };
-      const plain = raw.end - raw.start === id.customId.length || !hasEscape(raw);
-      const utf8 = plain ? raw : wholeOf(Buffer.from(id.customId));
-      if (ids.add(utf8, place.line)) return;
-      // The line's bytes are only there during this call.
-      doubts.push({ place, customId: id.customId, utf8: wholeOf(Buffer.from(id.customId)) });
+    add(place, bytes, { idStart, idEnd }) {
+      const raw = { bytes, start: idStart + 1, end: idEnd - 1 };
+      const escaped = hasEscape(raw);
+      if (!escaped && ids.add(raw, place.line)) return;
+      const customId = readString(bytes, idStart, idEnd);
+      // A copy: the line's bytes are only there during this call.
+      const copy = Buffer.from(customId);
+      const utf8 = { bytes: copy, start: 0, end: copy.length };
+      if (escaped && ids.add(utf8, place.line)) return;
+      doubts.push({ place, customId, utf8 });
     },
     async settle() {
       const lines: number[] = [];
@@ -95,10 +99,6 @@ export function createDuplicateCheck({ input, maxLineBytes, seed }: DuplicateOpt
       return lines;
     },
   };
-}
-
-function wholeOf(bytes: Buffer): ByteRange {
-  return { bytes, start: 0, end: bytes.length };
 }
 
 function hasEscape({ bytes, start, end }: ByteRange): boolean {

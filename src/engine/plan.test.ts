@@ -146,7 +146,7 @@ describe("a plan", () => {
 
 function request(changes: Partial<RequestLine> = {}): RequestLine {
   const places = { idStart: 1, idEnd: 9, modelStart: 30, modelEnd: 33, bodyStart: 20, bodyEnd: 60 };
-  return { customId: "row-1", endpoint: "/v1/embeddings", model: "m", ...places, ...changes };
+  return { endpoint: "/v1/embeddings", model: "m", ...places, ...changes };
 }
 
 async function write(

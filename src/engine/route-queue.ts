@@ -55,6 +55,17 @@ export function createRouteQueue(
     return line;
   }
 
+  function takeUnsent(): Line | undefined {
+    for (;;) {
+      const line = takeReady();
+      if (line === undefined) return undefined;
+      options.onTaken(line);
+      if (!line.shard.full) return line;
+      // It goes back with its shard, for the next lease.
+      line.shard.dropped();
+    }
+  }
+
   function takeWaiting(evenIfNotDue: boolean): Line | undefined {
     const first = waiting[0];
     if (first === undefined || (first.dueAt > clock.monotonic() && !evenIfNotDue)) return undefined;
@@ -86,8 +97,7 @@ export function createRouteQueue(
       // Any line will do as a probe, and the one that has waited longest for its turn comes first.
       let line = takeWaiting(lane.circuit.open !== null);
       if (line === undefined && lane.waiting < maxWaiting(dispatcher.pace.limit)) {
-        line = takeReady();
-        if (line !== undefined) options.onTaken(line);
+        line = takeUnsent();
       }
       if (line === undefined) return null;
       inFlight += 1;

@@ -1,0 +1,49 @@
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { expect, onTestFinished, test } from "vitest";
+import { createEngineFixture, requestLines } from "../../test/support/engine.ts";
+import { createScriptedUpstream, echo } from "../../test/support/scripted-upstream.ts";
+import { createDiskJournal } from "../journal/disk.ts";
+import type { UpstreamCall } from "../upstreams/upstream.ts";
+
+const lineOf = (call: UpstreamCall) => Number(call.idempotencyKey.split(":")[1]);
+
+function diskJournal() {
+  const directory = mkdtempSync(join(tmpdir(), "nerif-journal-"));
+  onTestFinished(() => rmSync(directory, { recursive: true, force: true }));
+  const onFatal = (error: Error) => expect.unreachable(error.message);
+  return { directory, journal: createDiskJournal({ directory, onFatal }) };
+}
+
+/** Runs until the first shard is done and the second is not, then damages one byte of the first one's journal. */
+test("a line whose result is damaged on disk runs again, and no other does", async () => {
+  const { directory, journal } = diskJournal();
+  const upstream = createScriptedUpstream((call) =>
+    lineOf(call) < 700 ? echo(call) : new Promise(() => {}),
+  );
+  const fixture = await createEngineFixture(upstream, { journal });
+  const { id } = await fixture.addBatch(requestLines(1000));
+  await fixture.engine.start();
+  await fixture.until(id, () => (fixture.engine.progress(id)?.counts.completed ?? 0) >= 700);
+  await fixture.engine.stop(0);
+
+  const segment = join(directory, id, "0-1.seg");
+  const bytes = readFileSync(segment);
+  const at = bytes.indexOf("Say 300");
+  bytes[at] = 0x58;
+  writeFileSync(segment, bytes);
+
+  const again = createScriptedUpstream(echo);
+  await fixture.restart({ pickUpstream: () => again });
+  const batch = await fixture.until(id);
+  expect(batch).toMatchObject({
+    status: "completed",
+    request_counts: { total: 1000, completed: 1000, failed: 0 },
+  });
+  const repeated = again.calls.map(lineOf).filter((line) => line < 700);
+  expect(repeated).toEqual([300]);
+  const lines = await fixture.lines(batch.output_file_id);
+  expect(lines.map((line) => line.custom_id)).toEqual(Array.from({ length: 1000 }, (_, i) => `r${i}`));
+  expect(lines[300]?.response?.body?.echo).toMatchObject({ messages: [{ content: "Say 300" }] });
+});
