@@ -1,11 +1,10 @@
-import { isUtf8 } from "node:buffer";
+import { isAscii, isUtf8 } from "node:buffer";
 import { type Endpoint, endpoints, limits } from "./limits.ts";
 import { at, equalBytes, lineKeys, newLineScan, scanLine } from "./scan-line.ts";
 
 /** The id of a line. Positions are in bytes from the start of the line. */
 export interface LineId {
-  customId: string;
-  /** The JSON string of `custom_id`, its quotes included. */
+  /** The JSON string of `custom_id`, its quotes included; `readString` gives its value. */
   idStart: number;
   idEnd: number;
 }
@@ -45,29 +44,28 @@ const modelBytes = 1024;
 
 /** Checks everything about one line that can be told without the other lines. */
 export function checkRequestLine(bytes: Buffer, rules: LineRules = {}): LineCheck {
-  if (!isUtf8(bytes)) return refused(notJson);
+  if (!isAscii(bytes) && !isUtf8(bytes)) return refused(notJson);
   const verdict = scanLine(bytes, scan, { maxDepth: limits.nesting });
   if (verdict === "invalid") return refused(notJson);
   if (verdict === "too_deep") return refused(tooDeep);
 
   const errors: LineError[] = [];
-  const customId = checkCustomId(bytes, errors);
+  const hasId = checkCustomId(bytes, errors);
   checkMethod(bytes, errors);
   const endpoint = checkUrl(bytes, rules, errors);
   const hasBody = checkBody(bytes, errors);
   const model = hasBody ? checkModel(bytes, endpoint, errors) : null;
   if (hasBody) checkStream(bytes, endpoint, errors);
-  for (const [index, key] of lineKeys.entries()) if (scan.repeated[index] === 1) errors.push(repeated(key));
+  if (scan.anyRepeated) errors.push(...repeatedKeys());
 
   const idStart = startOf(at.customId);
   const idEnd = endOf(at.customId);
-  if (errors.length > 0 || customId === null || endpoint === null) {
-    return { ok: false, errors, id: customId === null ? null : { customId, idStart, idEnd } };
+  if (errors.length > 0 || endpoint === null) {
+    return { ok: false, errors, id: hasId ? { idStart, idEnd } : null };
   }
   return {
     ok: true,
     request: {
-      customId,
       idStart,
       idEnd,
       endpoint,
@@ -104,12 +102,14 @@ function refused(error: LineError): LineCheck {
   return { ok: false, errors: [error], id: null };
 }
 
-function repeated(key: string): LineError {
-  return {
-    code: "invalid_request",
-    message: `Repeated parameter: '${key}'. It must be given once.`,
-    param: key,
-  };
+function repeatedKeys(): LineError[] {
+  return lineKeys
+    .filter((_, index) => scan.repeated[index] === 1)
+    .map((key) => ({
+      code: "invalid_request",
+      message: `Repeated parameter: '${key}'. It must be given once.`,
+      param: key,
+    }));
 }
 
 function missing(key: string): LineError {
@@ -135,20 +135,25 @@ function stringAt(bytes: Buffer, key: number): string | null {
   return bytes[startOf(key)] === quote ? readString(bytes, startOf(key), endOf(key)) : null;
 }
 
-function checkCustomId(bytes: Buffer, errors: LineError[]): string | null {
-  if (startOf(at.customId) < 0) return fail(errors, missing("custom_id"));
-  const id = stringAt(bytes, at.customId);
-  if (id === null) return fail(errors, badCustomId(`it is ${kindAt(bytes, at.customId)}`));
-  if (id === "") return fail(errors, badCustomId("it is empty"));
-  // A letter takes up to three bytes for each UTF-16 unit, so only longer ones are measured.
-  const size = 3 * id.length > limits.customIdBytes ? Buffer.byteLength(id) : 0;
-  if (size > limits.customIdBytes) return fail(errors, badCustomId(`it has ${size} bytes`));
-  return id;
+function checkCustomId(bytes: Buffer, errors: LineError[]): boolean {
+  const start = startOf(at.customId);
+  if (start < 0) {
+    errors.push(missing("custom_id"));
+    return false;
+  }
+  if (bytes[start] !== quote) return refuseId(errors, `it is ${kindAt(bytes, at.customId)}`);
+  // As JSON a string has at least as many bytes as by itself.
+  const jsonBytes = endOf(at.customId) - start - 2;
+  if (jsonBytes === 0) return refuseId(errors, "it is empty");
+  if (jsonBytes <= limits.customIdBytes) return true;
+  const size = Buffer.byteLength(readString(bytes, start, endOf(at.customId)));
+  return size <= limits.customIdBytes || refuseId(errors, `it has ${size} bytes`);
 }
 
-function badCustomId(reason: string): LineError {
+function refuseId(errors: LineError[], reason: string): false {
   const message = `The custom_id for this request must be a string of 1 to ${limits.customIdBytes} bytes, but ${reason}.`;
-  return { code: "invalid_custom_id", message, param: "custom_id" };
+  errors.push({ code: "invalid_custom_id", message, param: "custom_id" });
+  return false;
 }
 
 const post = Buffer.from('"POST"');
@@ -179,8 +184,9 @@ function checkUrl(bytes: Buffer, { onlyEndpoint }: LineRules, errors: LineError[
 }
 
 function endpointAt(bytes: Buffer): Endpoint | null {
-  const plain = quotedEndpoints.findIndex((quoted) => isAt(bytes, at.url, quoted));
-  if (plain >= 0) return endpoints[plain] as Endpoint;
+  for (let i = 0; i < endpoints.length; i += 1) {
+    if (isAt(bytes, at.url, quotedEndpoints[i] as Buffer)) return endpoints[i] as Endpoint;
+  }
   // Some writers of JSON escape every slash.
   const url = stringAt(bytes, at.url);
   return endpoints.find((endpoint) => endpoint === url) ?? null;
@@ -199,6 +205,7 @@ function checkBody(bytes: Buffer, errors: LineError[]): boolean {
 
 /** Without an endpoint nobody can say whether a model is needed, so then none is asked for. */
 function checkModel(bytes: Buffer, endpoint: Endpoint | null, errors: LineError[]): string | null {
+  if (lastModel !== null && isAt(bytes, at.model, lastModel.json)) return lastModel.name;
   const absent = startOf(at.model) < 0 || kindAt(bytes, at.model) === "null";
   if (absent && (endpoint === "/v1/moderations" || endpoint === null)) return null;
   const model = absent ? null : stringAt(bytes, at.model);
@@ -208,13 +215,15 @@ function checkModel(bytes: Buffer, endpoint: Endpoint | null, errors: LineError[
   }
   // Only escapes can make such text, and not every database can keep it.
   if (!model.isWellFormed() || model.includes("\0")) {
-    return fail(
-      errors,
-      badModel("Model parameter must be text without NUL and without halves of surrogate pairs."),
-    );
+    const message = "Model parameter must be text without NUL and without halves of surrogate pairs.";
+    return fail(errors, badModel(message));
   }
+  lastModel = { json: Buffer.from(bytes.subarray(startOf(at.model), endOf(at.model))), name: model };
   return model;
 }
+
+/** The last good model: nearly every line names the one that the line before it named. */
+let lastModel: { json: Buffer; name: string } | null = null;
 
 function badModel(message: string): LineError {
   return { code: "invalid_request", message, param: "body.model" };

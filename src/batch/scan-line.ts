@@ -20,11 +20,13 @@ export interface LineScan {
   readonly ends: Int32Array;
   /** 1 for each key that is there more than once; the first one is the one that was found. */
   readonly repeated: Uint8Array;
+  anyRepeated: boolean;
 }
 
 export function newLineScan(): LineScan {
   const size = lineKeys.length;
-  return { starts: new Int32Array(size), ends: new Int32Array(size), repeated: new Uint8Array(size) };
+  const [starts, ends] = [new Int32Array(size), new Int32Array(size)];
+  return { starts, ends, repeated: new Uint8Array(size), anyRepeated: false };
 }
 
 /** `invalid`: no JSON object. `too_deep`: a JSON text up to where it is nested deeper than allowed. */
@@ -34,13 +36,15 @@ export type ScanVerdict = "object" | "invalid" | "too_deep";
  * @param maxDepth how deep arrays and objects may be nested, the line's own object counted
  */
 export function scanLine(bytes: Buffer, scan: LineScan, { maxDepth }: { maxDepth: number }): ScanVerdict {
-  scan.starts.fill(-1);
-  scan.ends.fill(-1);
-  scan.repeated.fill(0);
+  for (let key = 0; key < lineKeys.length; key += 1) {
+    scan.starts[key] = -1;
+    scan.ends[key] = -1;
+    scan.repeated[key] = 0;
+  }
+  scan.anyRepeated = false;
   const start = skipSpace(bytes, 0);
   if (bytes[start] !== openBrace) return "invalid";
   const end = scanMembers(bytes, start + 1, scan, topKeys, maxDepth);
-  words32 = null;
   if (end === tooDeep) return "too_deep";
   if (end < 0 || skipSpace(bytes, end) !== bytes.length) return "invalid";
   return "object";
@@ -62,6 +66,7 @@ const tooDeep = -2;
 interface KnownKey {
   index: number;
   name: string;
+  /** The name and the quote behind it. */
   bytes: Uint8Array;
 }
 
@@ -70,7 +75,7 @@ const bodyKeys = [at.model, at.stream].map(knownKey);
 
 function knownKey(index: number): KnownKey {
   const name = (lineKeys[index] as LineKey).replace("body.", "");
-  return { index, name, bytes: Buffer.from(name) };
+  return { index, name, bytes: Buffer.from(`${name}"`) };
 }
 
 /** The members of the line's object, or of the body's, from behind the opening brace. */
@@ -81,24 +86,31 @@ function scanMembers(bytes: Buffer, from: number, scan: LineScan, keys: KnownKey
   while (true) {
     if (bytes[pos] !== quote) return invalid;
     const keyStart = pos + 1;
-    pos = skipString(bytes, keyStart);
-    if (pos < 0) return pos;
-    const key = findKey(bytes, keyStart, pos - 1, keys);
+    let key = plainKey(bytes, keyStart, keys);
+    if (key === null) {
+      pos = skipString(bytes, keyStart);
+      if (pos < 0) return pos;
+      key = escapedKey(bytes, { start: keyStart, end: pos - 1 }, keys);
+    } else {
+      pos = keyStart + key.bytes.length;
+    }
+    const index = key === null ? -1 : key.index;
     pos = skipSpace(bytes, pos);
     if (bytes[pos] !== colon) return invalid;
     const valueStart = skipSpace(bytes, pos + 1);
-    const first = key !== invalid && scan.starts[key] === -1;
+    const first = index !== -1 && scan.starts[index] === -1;
     // Only the first body is looked into: a second one is refused, and its keys repeat nothing.
     pos =
-      first && key === at.body && bytes[valueStart] === openBrace
+      first && index === at.body && bytes[valueStart] === openBrace
         ? scanMembers(bytes, valueStart + 1, scan, bodyKeys, depth - 1)
         : skipValue(bytes, valueStart, depth - 1);
     if (pos < 0) return pos;
     if (first) {
-      scan.starts[key] = valueStart;
-      scan.ends[key] = pos;
-    } else if (key !== invalid) {
-      scan.repeated[key] = 1;
+      scan.starts[index] = valueStart;
+      scan.ends[index] = pos;
+    } else if (index !== -1) {
+      scan.repeated[index] = 1;
+      scan.anyRepeated = true;
     }
     pos = skipSpace(bytes, pos);
     const next = bytes[pos];
@@ -108,24 +120,28 @@ function scanMembers(bytes: Buffer, from: number, scan: LineScan, keys: KnownKey
   }
 }
 
-/** Which of `keys` stands between two positions, or -1. Keys may be written with escapes. */
-function findKey(bytes: Buffer, start: number, end: number, keys: KnownKey[]): number {
-  const length = end - start;
-  let escaped: string | null = null;
+/** Which of `keys` stands there as most files have it, without escapes. */
+function plainKey(bytes: Buffer, start: number, keys: KnownKey[]): KnownKey | null {
   for (let i = 0; i < keys.length; i += 1) {
     const key = keys[i] as KnownKey;
-    if (length === key.bytes.length && equalBytes(bytes, start, key.bytes)) return key.index;
-    // An escape takes up to six bytes for one letter, and two at the least.
-    if (length <= key.bytes.length || length > 6 * key.bytes.length) continue;
-    escaped ??= bytes.subarray(start, end).includes(backslash) ? decode(bytes, start, end) : "";
-    if (escaped === key.name) return key.index;
+    if (bytes[start] === key.bytes[0] && equalBytes(bytes, start, key.bytes)) return key;
   }
-  return invalid;
+  return null;
 }
 
-function decode(bytes: Buffer, start: number, end: number): string {
-  return JSON.parse(bytes.toString("utf8", start - 1, end + 1)) as string;
+/** Which of `keys` stands there with escapes in it. */
+function escapedKey(bytes: Buffer, { start, end }: { start: number; end: number }, keys: KnownKey[]) {
+  // An escape takes up to six bytes for one letter; a longer key is none of these.
+  if (end - start > 6 * longestKey) return null;
+  for (let pos = start; pos < end; pos += 1) {
+    if (bytes[pos] !== backslash) continue;
+    const name: unknown = JSON.parse(bytes.toString("utf8", start - 1, end + 1));
+    return keys.find((key) => key.name === name) ?? null;
+  }
+  return null;
 }
+
+const longestKey = Math.max(...lineKeys.map((key) => key.length));
 
 export function equalBytes(bytes: Uint8Array, start: number, expected: Uint8Array): boolean {
   for (let i = 0; i < expected.length; i += 1) if (bytes[start + i] !== expected[i]) return false;
@@ -215,8 +231,8 @@ function skipString(bytes: Buffer, from: number): number {
   return invalid;
 }
 
-/** The line under way in words of four bytes, made when it has a string that is long enough to be worth it. */
-let words32: DataView | null = null;
+/** The memory of the last line with a long string, as words; a view costs more than a scan of a short one. */
+let words32: DataView = new DataView(new ArrayBuffer(0));
 
 /**
  * To the next quote, backslash or control character, four bytes at a step: twice as fast as byte by byte, and
@@ -224,13 +240,14 @@ let words32: DataView | null = null;
  * 0x20; with `w ^ 0x22..` and 0x01.. it finds quotes. The lowest byte found is never a false one.
  */
 function skipPlain(bytes: Buffer, from: number): number {
-  words32 ??= new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
+  if (words32.buffer !== bytes.buffer) words32 = new DataView(bytes.buffer);
   const view = words32;
+  const base = bytes.byteOffset;
   const end = bytes.length;
   const last = end - 4;
   let pos = from;
   while (pos <= last) {
-    const w = view.getInt32(pos, true);
+    const w = view.getInt32(base + pos, true);
     const q = w ^ 0x22222222;
     const b = w ^ 0x5c5c5c5c;
     const found = ((q - 0x01010101) & ~q) | ((b - 0x01010101) & ~b) | ((w - 0x20202020) & ~w);

@@ -2,7 +2,7 @@ import { limits } from "../batch/limits.ts";
 import { checkRequestLine, type LineId, readString } from "../batch/request-line.ts";
 import type { FileReader } from "../files/file-store.ts";
 import type { ByteRange } from "./half-siphash.ts";
-import { createIdSet } from "./id-set.ts";
+import type { IdSet } from "./id-set.ts";
 import { forEachLine } from "./lines.ts";
 
 /** Finds ids that a file has more than once without keeping them: where a hash hits, the lines are read again. */
@@ -36,12 +36,10 @@ const markEvery = { lines: 64, bytes: 256 * 1024 };
 export interface DuplicateOptions {
   input: FileReader;
   maxLineBytes: number;
-  /** Eight secret bytes. */
-  seed: Uint8Array;
+  ids: IdSet;
 }
 
-export function createDuplicateCheck({ input, maxLineBytes, seed }: DuplicateOptions): DuplicateCheck {
-  const ids = createIdSet(seed);
+export function createDuplicateCheck({ input, maxLineBytes, ids }: DuplicateOptions): DuplicateCheck {
   const marks = createMarks();
   let doubts: Doubt[] = [];
   let found = 0;

@@ -7,6 +7,7 @@ import type { NewShard } from "../control/control-store.ts";
 import type { FileReader, FileStore } from "../files/file-store.ts";
 import { createDuplicateCheck, type LinePlace } from "./duplicates.ts";
 import { createErrorList } from "./error-list.ts";
+import { createIdSet } from "./id-set.ts";
 import { forEachLine } from "./lines.ts";
 import { createPlanWriter, type PlanWriter } from "./plan-writer.ts";
 import type { EngineSettings } from "./settings.ts";
@@ -62,7 +63,11 @@ async function checkLines(options: ValidateOptions, plan: ShardedPlan | null): P
   const { input, settings, limit = Number.POSITIVE_INFINITY } = options;
   const { maxLineBytes } = settings;
   const errors = createErrorList();
-  const duplicates = createDuplicateCheck({ input, maxLineBytes, seed: options.seed ?? randomBytes(8) });
+  const duplicates = createDuplicateCheck({
+    input,
+    maxLineBytes,
+    ids: createIdSet(options.seed ?? randomBytes(8)),
+  });
   const models = createModelCheck(options);
   const rules = { onlyEndpoint: settings.strict ? options.endpoint : undefined };
   let total = 0;
