@@ -1,6 +1,7 @@
 import type { BatchObject } from "../batch/batch.ts";
 import type { Opened } from "../compose.ts";
 import { eachLine } from "../service/whole-lines.ts";
+import { checkId } from "./check-id.ts";
 import { createKeeper } from "./keep-executing.ts";
 import { listPage } from "./list-page.ts";
 import { project } from "./project.ts";
@@ -63,13 +64,14 @@ export function createBatches(
   return {
     create: (params) =>
       begin(({ service }) =>
-        service.batches.create(project, { ...params, completion_window: params.completion_window ?? "24h" }),
+        service.batches.create(project, { ...params, completion_window: params?.completion_window ?? "24h" }),
       ),
-    retry: (batchId) => begin(({ service }) => service.batches.retry(project, batchId)),
-    retrieve: async (batchId) => (await open()).service.batches.retrieve(project, batchId),
+    retry: (batchId) => begin(({ service }) => service.batches.retry(project, checkId(batchId, "batchId"))),
+    retrieve: async (batchId) =>
+      (await open()).service.batches.retrieve(project, checkId(batchId, "batchId")),
     async cancel(batchId) {
       const opened = await open();
-      const batch = await opened.service.batches.cancel(project, batchId);
+      const batch = await opened.service.batches.cancel(project, checkId(batchId, "batchId"));
       // A cancel that finds no executor becomes it.
       if (opened.engine.running) keeper.keep(opened);
       return batch;
@@ -82,17 +84,20 @@ export function createBatches(
       const opened = await open();
       const letGo = holdProcess();
       try {
-        return await opened.service.batches.wait(project, batchId, options);
+        return await opened.service.batches.wait(project, checkId(batchId, "batchId"), options);
       } finally {
         letGo();
         if (opened.engine.running) keeper.keep(opened);
       }
     },
     async *results(batchId, { follow = true, signal } = {}) {
-      const { service } = await open();
+      const opened = await open();
+      const id = checkId(batchId, "batchId");
+      // Who follows a batch that nobody executes would wait for ever.
+      if (follow) keeper.keep(opened, id);
       const letGo = holdProcess();
       try {
-        for await (const lines of service.batches.results(project, batchId, { follow, signal })) {
+        for await (const lines of opened.service.batches.results(project, id, { follow, signal })) {
           for (const line of eachLine(lines)) yield JSON.parse(line.toString()) as BatchResult;
         }
       } finally {

@@ -194,6 +194,28 @@ test("files are listed, found and deleted", async () => {
   await expect(nerif.files.content(first.id)).rejects.toMatchObject({ code: "file_not_found" });
 });
 
+test("every method refuses an id that is no text with a NerifError", async () => {
+  const { files, batches } = nerif;
+  const id = undefined as unknown as string;
+  const calls = [
+    files.readBatchFile(id),
+    files.retrieve(id),
+    files.delete(id),
+    files.content(id),
+    batches.retrieve(id),
+    batches.cancel(id),
+    batches.wait(id),
+    batches.results(id)[Symbol.asyncIterator]().next(),
+  ];
+  const results = await Promise.allSettled(calls);
+  for (const result of results) {
+    expect(result).toMatchObject({
+      status: "rejected",
+      reason: { name: "NerifError", code: "invalid_type" },
+    });
+  }
+});
+
 async function store(text: string): Promise<string> {
   // Past the checks of createBatchFile, as an upload would do it.
   const { openNerif } = await import("../compose.ts");

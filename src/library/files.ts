@@ -3,6 +3,7 @@ import type { FileObject } from "../batch/file.ts";
 import { assertId } from "../batch/ids.ts";
 import type { Opened } from "../compose.ts";
 import type { StagedFile } from "../service/files.ts";
+import { checkId } from "./check-id.ts";
 import { checkRequest } from "./check-request.ts";
 import { listPage } from "./list-page.ts";
 import { project } from "./project.ts";
@@ -92,7 +93,7 @@ export function createFiles(open: () => Promise<Opened>): NerifFiles {
     createBatchFile,
     async readBatchFile(fileId) {
       const { service } = await open();
-      const content = await service.files.content(project, fileId);
+      const content = await service.files.content(project, checkId(fileId, "fileId"));
       try {
         return await readLines(content.stream(), `file ${fileId}`);
       } finally {
@@ -101,15 +102,15 @@ export function createFiles(open: () => Promise<Opened>): NerifFiles {
     },
     createOutputFile,
     createErrorFile,
-    retrieve: async (fileId) => (await open()).service.files.retrieve(project, fileId),
+    retrieve: async (fileId) => (await open()).service.files.retrieve(project, checkId(fileId, "fileId")),
     async list(params = {}) {
       const page = await (await open()).service.files.list(project, params);
       return listPage(page.data, page.has_more);
     },
-    delete: async (fileId) => (await open()).service.files.delete(project, fileId),
+    delete: async (fileId) => (await open()).service.files.delete(project, checkId(fileId, "fileId")),
     async content(fileId) {
       const { service } = await open();
-      await service.files.retrieve(project, fileId);
+      await service.files.retrieve(project, checkId(fileId, "fileId"));
       const stream = ReadableStream.from(contentOf(service.files, fileId));
       return new Response(stream, { headers: { "content-type": "application/octet-stream" } });
     },

@@ -45,6 +45,7 @@ export function createKeeper({ execute, closed }: { execute: boolean; closed: Ab
     const open = new Set((await control.unfinishedBatches()).map(({ id }) => id));
     for (const id of kept) if (!open.has(id)) kept.delete(id);
     if (engine.running ? open.size === 0 : kept.size === 0) return true;
+    if (closed.aborted) return true;
     if (!engine.running && execute && canExecute(opened)) await engine.start();
     return false;
   }

@@ -147,6 +147,19 @@ test("results() gives each line as it is done, those of a running batch too", as
   });
 });
 
+test("results() of a batch that nobody executes any more goes on with it", async () => {
+  await using model = await startGatedUpstream();
+  const first = createNerif({ dataDir, upstream: model.url });
+  const id = await begin(first, ["hold one"]);
+  await model.held(1);
+  await first.close({ graceMs: 0 });
+  model.release();
+  await using second = createNerif({ dataDir, upstream: model.url });
+  const results: BatchResult[] = [];
+  for await (const line of second.batches.results(id)) results.push(line);
+  expect(results.map(({ custom_id }) => custom_id)).toEqual(["line-0"]);
+});
+
 test("results() without follow ends with what is done", async () => {
   await using model = await startGatedUpstream();
   await using nerif = createNerif({ dataDir, upstream: model.url });
