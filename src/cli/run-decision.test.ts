@@ -66,8 +66,9 @@ describe("decide()", () => {
     expect(refused).toThrow(expect.objectContaining({ code: "output_exists" }));
   });
 
-  it("names the limit of the run that has the output", () => {
-    expect(() => decide({ ...record, limit: 7 }, wanted)).toThrow(/a run with --limit 7/);
+  it("names the limit of the run that has the output, though the bytes differ as well", () => {
+    const whole = { ...wanted, input: { ...wanted.input, sha256: "bb" } };
+    expect(() => decide({ ...record, limit: 7 }, whole)).toThrow(/a run with --limit 7/);
   });
 
   it("refuses other text from stdin", () => {

@@ -29,9 +29,12 @@ export function decide(record: RunRecord | null, wanted: WantedRun): Decision {
       param: "output",
     });
   }
-  if (record.input.sha256 !== wanted.input.sha256) throw changed(record, wanted.input, anew);
+  // First: with another limit the input that is compared is another one too.
   const differs = differences(record, wanted);
-  if (differs === null) return record.finished === null ? "resume" : "finished";
+  if (differs === null) {
+    if (record.input.sha256 !== wanted.input.sha256) throw changed(record, wanted.input, anew);
+    return record.finished === null ? "resume" : "finished";
+  }
   throw new NerifError("output_exists", `Cannot write ${output}: it belongs to a run ${differs}; ${anew}`, {
     param: "output",
   });

@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { type RunRecord, readRunRecord, writeRunRecord } from "./run-record.ts";
-import { claimErrors, removeStore, resultPlaces, storeDirectory } from "./run-store.ts";
+import { claimErrors, makeRunsDirectory, removeStore, resultPlaces, storeDirectory } from "./run-store.ts";
 
 let dataDir: string;
 beforeEach(() => {
@@ -90,6 +90,7 @@ describe("resultPlaces()", () => {
 
 describe("claimErrors()", () => {
   it("keeps two unfinished runs from writing the same failed lines", async () => {
+    await makeRunsDirectory(dataDir);
     const [one, two] = [join(dataDir, "runs", "one"), join(dataDir, "runs", "two")];
     await writeRunRecord(one, record);
     await claimErrors(dataDir, one, "/errors.jsonl");

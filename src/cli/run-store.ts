@@ -11,6 +11,25 @@ export function runsDirectory(dataDir: string): string {
   return join(dataDir, "runs");
 }
 
+/** @throws NerifError `invalid_configuration` when the data directory cannot be used */
+export async function makeRunsDirectory(dataDir: string): Promise<void> {
+  try {
+    await mkdir(runsDirectory(dataDir), { recursive: true, mode: 0o700 });
+  } catch (cause) {
+    const reason = {
+      ENOTDIR: "it is not a directory",
+      EEXIST: "it is not a directory",
+      EACCES: "permission denied",
+    };
+    const errno = errnoOf(cause) ?? "";
+    const why = errno in reason ? reason[errno as keyof typeof reason] : errno || "it cannot be made";
+    throw new NerifError("invalid_configuration", `Cannot use the data directory ${dataDir}: ${why}`, {
+      param: "data_dir",
+      cause,
+    });
+  }
+}
+
 /**
  * The private store of a run, named by its output: whoever writes the same file is the same run. A run to stdout
  * is named by its input.
@@ -70,7 +89,6 @@ export async function openStore(
 export async function claimErrors(dataDir: string, store: string, errors: string | null): Promise<void> {
   if (errors === null) return;
   const path = claimPath(dataDir, errors);
-  await mkdir(runsDirectory(dataDir), { recursive: true, mode: 0o700 });
   const owner = await readFile(path, "utf8").catch(() => null);
   if (owner !== null && owner !== store) {
     const record = await readRunRecord(owner).catch(() => null);

@@ -18,6 +18,7 @@ import { type RunRecord, readRunRecord } from "./run-record.ts";
 import type { RunReport } from "./run-report.ts";
 import {
   claimErrors,
+  makeRunsDirectory,
   openStore,
   removeStore,
   resultPlaces,
@@ -98,6 +99,7 @@ interface RunContext {
 async function runPlaces(places: RunPlaces, { config, report }: RunContext): Promise<number> {
   const { limit, force } = config.values;
   const dataDir = resolveDataDir(config.values.dataDir);
+  await makeRunsDirectory(dataDir);
   const copy = await copyInput(places, { dataDir, limit });
   try {
     const store = storeDirectory(dataDir, places, copy?.sha256 ?? null);

@@ -38,7 +38,6 @@ Exit codes: 0 every line is good; 2 at least one is bad.`;
 async function validate(input: string, flags: Record<string, unknown>): Promise<number> {
   const { values } = resolveConfig(options, flags);
   const { strict, maxLineBytes } = values;
-  // The check writes a plan, as that of a batch does; this one is thrown away.
   const dataDir = await mkdtemp(join(tmpdir(), "nerif-validate-"));
   try {
     const path = await readablePath(input, dataDir);
@@ -46,8 +45,7 @@ async function validate(input: string, flags: Record<string, unknown>): Promise<
     try {
       const { fileStore: files, settings } = opened;
       const endpoint = await firstEndpoint(path, maxLineBytes);
-      const { signal } = new AbortController();
-      return tell(await validateFile(path, { files, settings, endpoint, signal }), {
+      return tell(await validateFile(path, { files, settings, endpoint }), {
         input,
         json: values.json,
       });

@@ -1,0 +1,79 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import { join } from "node:path";
+
+export interface CliResult {
+  code: number | null;
+  signal: NodeJS.Signals | null;
+  stdout: string;
+  stderr: string;
+}
+
+export interface CliProcess {
+  child: ChildProcess;
+  /** What it has printed so far. */
+  output(): { stdout: string; stderr: string };
+  /** Resolves when stdout and stderr together hold a match. Rejects when the process ends before. */
+  printed(pattern: RegExp): Promise<void>;
+  ended: Promise<CliResult>;
+}
+
+export interface CliOptions {
+  cwd: string;
+  env?: Record<string, string>;
+  stdin?: string;
+}
+
+const bin = join(import.meta.dirname, "../../bin/nerif.js");
+
+/** Starts `nerif` as a user would, in a process of its own that sees nothing of this one's environment. */
+export function startCli(args: readonly string[], { cwd, env = {}, stdin }: CliOptions): CliProcess {
+  const child = spawn(process.execPath, [bin, ...args], {
+    cwd,
+    env: { PATH: process.env.PATH ?? "", HOME: cwd, NERIF_DATA_DIR: join(cwd, "data"), ...env },
+    stdio: [stdin === undefined ? "ignore" : "pipe", "pipe", "pipe"],
+  });
+  child.stdin?.on("error", () => {});
+  child.stdin?.end(stdin);
+  let stdout = "";
+  let stderr = "";
+  const listeners = new Set<() => void>();
+  const tell = () => {
+    for (const listener of [...listeners]) listener();
+  };
+  child.stdout?.setEncoding("utf8").on("data", (text: string) => {
+    stdout += text;
+    tell();
+  });
+  child.stderr?.setEncoding("utf8").on("data", (text: string) => {
+    stderr += text;
+    tell();
+  });
+  const ended = once(child, "close").then(
+    ([code, signal]) => ({ code, signal, stdout, stderr }) as CliResult,
+  );
+  ended.then(tell);
+  return {
+    child,
+    output: () => ({ stdout, stderr }),
+    ended,
+    printed(pattern) {
+      return new Promise((resolve, reject) => {
+        const look = () => {
+          if (pattern.test(stdout + stderr)) resolve();
+          else if (child.exitCode !== null || child.signalCode !== null) {
+            reject(new Error(`nerif ended without printing ${pattern}:\n${stdout}${stderr}`));
+          } else return;
+          listeners.delete(look);
+        };
+        listeners.add(look);
+        look();
+      });
+    },
+  };
+}
+
+/** Runs `nerif` to its end. */
+export function runCli(args: readonly string[], options: CliOptions): Promise<CliResult> {
+  return startCli(args, options).ended;
+}
