@@ -197,7 +197,8 @@ describe("disk journal on a failing disk", () => {
     await until(() => pending.length === 1);
     // Written while the first sync is under way: that sync says nothing about it.
     writer.append(entry(1, "x"));
-    await new Promise(setImmediate);
+    for (let turn = 0; turn < 3; turn += 1) await new Promise(setImmediate);
+    expect(pending).toHaveLength(1);
     pending.shift()?.();
     await until(() => durable.length > 0);
     expect(durable).toEqual([0]);
@@ -209,12 +210,58 @@ describe("disk journal on a failing disk", () => {
   });
 });
 
+describe("disk journal under load", () => {
+  it("runs one sync per segment and three in all at a time, and gets round to every segment", async () => {
+    const running = new Map<number, number>();
+    let most = 0;
+    let mostOfOne = 0;
+    const journal = createDiskJournal({
+      directory: newDirectory(),
+      syncIntervalMs: 0,
+      onFatal(error) {
+        throw error;
+      },
+      calls: {
+        sync(fd, done) {
+          running.set(fd, (running.get(fd) ?? 0) + 1);
+          mostOfOne = Math.max(mostOfOne, running.get(fd) ?? 0);
+          most = Math.max(
+            most,
+            [...running.values()].reduce((sum, count) => sum + count),
+          );
+          fdatasync(fd, (error) => {
+            running.set(fd, (running.get(fd) ?? 0) - 1);
+            done(error);
+          });
+        },
+      },
+    });
+    const durable = Array.from({ length: 8 }, (): number[] => []);
+    const writers = await Promise.all(
+      durable.map((lines, shard) =>
+        journal.create<JournalEntry>({ ...id, shard }, (entries) =>
+          lines.push(...entries.map((e) => e.line)),
+        ),
+      ),
+    );
+    for (let line = 0; line < 200; line += 1) {
+      for (const writer of writers) writer.append(entry(line, "x"));
+      await new Promise(setImmediate);
+    }
+    await Promise.all(writers.map((writer) => writer.close()));
+    for (const lines of durable) expect(lines).toEqual(Array.from({ length: 200 }, (_, line) => line));
+    expect(mostOfOne).toBe(1);
+    expect(most).toBe(3);
+  });
+});
+
 async function failing(calls: Partial<JournalCalls>) {
   const fatal: NerifError[] = [];
   const durable: number[] = [];
   const journal = createDiskJournal({
     directory: newDirectory(),
     onFatal: (error) => fatal.push(error),
+    syncIntervalMs: 0,
     calls,
   });
   const writer = await journal.create<JournalEntry>(id, (entries) =>

@@ -85,12 +85,12 @@ export function putCrc(target: Buffer, at: number, crc: number): void {
   target.writeUInt32LE(crc, at + 4);
 }
 
-/** The payload's length if the 16 bytes at `at` may be a record's header, else -1. */
+/** The payload's length if the 16 bytes at `at` may be a record's header, else 0; no payload is empty. */
 export function plausibleLength(window: Buffer, at: number): number {
   // The top byte decides first: in JSON text it is never that low, so a search passes quickly over payloads.
-  if ((window[at + 3] ?? 0xff) > maxPayloadBytes >>> 24) return -1;
-  if ((window[at + 12] ?? 0xff) > recordKinds.unfinished || window[at + 13] !== 0) return -1;
-  return window.readUInt32LE(at) || -1;
+  if ((window[at + 3] ?? 0xff) > maxPayloadBytes >>> 24) return 0;
+  if ((window[at + 12] ?? 0xff) > recordKinds.unfinished || window[at + 13] !== 0) return 0;
+  return window.readUInt32LE(at);
 }
 
 export function isSoundRecord(window: Buffer, at: number, length: number): boolean {

@@ -12,7 +12,7 @@ const mounted: string[] = [];
 
 afterAll(async () => {
   for (const directory of mounted) {
-    execFileSync("umount", [directory]);
+    system("umount", directory);
     await rm(directory, { recursive: true, force: true });
   }
 });
@@ -79,11 +79,15 @@ async function mountSmallDisk(context: TestContext): Promise<string> {
   }
   const directory = await mkdtemp(join(tmpdir(), "nerif-full-"));
   try {
-    execFileSync("mount", ["-t", "tmpfs", "-o", "size=1m", "tmpfs", directory], { stdio: "pipe" });
+    system("mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", directory);
   } catch {
     await rm(directory, { recursive: true });
     context.skip("this system does not let us mount a small disk");
   }
   mounted.push(directory);
   return directory;
+}
+
+function system(command: string, ...args: string[]): void {
+  execFileSync(command, args, { stdio: "pipe" });
 }
