@@ -1,3 +1,5 @@
+import type { Clock } from "./clock.ts";
+
 /** Why work on a batch has to stop before it is done. */
 export type InterruptReason = "cancel" | "expire" | "stop";
 
@@ -14,7 +16,7 @@ export interface Interrupt {
   begin(reason: InterruptReason, graceMs: number): void;
 }
 
-export function createInterrupt(after: (ms: number, callback: () => void) => () => void): Interrupt {
+export function createInterrupt(after: Clock["after"]): Interrupt {
   const begun = new AbortController();
   const over = new AbortController();
   const interrupt: Interrupt = {
@@ -30,7 +32,8 @@ export function createInterrupt(after: (ms: number, callback: () => void) => () 
         over.abort();
         return;
       }
-      const cancel = after(graceMs, () => over.abort());
+      // Calls keep a process alive themselves; once they have ended, nobody waits for the rest of the grace.
+      const cancel = after(graceMs, () => over.abort(), { keepAlive: false });
       over.signal.addEventListener("abort", cancel, { once: true });
     },
   };
