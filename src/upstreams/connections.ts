@@ -1,5 +1,5 @@
 import { readFileSync } from "node:fs";
-import type { Socket } from "node:net";
+import { Socket } from "node:net";
 import { getCACertificates } from "node:tls";
 import { buildConnector, Client, type Dispatcher, ProxyAgent } from "undici";
 import { NerifError } from "../batch/errors.ts";
@@ -46,24 +46,25 @@ export function createConnections(
 }
 
 function direct(origin: string, { keepAlive, tls }: { keepAlive: boolean; tls: Trust }): Connections {
-  const ending = new AbortController();
-  // The signal reaches sockets that are still connecting as well; undici would leave those alone until they time out.
-  const settings = { ...tls, signal: ending.signal, timeout: connectTimeoutMs, allowH2: false };
   // One connector for all, so that they share TLS sessions.
-  const connector = buildConnector(settings);
-  const connect: buildConnector.connector = keepAlive
-    ? connector
-    : (options, callback) =>
-        connector(options, (...result) => {
-          if (result[1] !== null) letGo(result[1]);
-          callback(...result);
-        });
+  const connector = buildConnector({ ...tls, timeout: connectTimeoutMs, allowH2: false });
+  const connecting = new Set<Socket>();
+  const connect: buildConnector.connector = (options, callback) => {
+    // undici's types do not say so, but it returns the socket.
+    const socket: unknown = connector(options, (...result) => {
+      if (socket instanceof Socket) connecting.delete(socket);
+      if (result[1] !== null && !keepAlive) letGo(result[1]);
+      callback(...result);
+    });
+    if (socket instanceof Socket) connecting.add(socket);
+  };
   const options = { connect, maxHeaderSize, keepAliveTimeout, pipelining: 1, ...noTimeouts };
   return lastInFirstOut(
     () => new Client(origin, options),
     async (clients) => {
       const ended = clients.map((client) => client.destroy());
-      ending.abort();
+      // A client leaves sockets that are still connecting alone, until they time out.
+      for (const socket of connecting) socket.destroy(new Error("The upstream was closed"));
       await Promise.all(ended);
     },
   );
