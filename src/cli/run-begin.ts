@@ -154,13 +154,17 @@ async function prolong(
   record: RunRecord,
   deadlineMs: number | undefined,
 ): Promise<void> {
-  const left = deadlineMs === undefined ? null : Math.max(0, deadlineMs - record.elapsed_ms);
-  const expires_at = left === null ? null : Math.ceil((Date.now() + left) / 1000);
+  const expires_at = deadlineMs === undefined ? null : windowEnd(deadlineMs - record.elapsed_ms);
   for (;;) {
     const batch = await control.getBatch(null, record.batch_id);
     if (batch === null || batch.ending !== null || batch.expires_at === expires_at) return;
     if ((await control.updateBatch(batch.id, batch.version, { expires_at })) !== null) return;
   }
+}
+
+/** In whole seconds: a window that is over lies behind, any other lasts as long as it was meant to, or a bit longer. */
+function windowEnd(leftMs: number): number {
+  return leftMs > 0 ? Math.ceil((Date.now() + leftMs) / 1000) : Math.floor(Date.now() / 1000);
 }
 
 const emptyBatch: Omit<Batch, "id" | "endpoint" | "input_file_id" | "created_at"> = {

@@ -38,7 +38,7 @@ export async function driveRun(opened: Opened, options: DriveOptions): Promise<D
     const stop = await runOn(opened, { ...options, signalled, keepTime });
     if (stop !== null) {
       if (stop.graceMs > 0)
-        report.note(`Stopping; calls in flight get ${stop.graceMs / 1_000} s. Ctrl-C stops at once`);
+        report.note(`Stopping; calls in flight get ${stop.graceMs / 1_000} s. Once more stops at once`);
       await opened.engine.stop(stop.graceMs);
     }
     await keepTime(true);

@@ -164,7 +164,7 @@ async function runInStore(places: RunPlaces, context: StoreContext): Promise<num
     });
     if (record === null) return await showFinished({ store, record: known as RunRecord, report });
     keep = true;
-    const driven = await drive(opened, { ...context, record, resumed: record.elapsed_ms > 0 });
+    const driven = await drive(opened, { ...context, record, resumed: known?.batch_id === record.batch_id });
     // Nothing was sent; when the input is mended it is another one.
     keep = driven.batch.status !== "failed";
     return await conclude(driven, { store, record, report });
