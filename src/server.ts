@@ -6,19 +6,29 @@ import {
   type ServeOptions,
   serveInstance,
 } from "./http/serve.ts";
-import type { Instance } from "./service/instance.ts";
+import type { Nerif } from "./library/nerif.ts";
+import { openerOf } from "./library/opener.ts";
 
-export type { HandlerOptions, Instance, NerifOptions, RunningServer, ServeOptions };
+export type { HandlerOptions, Nerif, NerifOptions, RunningServer, ServeOptions };
 
 /**
- * The HTTP API as a function from `Request` to `Response`, for a server of your own. It executes nothing by
- * itself: batches run in whatever process executes for the data directory.
+ * The HTTP API of an instance as a function from `Request` to `Response`, for a server of your own. Who reaches
+ * that server uses Nerif without a key, so requests for other hosts than loopback are refused unless
+ * `insecure` is set.
+ *
+ * @throws NerifError `invalid_usage` when `createNerif` did not make the instance
  */
 export function createHandler(
-  nerif: Instance,
+  nerif: Nerif,
   options: HandlerOptions = {},
 ): (request: Request) => Promise<Response> {
-  return handlerOf(nerif, options);
+  const open = openerOf(nerif);
+  let handler: ((request: Request) => Promise<Response>) | undefined;
+  return async (request) => {
+    const instance = await open();
+    handler ??= handlerOf(instance, options);
+    return handler(request);
+  };
 }
 
 /**

@@ -2,6 +2,7 @@ import { NerifError } from "../batch/errors.ts";
 import { type NerifOptions, type Opened, openNerif } from "../compose.ts";
 import { createBatches, type NerifBatches } from "./batches.ts";
 import { createFiles, type NerifFiles } from "./files.ts";
+import { setOpener } from "./opener.ts";
 
 /** Nerif on one data directory. */
 export interface Nerif extends AsyncDisposable {
@@ -49,10 +50,12 @@ export function createNerif(options: NerifOptions = {}): Nerif {
     return closed;
   }
 
-  return {
+  const nerif: Nerif = {
     files: createFiles(open),
     batches: createBatches(open, { execute: options.execute ?? true, closed: closing.signal }),
     close,
     [Symbol.asyncDispose]: () => close(),
   };
+  setOpener(nerif, open);
+  return nerif;
 }
