@@ -1,3 +1,4 @@
+import { NerifError } from "../batch/errors.ts";
 import { type Endpoint, limits } from "../batch/limits.ts";
 import type { RequestLine } from "../batch/request-line.ts";
 import type { NewShard } from "../control/control-store.ts";
@@ -23,11 +24,14 @@ export interface PlanWriter {
   abort(): Promise<void>;
 }
 
+/** The highest line index; records have 32 bits for it and the set of ids keeps one for itself. */
+const maxLine = 2 ** 32 - 2;
+
 /**
  * Distributes lines over shards: each of the first routes of a file has one open shard of its own, so that a
  * route that is throttled holds back no other; the lines of all further routes share one.
  *
- * @throws NerifError `disk_full`, `storage_unavailable`, also from the writer's methods
+ * @throws NerifError `disk_full`, `storage_unavailable`, `too_many_lines`, also from the writer's methods
  */
 export async function createPlanWriter(files: FileStore, key: string): Promise<PlanWriter> {
   const file = await files.create(key);
@@ -57,10 +61,16 @@ export async function createPlanWriter(files: FileStore, key: string): Promise<P
 
   return {
     add(line, offset, request) {
+      if (line > maxLine) {
+        throw new NerifError(
+          "too_many_lines",
+          `Cannot plan line index ${line}: a plan has room for ${maxLine + 1}`,
+        );
+      }
       const route = routes.of(request.endpoint, request.model);
       route.open ??= openShard(shards++, line, route);
       const { open } = route;
-      encodeRecord(open.bytes, blockHeaderBytes + open.lines * recordBytes, { line, offset, request });
+      encodeRecord(open.view, blockHeaderBytes + open.lines * recordBytes, { line, offset, request });
       open.lines += 1;
       if (open.lines < limits.shardLines) return;
       close(open);
@@ -94,6 +104,8 @@ interface OpenShard {
   firstLine: number;
   lines: number;
   bytes: Buffer;
+  /** The same memory. */
+  view: DataView;
 }
 
 interface Routes {
@@ -122,5 +134,6 @@ function createRoutes(): Routes {
 
 function openShard(number: number, firstLine: number, { endpoint, model }: Route): OpenShard {
   const bytes = Buffer.alloc(blockHeaderBytes + limits.shardLines * recordBytes);
-  return { number, endpoint, model, firstLine, lines: 0, bytes };
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
+  return { number, endpoint, model, firstLine, lines: 0, bytes, view };
 }

@@ -104,6 +104,12 @@ describe("a plan", () => {
     expect((await writer.commit()).map(({ shard }) => shard)).toEqual([1]);
   });
 
+  test("refuses a line that its records have no room for", async () => {
+    const writer = await createPlanWriter(createMemoryFileStore(), "plan");
+    writer.add(2 ** 32 - 2, 0, request());
+    expect(() => writer.add(2 ** 32 - 1, 0, request())).toThrow("a plan has room for 4294967295");
+  });
+
   test("is not there when it was given up", async () => {
     const files = createMemoryFileStore();
     const writer = await createPlanWriter(files, "plan");

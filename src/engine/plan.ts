@@ -66,16 +66,17 @@ export interface PlannedLine {
 }
 
 /** Writes one record at `at`. */
-export function encodeRecord(bytes: Buffer, at: number, { line, offset, request }: PlannedLine): void {
-  bytes.writeUInt32LE(line, at);
-  bytes.writeUIntLE(offset, at + 4, 6);
-  bytes.writeUInt32LE(request.idStart, at + 10);
-  bytes.writeUInt16LE(request.idEnd - request.idStart, at + 14);
-  bytes.writeUInt32LE(request.modelStart, at + 16);
-  bytes.writeUInt16LE(request.modelEnd - request.modelStart, at + 20);
-  bytes.writeUInt32LE(request.bodyStart, at + 22);
-  bytes.writeUInt32LE(request.bodyEnd - request.bodyStart, at + 26);
-  bytes.writeUInt8(storedEndpoints.indexOf(request.endpoint), at + 30);
+export function encodeRecord(block: DataView, at: number, { line, offset, request }: PlannedLine): void {
+  block.setUint32(at, line, true);
+  block.setUint32(at + 4, offset % 2 ** 32, true);
+  block.setUint16(at + 8, offset / 2 ** 32, true);
+  block.setUint32(at + 10, request.idStart, true);
+  block.setUint16(at + 14, request.idEnd - request.idStart, true);
+  block.setUint32(at + 16, request.modelStart, true);
+  block.setUint16(at + 20, request.modelEnd - request.modelStart, true);
+  block.setUint32(at + 22, request.bodyStart, true);
+  block.setUint32(at + 26, request.bodyEnd - request.bodyStart, true);
+  block.setUint8(at + 30, storedEndpoints.indexOf(request.endpoint));
 }
 
 /**

@@ -61,7 +61,8 @@ export async function validateInput(options: ValidateOptions): Promise<Validatio
 
 async function checkLines(options: ValidateOptions, plan: ShardedPlan | null): Promise<Validation> {
   const { input, settings, limit = Number.POSITIVE_INFINITY } = options;
-  const { maxLineBytes } = settings;
+  // Positions in a line have 32 bits in the plan.
+  const maxLineBytes = Math.min(settings.maxLineBytes, 2 ** 32 - 1);
   const errors = createErrorList();
   const duplicates = createDuplicateCheck({
     input,
