@@ -1,22 +1,13 @@
-import {
-  createServer,
-  type IncomingMessage,
-  type Server,
-  type ServerResponse,
-  STATUS_CODES,
-} from "node:http";
+import { createServer, type Server, STATUS_CODES } from "node:http";
 import type { AddressInfo } from "node:net";
-import { type Duplex, Readable } from "node:stream";
-import { pipeline } from "node:stream/promises";
-import { getRequestListener, type HttpBindings } from "@hono/node-server";
-import { RESPONSE_ALREADY_SENT } from "@hono/node-server/utils/response";
+import type { Duplex } from "node:stream";
 import { errnoOf, NerifError } from "../batch/errors.ts";
-import { errorResponse } from "./error-response.ts";
 import { isLoopbackHost } from "./loopback-guard.ts";
+import { createListener, type Handler } from "./node-bridge.ts";
 import { newRequestId } from "./request-id.ts";
 
 export interface ListenOptions {
-  handler: (request: Request) => Response | Promise<Response>;
+  handler: Handler;
   /** Default `127.0.0.1`. */
   host?: string | undefined;
   /** Default 8787; 0 takes a free one. */
@@ -63,17 +54,7 @@ export async function listen(options: ListenOptions): Promise<Listening> {
       { param: "host" },
     );
   }
-  const answer = async (request: Request, { incoming, outgoing }: HttpBindings) =>
-    send(await handler(withBytes(request, incoming)), outgoing);
-  const onRequest = getRequestListener(answer as FetchCallback, {
-    hostname: host,
-    overrideGlobalObjects: false,
-    errorHandler: refuseUnreadable,
-  });
-  const server = createServer(serverOptions, (incoming, outgoing) => {
-    limitBodyPauses(incoming, bodyIdleMs);
-    void onRequest(incoming, outgoing);
-  });
+  const server = createServer(serverOptions, createListener(handler, { hostname: host, bodyIdleMs }));
   server.on("clientError", answerBrokenRequest);
   await bind(server, { host, port });
   const address = server.address() as AddressInfo;
@@ -88,67 +69,6 @@ export async function listen(options: ListenOptions): Promise<Listening> {
       return closing;
     },
   };
-}
-
-/** The same request with the socket's own chunks as its body: the bridge would copy each of them. */
-function withBytes(request: Request, incoming: IncomingMessage): Request {
-  if (!request.headers.get("content-type")?.startsWith("multipart/")) return request;
-  const chunks = incoming.iterator({ destroyOnReturn: false });
-  const body = new ReadableStream<Uint8Array>(
-    {
-      async pull(controller) {
-        const { done, value } = await chunks.next();
-        if (done) controller.close();
-        else controller.enqueue(value);
-      },
-    },
-    { highWaterMark: 0 },
-  );
-  const { method, headers, signal } = request;
-  return new Request(request.url, { method, headers, signal, body, duplex: "half" });
-}
-
-type FetchCallback = Parameters<typeof getRequestListener>[0];
-
-/** Sends bodies of unknown length itself: the bridge would print an error for each that breaks off. */
-async function send(response: Response, outgoing: ServerResponse): Promise<Response> {
-  if (response.body === null || response.headers.get("content-type") === "application/json") {
-    return response;
-  }
-  outgoing.writeHead(response.status, Object.fromEntries(response.headers));
-  // The first result may be long in coming; the client shall know at once that it will.
-  outgoing.flushHeaders();
-  try {
-    await pipeline(Readable.fromWeb(response.body as ReadableStream), outgoing);
-  } catch {
-    // The connection is gone: the client broke it off, or sees by that that the body is not whole. Whoever made
-    // the body has told why.
-  }
-  return RESPONSE_ALREADY_SENT;
-}
-
-/** The bridge itself refuses what is no request, such as a Host that is no host name. */
-function refuseUnreadable(reason: unknown): Response {
-  const error = new NerifError(
-    "invalid_request",
-    "Cannot read the request: its target or Host is malformed",
-    {
-      cause: reason,
-    },
-  );
-  const response = errorResponse(error);
-  response.headers.set("x-request-id", newRequestId());
-  return response;
-}
-
-function limitBodyPauses(incoming: IncomingMessage, bodyIdleMs: number): void {
-  const { socket } = incoming;
-  const giveUp = () => socket.destroy();
-  socket.setTimeout(bodyIdleMs, giveUp);
-  incoming.once("close", () => {
-    socket.setTimeout(0);
-    socket.off("timeout", giveUp);
-  });
 }
 
 /** Requests that are not even HTTP never reach the handler. */

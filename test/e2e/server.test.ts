@@ -187,6 +187,34 @@ describe("server", () => {
     expect(await full.text()).not.toContain("secret");
   });
 
+  it.each([
+    ["the disk is full", 507],
+    ["the form is bad", 400],
+  ])(
+    "answers an upload that it refuses early because %s, though the client sends on",
+    async (why, status) => {
+      const server = await startTestServer();
+      const { files } = server.instance.service;
+      const begin = files.begin;
+      files.begin = async () => {
+        const staged = await begin();
+        const full = Object.assign(new Error("no space"), { code: "ENOSPC" });
+        return { ...staged, write: () => (status === 507 ? Promise.reject(full) : staged.write([])) };
+      };
+      const head = 'content-disposition: form-data; name="file"; filename="a.jsonl"\r\n\r\n{}\n';
+      const second = why === "the form is bad" ? `\r\n--x\r\n${head}` : "";
+      const start = Buffer.from(`--x\r\n${head}${second}`);
+      const body = Buffer.concat([start, Buffer.alloc(100_000_000, "y"), Buffer.from("\r\n--x--\r\n")]);
+      const post = `POST /v1/files HTTP/1.1\r\nhost: localhost\r\ncontent-type: multipart/form-data; boundary=x\r\ncontent-length: ${body.length}\r\n\r\n`;
+      const next = "GET /healthz HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n";
+      // The client looks at no answer before it has sent everything, and then uses the connection again.
+      const answers = await server.raw(Buffer.concat([Buffer.from(post), body, Buffer.from(next)]));
+      expect(answers).toMatch(new RegExp(`^HTTP/1\\.1 ${status} `));
+      expect(answers).toMatch(/\r\n\r\n\{"status":"ok"\}$/);
+      expect((await files.list(project)).data).toEqual([]);
+    },
+  );
+
   it("shows nothing of an internal error but its request id, under which the log has it", async () => {
     const server = await startTestServer();
     server.instance.service.batches.list = async () => {

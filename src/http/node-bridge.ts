@@ -1,0 +1,107 @@
+import type { IncomingMessage, ServerResponse } from "node:http";
+import { Readable } from "node:stream";
+import { pipeline } from "node:stream/promises";
+import { getRequestListener, type HttpBindings } from "@hono/node-server";
+import { RESPONSE_ALREADY_SENT } from "@hono/node-server/utils/response";
+import { NerifError } from "../batch/errors.ts";
+import { errorResponse } from "./error-response.ts";
+import { newRequestId } from "./request-id.ts";
+
+export type Handler = (request: Request) => Response | Promise<Response>;
+
+type NodeListener = (incoming: IncomingMessage, outgoing: ServerResponse) => void;
+type BridgeCallback = Parameters<typeof getRequestListener>[0];
+
+/** How long a client may go on sending a body after it got its answer, in milliseconds. */
+const lingerMs = 30_000;
+
+/**
+ * Lets Node's HTTP server answer through a handler of web requests.
+ *
+ * @param options.bodyIdleMs longest pause inside a body that is being read, in milliseconds
+ */
+export function createListener(
+  handler: Handler,
+  { hostname, bodyIdleMs }: { hostname: string; bodyIdleMs: number },
+): NodeListener {
+  const answer = async (request: Request, { incoming, outgoing }: HttpBindings) => {
+    if (request.method === "GET" || request.method === "HEAD") return send(await handler(request), outgoing);
+    const body = takeBody(incoming, bodyIdleMs);
+    outgoing.once("close", body.release);
+    const { method, headers, signal } = request;
+    const init = { method, headers, signal, body: body.stream, duplex: "half" } as const;
+    return send(await handler(new Request(request.url, init)), outgoing);
+  };
+  const listener = getRequestListener(answer as BridgeCallback, {
+    hostname,
+    overrideGlobalObjects: false,
+    // The bridge would cut a client off that still sends when it gets its answer.
+    autoCleanupIncoming: false,
+    errorHandler: refuseUnreadable,
+  });
+  return (incoming, outgoing) => void listener(incoming, outgoing);
+}
+
+/**
+ * The body of a request with the socket's own chunks: the bridge would copy each of them. `release` reads what
+ * nobody asked for, since many clients look at the answer only when they have sent everything.
+ */
+function takeBody(
+  incoming: IncomingMessage,
+  idleMs: number,
+): { stream: ReadableStream<Uint8Array>; release: () => void } {
+  let chunks: AsyncIterator<Buffer> | null = null;
+  const stream = new ReadableStream<Uint8Array>(
+    {
+      async pull(controller) {
+        chunks ??= incoming.iterator({ destroyOnReturn: false });
+        const giveUp = setTimeout(() => incoming.socket.destroy(), idleMs);
+        const { done, value } = await chunks.next().finally(() => clearTimeout(giveUp));
+        if (done) controller.close();
+        else controller.enqueue(new Uint8Array(value.buffer, value.byteOffset, value.length));
+      },
+    },
+    { highWaterMark: 0 },
+  );
+
+  async function drain(): Promise<void> {
+    // What ends the reading of a broken connection has been told to the reader.
+    await chunks?.return?.().catch(() => {});
+    incoming.resume();
+  }
+
+  return {
+    stream,
+    release() {
+      if (incoming.readableEnded || incoming.destroyed) return;
+      const timer = setTimeout(() => incoming.socket.destroy(), lingerMs).unref();
+      incoming.once("close", () => clearTimeout(timer));
+      void drain();
+    },
+  };
+}
+
+/** Sends bodies of unknown length itself: the bridge would print an error for each that breaks off. */
+async function send(response: Response, outgoing: ServerResponse): Promise<Response> {
+  if (response.body === null || response.headers.get("content-type") === "application/json") {
+    return response;
+  }
+  outgoing.writeHead(response.status, Object.fromEntries(response.headers));
+  // The first result may be long in coming; the client shall know at once that it will.
+  outgoing.flushHeaders();
+  try {
+    await pipeline(Readable.fromWeb(response.body as ReadableStream), outgoing);
+  } catch {
+    // The connection is gone: the client broke it off, or sees by that that the body is not whole. Whoever made
+    // the body has told why.
+  }
+  return RESPONSE_ALREADY_SENT;
+}
+
+/** The bridge itself refuses what is no request, such as a Host that is no host name. */
+function refuseUnreadable(cause: unknown): Response {
+  const message = "Cannot read the request: its target or Host is malformed";
+  const response = errorResponse(new NerifError("invalid_request", message, { cause }));
+  response.headers.set("x-request-id", newRequestId());
+  return response;
+}
