@@ -21,7 +21,7 @@ describe("scanLine()", () => {
           expect(found.values[`body.${key}`]).toEqual(own(own(parsed, "body"), key));
         }
       }),
-      { numRuns: 3_000 },
+      { numRuns: 1_500 },
     );
   });
 
@@ -39,7 +39,7 @@ describe("scanLine()", () => {
           expect(topLevel).toEqual(expected);
         },
       ),
-      { numRuns: 1_000 },
+      { numRuns: 500 },
     );
   });
 
@@ -58,7 +58,7 @@ describe("scanLine()", () => {
         }, ascii);
         expect(scan(bytes).verdict).toBe(isObject(bytes.toString()) ? "object" : "invalid");
       }),
-      { numRuns: 5_000 },
+      { numRuns: 2_500 },
     );
   });
 

@@ -21,7 +21,7 @@ const firstSlots = 16;
 
 interface Part {
   /** For each slot the hash, then the line + 1; 0 there is a free slot. */
-  slots: Uint32Array;
+  slots: Uint32Array<ArrayBuffer>;
   used: number;
 }
 
@@ -94,7 +94,7 @@ function next(slots: Uint32Array, slot: number): number {
   return (slot + 2) & (slots.length - 1);
 }
 
-function grown(old: Uint32Array): Uint32Array {
+function grown(old: Uint32Array<ArrayBuffer>): Uint32Array<ArrayBuffer> {
   const slots = new Uint32Array(2 * old.length);
   for (let i = 0; i < old.length; i += 2) {
     if (old[i + 1] === 0) continue;
@@ -102,5 +102,7 @@ function grown(old: Uint32Array): Uint32Array {
     slots[slot] = old[i] as number;
     slots[slot + 1] = old[i + 1] as number;
   }
+  // Gives the memory back now; the collector would let several copies pile up.
+  old.buffer.transfer(0);
   return slots;
 }

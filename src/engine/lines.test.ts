@@ -31,7 +31,7 @@ describe("forEachLine()", () => {
       fc.asyncProperty(text, cuts, fc.nat(12), async (bytes, at, maxLineBytes) => {
         expect(await collect(chunksOf(bytes, at), { maxLineBytes })).toEqual(reference(bytes, maxLineBytes));
       }),
-      { numRuns: 2_000 },
+      { numRuns: 1_000 },
     );
   });
 
