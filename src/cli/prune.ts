@@ -162,8 +162,8 @@ async function removeRun(dataDir: string, store: string): Promise<void> {
 /** Copies of stdin by processes that were killed, and claims of stores that are gone. */
 async function isLeftover(path: string): Promise<boolean> {
   if (path.endsWith(".errors")) {
-    const store = await readFile(path, "utf8").catch(() => "");
-    return (await stat(join(store, "run.json")).catch(() => null)) === null;
+    const store = await readFile(path, "utf8").catch(() => null);
+    return store !== null && (await stat(join(store, "run.json")).catch(() => null)) === null;
   }
   const [, pid] = /spool-(\d+)-[0-9a-f]+\.part$/.exec(path) ?? [];
   return pid !== undefined && !isAlive(Number(pid));

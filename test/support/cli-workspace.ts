@@ -57,7 +57,8 @@ export async function createCliWorkspace(options: SimulatorOptions = {}): Promis
     start,
     write: (name, content) => writeFileSync(path(name), content),
     has: (name) => existsSync(path(name)),
-    sent: () => lines("requests.log").map((entry) => entry.body_sha256),
+    sent: () =>
+      lines("requests.log").flatMap(({ path, body_sha256 }) => (path === "/v1/models" ? [] : [body_sha256])),
     run: (args, given) => start(args, given).ended,
     async [Symbol.asyncDispose]() {
       for (const { child } of processes) child.kill("SIGKILL");
