@@ -25,6 +25,7 @@ export function createListener(
   { hostname, bodyIdleMs }: { hostname: string; bodyIdleMs: number },
 ): NodeListener {
   const answer = async (request: Request, { incoming, outgoing }: HttpBindings) => {
+    if (incoming.headers.host === undefined) return refuseUnreadable(new Error("There is no Host"));
     if (request.method === "GET" || request.method === "HEAD") return send(await handler(request), outgoing);
     const body = takeBody(incoming, bodyIdleMs);
     outgoing.once("close", body.release);

@@ -38,6 +38,8 @@ const serverOptions = {
   connectionsCheckingInterval: 5_000,
   // Longer than the usual 60 s of a load balancer, so that it is never the server that closes first.
   keepAliveTimeout: 65_000,
+  // Refused by the listener, with an envelope.
+  requireHostHeader: false,
 };
 
 /**

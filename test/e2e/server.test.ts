@@ -403,7 +403,9 @@ describe("server", () => {
     expect(large).toMatch(/^HTTP\/1\.1 431 /);
     const badHost = await server.raw("GET / HTTP/1.1\r\nhost: a b\r\nconnection: close\r\n\r\n");
     expect(badHost).toMatch(/^HTTP\/1\.1 40[03] /);
-    for (const answer of [garbage, large, badHost]) {
+    const noHost = await server.raw("GET /healthz HTTP/1.1\r\nconnection: close\r\n\r\n");
+    expect(noHost).toMatch(/^HTTP\/1\.1 400 /);
+    for (const answer of [garbage, large, badHost, noHost]) {
       expect(answer).toContain("x-request-id: req_");
       expect(answer).toContain('"type":"invalid_request_error"');
     }
