@@ -20,6 +20,8 @@ export const limits = {
   lineBytes: 10 * MiB,
   /** Longest `custom_id` in bytes of UTF-8. */
   customIdBytes: 512,
+  /** Longest model name in bytes of UTF-8; a plan has room for it even if every letter is escaped. */
+  modelBytes: 1_024,
   /** Deepest nesting of arrays and objects in a line; JSON of model requests stays below 30. */
   nesting: 512,
   /** Bad lines that are reported one by one; the rest are only counted. */

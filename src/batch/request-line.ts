@@ -1,6 +1,8 @@
 import { isAscii, isUtf8 } from "node:buffer";
 import { type Endpoint, endpoints, limits } from "./limits.ts";
-import { at, equalBytes, lineKeys, newLineScan, scanLine } from "./scan-line.ts";
+import { type LineError, lineErrors } from "./line-errors.ts";
+import { at, lineKeys, newLineScan, scanLine } from "./scan-line.ts";
+import { equalBytes, openBrace, quote } from "./skip-json.ts";
 
 /** The id of a line. Positions are in bytes from the start of the line. */
 export interface LineId {
@@ -22,13 +24,6 @@ export interface RequestLine extends LineId {
   bodyEnd: number;
 }
 
-/** One thing that is wrong with a line, with the code, message and param of the batch object's `errors`. */
-export interface LineError {
-  code: string;
-  message: string;
-  param: string | null;
-}
-
 /** `id`: that of a line that is refused for other reasons, or null when it has no good one. */
 export type LineCheck =
   | { ok: true; request: RequestLine }
@@ -39,15 +34,12 @@ export interface LineRules {
   onlyEndpoint?: Endpoint | undefined;
 }
 
-/** Longest model name in bytes of UTF-8; a plan has room for it even if every letter is escaped. */
-const modelBytes = 1024;
-
 /** Checks everything about one line that can be told without the other lines. */
 export function checkRequestLine(bytes: Buffer, rules: LineRules = {}): LineCheck {
-  if (!isAscii(bytes) && !isUtf8(bytes)) return refused(notJson);
+  if (!isAscii(bytes) && !isUtf8(bytes)) return refused(lineErrors.notJson);
   const verdict = scanLine(bytes, scan, { maxDepth: limits.nesting });
-  if (verdict === "invalid") return refused(notJson);
-  if (verdict === "too_deep") return refused(tooDeep);
+  if (verdict === "invalid") return refused(lineErrors.notJson);
+  if (verdict === "too_deep") return refused(lineErrors.tooDeep);
 
   const errors: LineError[] = [];
   const hasId = checkCustomId(bytes, errors);
@@ -56,7 +48,7 @@ export function checkRequestLine(bytes: Buffer, rules: LineRules = {}): LineChec
   const hasBody = checkBody(bytes, errors);
   const model = hasBody ? checkModel(bytes, endpoint, errors) : null;
   if (hasBody) checkStream(bytes, endpoint, errors);
-  if (scan.anyRepeated) errors.push(...repeatedKeys());
+  if (scan.anyRepeated) checkRepeated(errors);
 
   const idStart = startOf(at.customId);
   const idEnd = endOf(at.customId);
@@ -87,37 +79,8 @@ export function readString(bytes: Buffer, start: number, end: number): string {
 // A check is synchronous and leaves nothing in here that a later one reads.
 const scan = newLineScan();
 
-const notJson: LineError = {
-  code: "invalid_json_line",
-  message: "This line is not parseable as valid JSON.",
-  param: null,
-};
-const tooDeep: LineError = {
-  code: "invalid_request",
-  message: `This line is nested deeper than the maximum of ${limits.nesting} levels.`,
-  param: null,
-};
-
 function refused(error: LineError): LineCheck {
   return { ok: false, errors: [error], id: null };
-}
-
-function repeatedKeys(): LineError[] {
-  return lineKeys
-    .filter((_, index) => scan.repeated[index] === 1)
-    .map((key) => ({
-      code: "invalid_request",
-      message: `Repeated parameter: '${key}'. It must be given once.`,
-      param: key,
-    }));
-}
-
-function missing(key: string): LineError {
-  return {
-    code: "missing_required_parameter",
-    message: `Missing required parameter: '${key}'.`,
-    param: key,
-  };
 }
 
 function startOf(key: number): number {
@@ -128,8 +91,6 @@ function endOf(key: number): number {
   return scan.ends[key] as number;
 }
 
-const quote = 0x22;
-
 /** The string that a key has, or null when it has something else. */
 function stringAt(bytes: Buffer, key: number): string | null {
   return bytes[startOf(key)] === quote ? readString(bytes, startOf(key), endOf(key)) : null;
@@ -138,7 +99,7 @@ function stringAt(bytes: Buffer, key: number): string | null {
 function checkCustomId(bytes: Buffer, errors: LineError[]): boolean {
   const start = startOf(at.customId);
   if (start < 0) {
-    errors.push(missing("custom_id"));
+    errors.push(lineErrors.missing("custom_id"));
     return false;
   }
   if (bytes[start] !== quote) return refuseId(errors, `it is ${kindAt(bytes, at.customId)}`);
@@ -151,8 +112,7 @@ function checkCustomId(bytes: Buffer, errors: LineError[]): boolean {
 }
 
 function refuseId(errors: LineError[], reason: string): false {
-  const message = `The custom_id for this request must be a string of 1 to ${limits.customIdBytes} bytes, but ${reason}.`;
-  errors.push({ code: "invalid_custom_id", message, param: "custom_id" });
+  errors.push(lineErrors.customId(reason));
   return false;
 }
 
@@ -161,26 +121,19 @@ const post = Buffer.from('"POST"');
 function checkMethod(bytes: Buffer, errors: LineError[]): void {
   const start = startOf(at.method);
   if (start < 0) {
-    errors.push(missing("method"));
+    errors.push(lineErrors.missing("method"));
   } else if (!isAt(bytes, at.method, post) && stringAt(bytes, at.method) !== "POST") {
-    const message = `Invalid method: ${shownAt(bytes, at.method)}. Only 'POST' is supported.`;
-    errors.push({ code: "invalid_method", message, param: "method" });
+    errors.push(lineErrors.method(shownAt(bytes, at.method)));
   }
 }
 
 const quotedEndpoints = endpoints.map((endpoint) => Buffer.from(JSON.stringify(endpoint)));
 
 function checkUrl(bytes: Buffer, { onlyEndpoint }: LineRules, errors: LineError[]): Endpoint | null {
-  if (startOf(at.url) < 0) return fail(errors, missing("url"));
+  if (startOf(at.url) < 0) return fail(errors, lineErrors.missing("url"));
   const endpoint = endpointAt(bytes);
-  if (onlyEndpoint !== undefined && endpoint !== onlyEndpoint) {
-    const message = "The URL provided for this request does not match the batch endpoint.";
-    return fail(errors, { code: "invalid_url", message, param: "url" });
-  }
-  if (endpoint !== null) return endpoint;
-  const supported = endpoints.map((name) => `'${name}'`).join(", ");
-  const message = `The URL ${shownAt(bytes, at.url)} provided for this request is not supported. Supported values are: ${supported}.`;
-  return fail(errors, { code: "invalid_url", message, param: "url" });
+  if (onlyEndpoint !== undefined && endpoint !== onlyEndpoint) return fail(errors, lineErrors.otherUrl);
+  return endpoint ?? fail(errors, lineErrors.url(shownAt(bytes, at.url)));
 }
 
 function endpointAt(bytes: Buffer): Endpoint | null {
@@ -194,12 +147,11 @@ function endpointAt(bytes: Buffer): Endpoint | null {
 
 function checkBody(bytes: Buffer, errors: LineError[]): boolean {
   if (startOf(at.body) < 0) {
-    errors.push(missing("body"));
+    errors.push(lineErrors.missing("body"));
     return false;
   }
-  if (bytes[startOf(at.body)] === 0x7b) return true;
-  const message = `Invalid type for 'body': expected an object, but got ${kindAt(bytes, at.body)} instead.`;
-  errors.push({ code: "invalid_type", message, param: "body" });
+  if (bytes[startOf(at.body)] === openBrace) return true;
+  errors.push(lineErrors.body(kindAt(bytes, at.body)));
   return false;
 }
 
@@ -209,15 +161,10 @@ function checkModel(bytes: Buffer, endpoint: Endpoint | null, errors: LineError[
   const absent = startOf(at.model) < 0 || kindAt(bytes, at.model) === "null";
   if (absent && (endpoint === "/v1/moderations" || endpoint === null)) return null;
   const model = absent ? null : stringAt(bytes, at.model);
-  if (model === null || model === "") return fail(errors, badModel("Model parameter is required."));
-  if (3 * model.length > modelBytes && Buffer.byteLength(model) > modelBytes) {
-    return fail(errors, badModel(`Model parameter is longer than the maximum of ${modelBytes} bytes.`));
-  }
+  if (model === null || model === "") return fail(errors, lineErrors.noModel);
+  if (Buffer.byteLength(model) > limits.modelBytes) return fail(errors, lineErrors.modelTooLong);
   // Only escapes can make such text, and not every database can keep it.
-  if (!model.isWellFormed() || model.includes("\0")) {
-    const message = "Model parameter must be text without NUL and without halves of surrogate pairs.";
-    return fail(errors, badModel(message));
-  }
+  if (!model.isWellFormed() || model.includes("\0")) return fail(errors, lineErrors.modelNoText);
   lastModel = { json: Buffer.from(bytes.subarray(startOf(at.model), endOf(at.model))), name: model };
   return model;
 }
@@ -225,24 +172,15 @@ function checkModel(bytes: Buffer, endpoint: Endpoint | null, errors: LineError[
 /** The last good model: nearly every line names the one that the line before it named. */
 let lastModel: { json: Buffer; name: string } | null = null;
 
-function badModel(message: string): LineError {
-  return { code: "invalid_request", message, param: "body.model" };
-}
-
-const endpointNames: Record<Endpoint, string> = {
-  "/v1/chat/completions": "Chat Completions",
-  "/v1/embeddings": "Embeddings",
-  "/v1/completions": "Completions",
-  "/v1/responses": "Responses",
-  "/v1/moderations": "Moderations",
-};
-
 function checkStream(bytes: Buffer, endpoint: Endpoint | null, errors: LineError[]): void {
   const start = startOf(at.stream);
-  if (start < 0 || bytes[start] !== 0x74) return;
-  const what = endpoint === null ? "" : `${endpointNames[endpoint]}: `;
-  const message = `${what}Streaming is not supported in the Batch API.`;
-  errors.push({ code: "streaming_unsupported", message, param: "body.stream" });
+  if (start >= 0 && bytes[start] === 0x74) errors.push(lineErrors.streaming(endpoint));
+}
+
+function checkRepeated(errors: LineError[]): void {
+  for (const [index, key] of lineKeys.entries()) {
+    if (scan.repeated[index] === 1) errors.push(lineErrors.repeated(key));
+  }
 }
 
 function fail(errors: LineError[], error: LineError): null {
@@ -260,7 +198,7 @@ function kindAt(bytes: Buffer, key: number): string {
   switch (bytes[startOf(key)]) {
     case quote:
       return "a string";
-    case 0x7b:
+    case openBrace:
       return "an object";
     case 0x5b:
       return "an array";

@@ -1,3 +1,18 @@
+import {
+  backslash,
+  closeBrace,
+  colon,
+  comma,
+  equalBytes,
+  invalid,
+  openBrace,
+  quote,
+  skipSpace,
+  skipString,
+  skipValue,
+  tooDeep,
+} from "./skip-json.ts";
+
 /**
  * Finds, in the bytes of one input line, where the values stand that Nerif needs, without building objects from
  * them: bodies go to the upstream byte for byte, and a line of ten million is checked at the price of one pass.
@@ -44,24 +59,11 @@ export function scanLine(bytes: Buffer, scan: LineScan, { maxDepth }: { maxDepth
   scan.anyRepeated = false;
   const start = skipSpace(bytes, 0);
   if (bytes[start] !== openBrace) return "invalid";
-  const end = scanMembers(bytes, start + 1, scan, topKeys, maxDepth);
+  const end = scanMembers(bytes, start + 1, { scan, keys: topKeys, depth: maxDepth });
   if (end === tooDeep) return "too_deep";
   if (end < 0 || skipSpace(bytes, end) !== bytes.length) return "invalid";
   return "object";
 }
-
-const openBrace = 0x7b;
-const closeBrace = 0x7d;
-const openBracket = 0x5b;
-const closeBracket = 0x5d;
-const quote = 0x22;
-const backslash = 0x5c;
-const colon = 0x3a;
-const comma = 0x2c;
-
-// The functions below return the position after what they skipped, or one of these.
-const invalid = -1;
-const tooDeep = -2;
 
 interface KnownKey {
   index: number;
@@ -78,8 +80,15 @@ function knownKey(index: number): KnownKey {
   return { index, name, bytes: Buffer.from(`${name}"`) };
 }
 
+interface MemberScan {
+  scan: LineScan;
+  keys: KnownKey[];
+  /** Levels that may still be opened. */
+  depth: number;
+}
+
 /** The members of the line's object, or of the body's, from behind the opening brace. */
-function scanMembers(bytes: Buffer, from: number, scan: LineScan, keys: KnownKey[], depth: number): number {
+function scanMembers(bytes: Buffer, from: number, { scan, keys, depth }: MemberScan): number {
   if (depth === 0) return tooDeep;
   let pos = skipSpace(bytes, from);
   if (bytes[pos] === closeBrace) return pos + 1;
@@ -102,7 +111,7 @@ function scanMembers(bytes: Buffer, from: number, scan: LineScan, keys: KnownKey
     // Only the first body is looked into: a second one is refused, and its keys repeat nothing.
     pos =
       first && index === at.body && bytes[valueStart] === openBrace
-        ? scanMembers(bytes, valueStart + 1, scan, bodyKeys, depth - 1)
+        ? scanMembers(bytes, valueStart + 1, { scan, keys: bodyKeys, depth: depth - 1 })
         : skipValue(bytes, valueStart, depth - 1);
     if (pos < 0) return pos;
     if (first) {
@@ -142,186 +151,3 @@ function escapedKey(bytes: Buffer, { start, end }: { start: number; end: number 
 }
 
 const longestKey = Math.max(...lineKeys.map((key) => key.length));
-
-export function equalBytes(bytes: Uint8Array, start: number, expected: Uint8Array): boolean {
-  for (let i = 0; i < expected.length; i += 1) if (bytes[start + i] !== expected[i]) return false;
-  return true;
-}
-
-function skipValue(bytes: Buffer, pos: number, depth: number): number {
-  switch (bytes[pos]) {
-    case quote:
-      return skipString(bytes, pos + 1);
-    case openBrace:
-      return skipObject(bytes, pos + 1, depth);
-    case openBracket:
-      return skipArray(bytes, pos + 1, depth);
-    case 0x74:
-      return skipWord(bytes, pos, words.true);
-    case 0x66:
-      return skipWord(bytes, pos, words.false);
-    case 0x6e:
-      return skipWord(bytes, pos, words.null);
-    default:
-      return skipNumber(bytes, pos);
-  }
-}
-
-function skipObject(bytes: Buffer, from: number, depth: number): number {
-  if (depth === 0) return tooDeep;
-  let pos = skipSpace(bytes, from);
-  if (bytes[pos] === closeBrace) return pos + 1;
-  while (true) {
-    if (bytes[pos] !== quote) return invalid;
-    pos = skipString(bytes, pos + 1);
-    if (pos < 0) return pos;
-    pos = skipSpace(bytes, pos);
-    if (bytes[pos] !== colon) return invalid;
-    pos = skipValue(bytes, skipSpace(bytes, pos + 1), depth - 1);
-    if (pos < 0) return pos;
-    pos = skipSpace(bytes, pos);
-    const next = bytes[pos];
-    if (next === closeBrace) return pos + 1;
-    if (next !== comma) return invalid;
-    pos = skipSpace(bytes, pos + 1);
-  }
-}
-
-function skipArray(bytes: Buffer, from: number, depth: number): number {
-  if (depth === 0) return tooDeep;
-  let pos = skipSpace(bytes, from);
-  if (bytes[pos] === closeBracket) return pos + 1;
-  while (true) {
-    pos = skipValue(bytes, pos, depth - 1);
-    if (pos < 0) return pos;
-    pos = skipSpace(bytes, pos);
-    const next = bytes[pos];
-    if (next === closeBracket) return pos + 1;
-    if (next !== comma) return invalid;
-    pos = skipSpace(bytes, pos + 1);
-  }
-}
-
-/** From behind the opening quote to behind the closing one. */
-function skipString(bytes: Buffer, from: number): number {
-  const end = bytes.length;
-  // Short strings, such as keys, end within these few steps.
-  const near = Math.min(from + 16, end);
-  let pos = from;
-  while (pos < near) {
-    const byte = bytes[pos] as number;
-    pos += 1;
-    if (byte === quote) return pos;
-    if (byte === backslash) {
-      pos = skipEscape(bytes, pos);
-      if (pos < 0) return pos;
-    } else if (byte < 0x20) {
-      return invalid;
-    }
-  }
-  while (pos < end) {
-    pos = skipPlain(bytes, pos);
-    const byte = bytes[pos];
-    pos += 1;
-    if (byte === quote) return pos;
-    if (byte !== backslash) return invalid;
-    pos = skipEscape(bytes, pos);
-    if (pos < 0) return pos;
-  }
-  return invalid;
-}
-
-/** The memory of the last line with a long string, as words; a view costs more than a scan of a short one. */
-let words32: DataView = new DataView(new ArrayBuffer(0));
-
-/**
- * To the next quote, backslash or control character, four bytes at a step: twice as fast as byte by byte, and
- * prompts are most of what a file has. `(w - 0x20..) & ~w & 0x80..` is not zero when a byte of `w` is below
- * 0x20; with `w ^ 0x22..` and 0x01.. it finds quotes. The lowest byte found is never a false one.
- */
-function skipPlain(bytes: Buffer, from: number): number {
-  if (words32.buffer !== bytes.buffer) words32 = new DataView(bytes.buffer);
-  const view = words32;
-  const base = bytes.byteOffset;
-  const end = bytes.length;
-  const last = end - 4;
-  let pos = from;
-  while (pos <= last) {
-    const w = view.getInt32(base + pos, true);
-    const q = w ^ 0x22222222;
-    const b = w ^ 0x5c5c5c5c;
-    const found = ((q - 0x01010101) & ~q) | ((b - 0x01010101) & ~b) | ((w - 0x20202020) & ~w);
-    if ((found & 0x80808080) !== 0) break;
-    pos += 4;
-  }
-  while (pos < end) {
-    const byte = bytes[pos] as number;
-    if (byte === quote || byte === backslash || byte < 0x20) break;
-    pos += 1;
-  }
-  return pos;
-}
-
-function skipEscape(bytes: Buffer, pos: number): number {
-  switch (bytes[pos]) {
-    case quote:
-    case backslash:
-    case 0x2f: // /
-    case 0x62: // b
-    case 0x66: // f
-    case 0x6e: // n
-    case 0x72: // r
-    case 0x74: // t
-      return pos + 1;
-    case 0x75: // u
-      for (let i = 1; i <= 4; i += 1) if (!isHexDigit(bytes[pos + i])) return invalid;
-      return pos + 5;
-    default:
-      return invalid;
-  }
-}
-
-function isHexDigit(byte: number | undefined): boolean {
-  if (byte === undefined) return false;
-  const lower = byte | 0x20;
-  return isDigit(byte) || (lower >= 0x61 && lower <= 0x66);
-}
-
-function isDigit(byte: number | undefined): boolean {
-  return byte !== undefined && byte >= 0x30 && byte <= 0x39;
-}
-
-function skipNumber(bytes: Buffer, from: number): number {
-  let pos = bytes[from] === 0x2d ? from + 1 : from;
-  // No digit may follow a leading zero; whatever does is then no comma and no bracket.
-  pos = bytes[pos] === 0x30 ? pos + 1 : skipDigits(bytes, pos);
-  if (pos > 0 && bytes[pos] === 0x2e) pos = skipDigits(bytes, pos + 1);
-  if (pos > 0 && ((bytes[pos] as number) | 0x20) === 0x65) {
-    const sign = bytes[pos + 1];
-    pos = skipDigits(bytes, sign === 0x2b || sign === 0x2d ? pos + 2 : pos + 1);
-  }
-  return pos;
-}
-
-/** One digit or more. */
-function skipDigits(bytes: Buffer, from: number): number {
-  let pos = from;
-  while (isDigit(bytes[pos])) pos += 1;
-  return pos === from ? invalid : pos;
-}
-
-const words = { true: Buffer.from("true"), false: Buffer.from("false"), null: Buffer.from("null") };
-
-function skipWord(bytes: Buffer, pos: number, word: Uint8Array): number {
-  return equalBytes(bytes, pos, word) ? pos + word.length : invalid;
-}
-
-function skipSpace(bytes: Buffer, from: number): number {
-  let pos = from;
-  while (pos < bytes.length) {
-    const byte = bytes[pos] as number;
-    if (byte > 0x20 || (byte !== 0x20 && byte !== 0x0a && byte !== 0x0d && byte !== 0x09)) break;
-    pos += 1;
-  }
-  return pos;
-}

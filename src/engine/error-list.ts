@@ -1,6 +1,6 @@
 import type { BatchError } from "../batch/batch.ts";
 import { limits } from "../batch/limits.ts";
-import type { LineError } from "../batch/request-line.ts";
+import { type LineError, lineErrors } from "../batch/line-errors.ts";
 
 /** What is wrong with a file, in its order: the first `limits.reportedErrors` are kept, the rest is counted. */
 export interface ErrorList {
@@ -44,9 +44,7 @@ export function createErrorList(): ErrorList {
     all() {
       const listed = [...forFile, ...kept, ...fresh];
       const more = total - kept.length - fresh.length;
-      if (more === 0) return listed;
-      const message = `${more} more errors were found. Only the first ${limits.reportedErrors} are listed.`;
-      return [...listed, { code: "invalid_request", line: null, message, param: null }];
+      return more === 0 ? listed : [...listed, atLine(null, lineErrors.more(more))];
     },
   };
 }

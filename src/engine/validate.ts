@@ -2,7 +2,8 @@ import { randomBytes } from "node:crypto";
 import type { BatchError } from "../batch/batch.ts";
 import { NerifError } from "../batch/errors.ts";
 import { type Endpoint, limits } from "../batch/limits.ts";
-import { checkRequestLine, type LineError, type RequestLine } from "../batch/request-line.ts";
+import { type LineError, lineErrors } from "../batch/line-errors.ts";
+import { checkRequestLine, type RequestLine } from "../batch/request-line.ts";
 import type { NewShard } from "../control/control-store.ts";
 import type { FileReader, FileStore } from "../files/file-store.ts";
 import { createDuplicateCheck, type LinePlace } from "./duplicates.ts";
@@ -46,7 +47,9 @@ export type Validation =
  */
 export async function validateInput(options: ValidateOptions): Promise<Validation> {
   const { input, settings } = options;
-  if (settings.strict && input.bytes > limits.strict.fileBytes) return refuseFile(fileTooLarge);
+  if (settings.strict && input.bytes > limits.strict.fileBytes) {
+    return { ok: false, errors: [{ ...lineErrors.fileTooLarge, line: null }] };
+  }
   const plan = await openPlan(options);
   try {
     const result = await checkLines(options, plan);
@@ -95,21 +98,21 @@ async function checkLines(options: ValidateOptions, plan: ShardedPlan | null): P
       },
       onTooLong(offset, length, physicalLine) {
         nextPlace(offset, physicalLine);
-        errors.add(physicalLine, [lineTooLarge(length, maxLineBytes)]);
+        errors.add(physicalLine, [lineErrors.tooLong(length, maxLineBytes)]);
         return total < limit;
       },
       async afterChunk() {
         if (options.signal?.aborted) {
           throw new NerifError("aborted", "Cannot go on with validation: it was aborted");
         }
-        errors.settle(await duplicates.settle(), duplicateId);
+        errors.settle(await duplicates.settle(), lineErrors.duplicateId);
         if (errors.isEmpty) await plan?.flush();
       },
     });
   }
 
-  if (total === 0) errors.addForFile(emptyFile);
-  if (settings.strict && total > limits.strict.lines) errors.addForFile(tooManyLines(total));
+  if (total === 0) errors.addForFile(lineErrors.emptyFile);
+  if (settings.strict && total > limits.strict.lines) errors.addForFile(lineErrors.tooManyLines(total));
   return errors.isEmpty ? { ok: true, total, model: models.common } : { ok: false, errors: errors.all() };
 }
 
@@ -131,10 +134,10 @@ function createModelCheck({ settings, knownModel = () => true }: ValidateOptions
       if (first === undefined) first = model;
       if (model !== first) {
         mixed = true;
-        if (settings.strict) return [mismatchedModel(model)];
+        if (settings.strict) return [lineErrors.otherModel(model)];
       }
       if (model === known) return null;
-      if (!knownModel(model)) return [modelNotFound(model)];
+      if (!knownModel(model)) return [lineErrors.unknownModel(model)];
       known = model;
       return null;
     },
@@ -179,50 +182,4 @@ async function openPlan({ files, planKey, onShards }: ValidateOptions): Promise<
     },
     abort: writer.abort,
   };
-}
-
-function refuseFile(error: LineError): Validation {
-  return { ok: false, errors: [{ ...error, line: null }] };
-}
-
-const fileTooLarge: LineError = {
-  code: "file_too_large",
-  message: `The batch input file is larger than the ${limits.strict.fileBytes} maximum. Please try again with a smaller batch.`,
-  param: null,
-};
-
-const emptyFile: LineError = {
-  code: "empty_file",
-  message: "The batch input file has no requests.",
-  param: null,
-};
-
-const duplicateId: LineError = {
-  code: "duplicate_custom_id",
-  message:
-    "The custom_id for this request is a duplicate of another request. The custom_id parameter must be unique for each request in a batch.",
-  param: "custom_id",
-};
-
-function tooManyLines(total: number): LineError {
-  const message = `The batch input file has ${total} requests, more than the maximum of ${limits.strict.lines}.`;
-  return { code: "too_many_lines", message, param: null };
-}
-
-function lineTooLarge(length: number, most: number): LineError {
-  const message = `This line has ${length} bytes, more than the maximum of ${most}.`;
-  return { code: "line_too_large", message, param: null };
-}
-
-function mismatchedModel(model: string | null): LineError {
-  const message = `The model '${model ?? ""}' for this request does not match the rest of the batch. Each batch must contain requests for a single model.`;
-  return { code: "mismatched_model", message, param: "body.model" };
-}
-
-function modelNotFound(model: string | null): LineError {
-  const message =
-    model === null
-      ? "This request names no model, and there is no model server for such requests."
-      : `The provided model '${model}' is not supported by the Batch API.`;
-  return { code: "model_not_found", message, param: "body.model" };
 }
