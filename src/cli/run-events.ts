@@ -27,7 +27,7 @@ export function createRunEvents(stream: NodeJS.WritableStream, now: () => number
     invalid(errors) {
       for (const error of errors) emit("invalid_line", lineOf(error));
     },
-    ended({ counts, tookMs, exitCode, ...end }) {
+    ended({ counts, tookMs, exitCode, retryable: _, ...end }) {
       const took_seconds = tookMs === null ? null : tookMs / 1_000;
       emit("finished", { ...end, ...counts, already: tookMs === null, took_seconds, exit_code: exitCode });
     },

@@ -100,6 +100,7 @@ function report(
     errors: finished.errors ? record.errors : null,
     tookMs: end.tookMs,
     store: end.store,
+    retryable: finished.errors,
     exitCode: end.exitCode,
   });
 }

@@ -8,20 +8,24 @@ import { counted, escapeControls, formatCount, isTerminal, say, sayIn } from "./
 /** Without a terminal, a line in so many milliseconds. */
 const intervalMs = 5_000;
 
+/** A route that waits again and again is not worth a line each time. */
+const repeatMs = 60_000;
+
 /** The report for people, on stderr: a bar on a terminal, else a line every few seconds. */
 export function createRunProgress(now: () => number): RunReport {
   const display = isTerminal() ? createBar() : createLines(now);
-  let known = new Set<string>();
+  const saidAt = new Map<string, number>();
   return {
     started(start) {
       for (const line of startLines(start)) say(line);
     },
     progress(view) {
-      const waits = new Map(view.waits.map((wait) => [`${wait.route}\n${wait.code}`, wait]));
-      for (const [key, { route, message }] of waits) {
-        if (!known.has(key)) display.above(() => sayIn("yellow", `${route} waits: ${message}`));
+      for (const { route, code, message } of view.waits) {
+        const key = `${route}\n${code}`;
+        if (now() - (saidAt.get(key) ?? Number.NEGATIVE_INFINITY) < repeatMs) continue;
+        saidAt.set(key, now());
+        display.above(() => sayIn("yellow", `${route} waits: ${message}`));
       }
-      known = new Set(waits.keys());
       display.show(view);
     },
     note: (text) => display.above(() => say(text)),
@@ -79,6 +83,7 @@ function createBar(): Display {
     },
     // Signals are the run's own business.
     gracefulExit: false,
+    clearOnComplete: true,
     emptyOnZero: true,
     linewrap: true,
   });
@@ -97,7 +102,8 @@ function createBar(): Display {
       bar.update(done, { text });
     },
     above(write) {
-      if (active) process.stderr.write("\r\u001b[K");
+      // It goes and comes back below: the library keeps it on the line where it began.
+      stop();
       write();
     },
     end: stop,
@@ -143,7 +149,7 @@ function endLines(end: RunEnd): ColouredLine[] {
   ];
   if (end.output !== null) lines.push({ format: "dim", text: `  results       ${end.output}` });
   if (end.errors !== null) lines.push({ format: "dim", text: `  failed lines  ${end.errors}` });
-  if (counts.failed + neither > 0 && status !== "failed") {
+  if (end.retryable) {
     const store = escapeControls(JSON.stringify(end.store));
     lines.push({
       format: "dim",

@@ -25,6 +25,8 @@ export interface RunEnd {
   /** Milliseconds that this process took; null when an earlier one had finished the run. */
   tookMs: number | null;
   store: string;
+  /** Whether `nerif batches retry` finds failed lines in the store. */
+  retryable: boolean;
   exitCode: number;
 }
 

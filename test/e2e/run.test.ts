@@ -35,6 +35,25 @@ describe("nerif run", () => {
     ]);
   });
 
+  it("leaves a store in which its failed lines can be tried again", async () => {
+    await using work = await createCliWorkspace({ models: ["m"] });
+    work.write(
+      "in.jsonl",
+      requestFile(3, (request, index) => (index === 1 ? misnamed(request) : request)),
+    );
+    const { stderr } = await work.run(["run", "in.jsonl"]);
+    const [, id = "", store = ""] = /nerif batches retry (batch_\w+) --data-dir "(.*)"/.exec(stderr) ?? [];
+    const retried = JSON.parse(
+      (await work.run(["batches", "retry", id, "--data-dir", store, "--json"])).stdout,
+    );
+    const waited = await work.run(["batches", "wait", retried.id, "--data-dir", store]);
+    expect(waited.code).toBe(3);
+    expect(waited.stdout).toMatch(/1\/1 done, 1 failed/);
+    const results = await work.run(["batches", "results", retried.id, "--data-dir", store]);
+    expect(JSON.parse(results.stdout)).toMatchObject({ custom_id: "r1" });
+    expect((await work.run(["run", "in.jsonl"])).stderr).toMatch(/3 lines: 2 succeeded, 1 failed/);
+  });
+
   it("says so and sends nothing when it is finished already", async () => {
     await using work = await createCliWorkspace();
     work.write("in.jsonl", requestFile(5));
