@@ -1,7 +1,7 @@
 import { type ChildProcess, execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
-import { arch, cpus, platform, release, totalmem } from "node:os";
+import { arch, cpus, platform, totalmem } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 
@@ -56,7 +56,7 @@ export function save(name: string, result: Record<string, unknown>): void {
       cpu: cpus()[0]?.model,
       cores: cpus().length,
       memoryGiB: Math.round(totalmem() / 2 ** 30),
-      system: `${platform()} ${release()} ${arch()}`,
+      system: `${platform()} ${arch()}`,
     },
   };
   mkdirSync(join(here, "results"), { recursive: true });
