@@ -1,14 +1,7 @@
 import { Command, CommanderError } from "commander";
 import { NerifError } from "../batch/errors.ts";
-import { batchesCommand } from "./batches.ts";
 import { exitCodeOf, exitCodes } from "./exit-codes.ts";
-import { filesCommand } from "./files.ts";
-import { pruneCommand } from "./prune.ts";
-import { runCommand } from "./run.ts";
-import { serveCommand } from "./serve.ts";
-import { simulateCommand } from "./simulate.ts";
 import { sayIn } from "./terminal.ts";
-import { validateCommand } from "./validate.ts";
 import { packageVersion } from "./version.ts";
 
 /** Runs the command; the process's exit code says how it went. @param argv what stands behind `nerif` */
@@ -16,29 +9,33 @@ export async function main(argv: readonly string[]): Promise<void> {
   // A reader that goes away (`| head`) is no reason for a stack trace; whoever writes results notices by itself.
   process.stdout.on("error", () => {});
   try {
-    await createProgram().parseAsync(argv, { from: "user" });
+    const program = await createProgram(argv[0]);
+    await program.parseAsync(argv, { from: "user" });
   } catch (reason) {
     process.exitCode = report(reason);
   }
 }
 
-function createProgram(): Command {
+/** Each is loaded when it is asked for: `run` starts faster and stays smaller without an HTTP server. */
+const commands: Record<string, () => Promise<Command>> = {
+  run: async () => (await import("./run.ts")).runCommand(),
+  serve: async () => (await import("./serve.ts")).serveCommand(),
+  validate: async () => (await import("./validate.ts")).validateCommand(),
+  batches: async () => (await import("./batches.ts")).batchesCommand(),
+  files: async () => (await import("./files.ts")).filesCommand(),
+  prune: async () => (await import("./prune.ts")).pruneCommand(),
+  simulate: async () => (await import("./simulate.ts")).simulateCommand(),
+};
+
+async function createProgram(name: string | undefined): Promise<Command> {
   const program = new Command("nerif")
     .description("The OpenAI-compatible Batch API that you run yourself")
     .version(packageVersion(), "-V, --version", "print the version")
     .helpCommand("help [command]", "print help for a command")
     .addHelpText("after", examples);
-  for (const command of [
-    runCommand(),
-    serveCommand(),
-    validateCommand(),
-    batchesCommand(),
-    filesCommand(),
-    pruneCommand(),
-    simulateCommand(),
-  ]) {
-    program.addCommand(command);
-  }
+  const asked = name !== undefined && Object.hasOwn(commands, name) ? commands[name] : undefined;
+  const loaders = asked === undefined ? Object.values(commands) : [asked];
+  for (const command of await Promise.all(loaders.map((load) => load()))) program.addCommand(command);
   return quietly(program);
 }
 

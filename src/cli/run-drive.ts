@@ -30,12 +30,12 @@ const saveMs = 5_000;
 /** Executes the batch of a store until it is final or something stops it; what is done then is kept. */
 export async function driveRun(opened: Opened, options: DriveOptions): Promise<Driven> {
   const { report, record, store } = options;
-  const { promise: signalled, resolve: onSignal } = Promise.withResolvers<number>();
-  const forgetSignals = onStopSignal(options.grace, onSignal);
+  const signal = createSignal();
+  const forgetSignals = onStopSignal(options.grace, signal.give);
   const keepTime = createTimekeeper(store, record);
   try {
     if (!(await opened.engine.start())) throw lost();
-    const stop = await runOn(opened, { ...options, signalled, keepTime });
+    const stop = await runOn(opened, { ...options, signal, keepTime });
     if (stop !== null) {
       if (stop.graceMs > 0)
         report.note(`Stopping; calls in flight get ${stop.graceMs / 1_000} s. Once more stops at once`);
@@ -49,6 +49,31 @@ export async function driveRun(opened: Opened, options: DriveOptions): Promise<D
   }
 }
 
+/** A request of the user to stop. */
+interface StopSignal {
+  graceMs: number | null;
+  give(graceMs: number): void;
+  /** Waits for something that a request to stop cuts short. */
+  unless(wait: (signal: AbortSignal) => Promise<void>): Promise<void>;
+}
+
+function createSignal(): StopSignal {
+  let waiting = new AbortController();
+  const signal: StopSignal = {
+    graceMs: null,
+    give(graceMs) {
+      signal.graceMs = graceMs;
+      waiting.abort();
+    },
+    async unless(wait) {
+      // One for each wait: listeners would pile up on one that lives as long as the run.
+      waiting = new AbortController();
+      if (signal.graceMs === null) await wait(waiting.signal);
+    },
+  };
+  return signal;
+}
+
 interface Stop {
   why: "interrupted" | NerifError;
   graceMs: number;
@@ -57,19 +82,15 @@ interface Stop {
 /** Null when the batch is final. */
 async function runOn(
   opened: Opened,
-  options: DriveOptions & { signalled: Promise<number>; keepTime: () => Promise<void> },
+  options: DriveOptions & { signal: StopSignal; keepTime: () => Promise<void> },
 ): Promise<Stop | null> {
-  const { record, report, rules, signalled, keepTime } = options;
+  const { record, report, rules, signal, keepTime } = options;
   const meter = createMeter();
   const watch = createWatch(rules);
   const inputChanged = createInputCheck(record);
-  let graceMs: number | null = null;
-  signalled.then((ms) => {
-    graceMs = ms;
-  });
   for (;;) {
     if (isFinal((await load(opened, record.batch_id)).status)) return null;
-    if (graceMs !== null) return { why: "interrupted", graceMs };
+    if (signal.graceMs !== null) return { why: "interrupted", graceMs: signal.graceMs };
     const progress = opened.engine.progress(record.batch_id);
     if (progress !== null) {
       const now = performance.now();
@@ -80,7 +101,7 @@ async function runOn(
     const changed = await inputChanged();
     if (changed !== null) return { why: changed, graceMs: 0 };
     await keepTime();
-    await Promise.race([opened.engine.changed(lookMs), signalled]);
+    await signal.unless((given) => opened.engine.changed(lookMs, given));
   }
 }
 

@@ -1,5 +1,7 @@
 import { Command } from "commander";
+import pino from "pino";
 import { openNerif } from "../compose.ts";
+import { serveInstance } from "../http/serve.ts";
 import { addOptions, resolveConfig } from "./config.ts";
 import { exitCodes } from "./exit-codes.ts";
 import { engineOptions, nerifOptions, withoutEffect } from "./nerif-options.ts";
@@ -42,11 +44,6 @@ SIGTERM and Ctrl-C drain: calls in flight get the shutdown grace, batches go on 
 stops at once.`;
 
 async function serve(flags: Record<string, unknown>): Promise<void> {
-  // Loaded late: the other commands start faster and stay smaller without an HTTP server.
-  const [{ serveInstance }, { default: pino }] = await Promise.all([
-    import("../http/serve.ts"),
-    import("pino"),
-  ]);
   const config = resolveConfig(options, flags);
   const { host, port, insecure, completionWindows = null, logLevel, shutdownGrace, json } = config.values;
   // Keys reach no log by themselves; this is for those that stand in an error's fields.
