@@ -1,5 +1,3 @@
-export type FilePurpose = "batch" | "batch_output";
-
 /** The file object of the OpenAI API. All times are Unix seconds. */
 export interface FileObject {
   id: string;
