@@ -5,6 +5,8 @@ const folders = ["src", "test", "scripts", "demo", "bench"];
 /** `npm test` runs the project "quick"; `npm run test:ci` runs "long", the files named `*.long.test.ts`. */
 export default defineConfig({
   test: {
+    // Most of the time tests wait for processes that they started: a worker for each core, not one fewer.
+    maxWorkers: "100%",
     projects: [
       {
         extends: true,
