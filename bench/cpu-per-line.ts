@@ -2,7 +2,7 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { writeInput } from "./input.ts";
-import { measure, type Spread, save, spread, startUpstream } from "./measure.ts";
+import { buildCommand, measure, type Spread, save, spread, startUpstream } from "./measure.ts";
 
 /**
  * CPU time per line of `nerif run`, beside a bare undici loop (the floor) and the script that most people write.
@@ -12,8 +12,8 @@ import { measure, type Spread, save, spread, startUpstream } from "./measure.ts"
 const rounds = Number(process.argv[2] ?? 5);
 const inFlight = 64;
 const lineBytes = 450;
-const root = join(import.meta.dirname, "..");
 const scratch = mkdtempSync(join(tmpdir(), "nerif-bench-"));
+const nerif = buildCommand(scratch);
 const upstream = await startUpstream();
 
 interface Contestant {
@@ -31,7 +31,7 @@ const contestants: Contestant[] = [
     lines: [20_000, 120_000],
     writes: true,
     command: (input, output) => [
-      join(root, "bin/nerif.js"),
+      nerif,
       ...["run", input, "-o", output, "--upstream", upstream.url, "--concurrency", String(inFlight)],
       ...["--data-dir", join(scratch, "data")],
     ],

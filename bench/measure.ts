@@ -1,11 +1,23 @@
 import { type ChildProcess, execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { cpSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
 import { arch, cpus, platform, totalmem } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 
 const here = import.meta.dirname;
+
+/** Builds what would be published into `scratch` and returns the path of its command: users do not run from sources. */
+export function buildCommand(scratch: string): string {
+  const root = join(here, "..");
+  const target = join(scratch, "package");
+  const compiler = join(root, "node_modules/.bin/tsc");
+  execFileSync(compiler, ["-p", join(root, "tsconfig.build.json"), "--outDir", join(target, "dist")]);
+  for (const part of ["bin", "package.json"])
+    cpSync(join(root, part), join(target, part), { recursive: true });
+  symlinkSync(join(root, "node_modules"), join(target, "node_modules"), "dir");
+  return join(target, "bin/nerif.js");
+}
 
 export interface Usage {
   /** User and system time of the whole process, all threads. */

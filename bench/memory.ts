@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { writeInput } from "./input.ts";
-import { measure, save, startUpstream } from "./measure.ts";
+import { buildCommand, measure, save, startUpstream } from "./measure.ts";
 
 /**
  * The largest resident set of `nerif run` at growing numbers of lines of 500 bytes: it must not grow with them.
@@ -11,8 +11,8 @@ import { measure, save, startUpstream } from "./measure.ts";
 const goalMiB = 250;
 const counts = process.argv.length > 2 ? process.argv.slice(2).map(Number) : [10_000, 100_000, 1_000_000];
 const lineBytes = 500;
-const root = join(import.meta.dirname, "..");
 const scratch = mkdtempSync(join(tmpdir(), "nerif-bench-"));
+const nerif = buildCommand(scratch);
 const upstream = await startUpstream();
 
 try {
@@ -24,7 +24,7 @@ try {
     writeInput(input, { lines, lineBytes });
     const usage = await measure(
       [
-        join(root, "bin/nerif.js"),
+        nerif,
         ...["run", input, "-o", output, "--upstream", upstream.url, "--data-dir", join(scratch, "data")],
       ],
       { scratch },
