@@ -105,10 +105,11 @@ export async function openNerif(options: NerifOptions = {}): Promise<Opened> {
     log,
     ...place,
     pickUpstream,
+    knowsModel: (model) => !canExecute() || router.get().pick(model) !== null,
   });
   const service = {
     files: createFileService({ control, files, clock }),
-    batches: createBatchService({ control, files, journal, engine, clock, settings }),
+    batches: createBatchService({ control, files, journal, engine, clock, settings, canExecute }),
     models: createModelService({ upstreams: upstreams.get }),
     health: createHealthService({ control, files, journal, engine }),
   };
@@ -132,6 +133,16 @@ export async function openNerif(options: NerifOptions = {}): Promise<Opened> {
 
   function executorLock(): ExecutorLock {
     return createExecutorLock({ directory: dataDir, command: options.command ?? scriptName() });
+  }
+
+  /** A process without a usable upstream must not keep away one that has some. */
+  function canExecute(): boolean {
+    try {
+      router.get();
+      return true;
+    } catch {
+      return false;
+    }
   }
 
   /** Lines without an upstream wait, with a reason; a mistake in the configuration must not burn them. */

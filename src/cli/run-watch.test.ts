@@ -4,7 +4,7 @@ import { createWatch } from "./run-watch.ts";
 
 type Route = EngineView["routes"][number];
 
-const unreachable = { code: "outage", message: "The upstream cannot be reached: nobody listens there" };
+const unreachable = { code: "unreachable", message: "The upstream cannot be reached: nobody listens there" };
 const broken = { code: "outage", message: "The server had an error" };
 const account = { code: "account", message: "Incorrect API key provided" };
 

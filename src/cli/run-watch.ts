@@ -36,8 +36,9 @@ export function createWatch({
       );
     }
     if (succeeded || done > first.done || now - first.at < patienceMs) return null;
-    const outage = waitingFor(view, "outage");
-    if (outage === null || !isUnreachable(outage)) return null;
+    // An outage may also be a server that answers, with errors only; then calls were sent, and waiting is right.
+    const outage = waitingFor(view, "unreachable");
+    if (outage === null) return null;
     return new NerifError(
       "upstream_unreachable",
       `Cannot run: ${outage}; nothing was sent. --wait waits for it`,
@@ -49,9 +50,4 @@ export function createWatch({
 function waitingFor(view: EngineView, code: string): string | null {
   const moving = view.routes.some((route) => route.reason === null && route.inFlight > 0);
   return moving ? null : (view.routes.find((route) => route.reason?.code === code)?.reason?.message ?? null);
-}
-
-/** An outage may also be a server that answers, with errors only; then calls were sent, and waiting is right. */
-function isUnreachable(message: string): boolean {
-  return message.includes("cannot be reached");
 }

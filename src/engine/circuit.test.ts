@@ -34,7 +34,7 @@ describe("the circuit of a route", () => {
   test("opens at once when nobody accepts connections", () => {
     const { circuit } = setup();
     circuit.failed("0", "refused", "refused");
-    expect(circuit.open).toBe("outage");
+    expect([circuit.open, circuit.reason]).toEqual(["outage", "unreachable"]);
   });
 
   test("lets one probe through at a time, later after each failure, and closes on a success", () => {
@@ -68,14 +68,27 @@ describe("the circuit of a route", () => {
 
   test("opens for the account when two different lines are refused, and allows the next probe when one tells nothing", () => {
     const { circuit, clock } = setup();
+    circuit.succeeded();
     circuit.failed("0", "account", "401");
     circuit.failed("0", "account", "401");
     expect(circuit.open).toBeNull();
     circuit.failed("1", "account", "401");
-    expect(circuit.open).toBe("account");
-    clock.advance(5_000);
+    expect([circuit.open, circuit.reason]).toEqual(["account", "account"]);
+    clock.advance(1_000);
     circuit.sent();
     circuit.inconclusive();
-    expect(circuit.waitMs()).toBe(5_000);
+    expect(circuit.waitMs()).toBe(1_000);
+  });
+
+  test("suspects the account at once when nothing has succeeded yet, and says so when a probe has confirmed it", () => {
+    const { circuit, clock } = setup();
+    circuit.failed("0", "account", "401");
+    expect([circuit.open, circuit.reason]).toEqual(["account", null]);
+    clock.advance(1_000);
+    circuit.sent();
+    circuit.failed("0", "account", "401");
+    expect(circuit.reason).toBe("account");
+    circuit.succeeded();
+    expect([circuit.open, circuit.reason]).toEqual([null, null]);
   });
 });

@@ -3,10 +3,10 @@ import type { Clock } from "./clock.ts";
 
 /** Different lines that must fail in a row, with no success between, before it counts as an outage. */
 const outageLines = 8;
-/** Different lines that must be refused in a row because of the account. */
+/** Different lines that must be refused in a row because of the account; one, as long as nothing has succeeded. */
 const accountLines = 2;
 
-const probeDelays = { outage: { first: 500, longest: 15_000 }, account: { first: 5_000, longest: 60_000 } };
+const probeDelays = { outage: { first: 500, longest: 15_000 }, account: { first: 1_000, longest: 60_000 } };
 
 /**
  * Tells the trouble of an upstream from the trouble of a line. Closed: calls go out. Open: lines wait without
@@ -14,6 +14,8 @@ const probeDelays = { outage: { first: 500, longest: 15_000 }, account: { first:
  */
 export interface Circuit {
   readonly open: "outage" | "account" | null;
+  /** What to tell people: a single refusal by the account is only a suspicion until a probe has confirmed it. */
+  readonly reason: "outage" | "unreachable" | "account" | null;
   /** The message of the failure that keeps it open. */
   readonly message: string | null;
   /** Milliseconds until a call may be sent: 0 now, null when a probe is under way. */
@@ -34,17 +36,24 @@ export function createCircuit(clock: Clock): Circuit {
   let probing = false;
   let probeAt = 0;
   let delay = 0;
+  let hasSucceeded = false;
+  let confirmed = false;
+  let unreachable = false;
 
   function close(): void {
     failing.outage.clear();
     failing.account.clear();
     open = message = null;
-    probing = false;
+    probing = confirmed = false;
   }
 
   return {
     get open() {
       return open;
+    },
+    get reason() {
+      if (!confirmed) return null;
+      return open === "outage" && unreachable ? "unreachable" : open;
     },
     get message() {
       return message;
@@ -56,14 +65,20 @@ export function createCircuit(clock: Clock): Circuit {
     sent() {
       if (open !== null) probing = true;
     },
-    succeeded: close,
+    succeeded() {
+      hasSucceeded = true;
+      close();
+    },
     failed(line, reason, text) {
       const kind = reason === "account" ? "account" : "outage";
       failing[kind].add(line);
       // Nobody accepts connections: a second line would tell no more.
-      const enough = reason === "refused" ? 1 : kind === "account" ? accountLines : outageLines;
+      const enough =
+        reason === "refused" ? 1 : kind === "outage" ? outageLines : hasSucceeded ? accountLines : 1;
       if (open === null && failing[kind].size < enough) return;
       const { first, longest } = probeDelays[kind];
+      confirmed ||= kind === "outage" || failing.account.size >= accountLines || probing;
+      unreachable = reason === "refused";
       // Calls that were in flight when it opened say nothing new; only a probe's failure makes the delay grow.
       if (open !== kind) delay = first;
       else if (probing) delay = Math.min(delay * 2, longest);

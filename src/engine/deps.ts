@@ -16,6 +16,8 @@ export interface EngineDeps {
   settings: EngineSettings;
   /** The upstream for lines with this model, or null when none is configured. Always the same object for the same one. */
   pickUpstream: (model: string | null) => Upstream | null;
+  /** Whether some upstream serves this model; true as long as none is configured: such batches wait. */
+  knowsModel: (model: string | null) => boolean;
   log: Logger;
   /** A number in [0, 1), for jitter. Default `Math.random`. */
   random?: () => number;

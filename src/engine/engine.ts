@@ -39,7 +39,10 @@ export interface RouteProgress {
   /** Lines that wait for another try. */
   waiting: number;
   /** Why nothing new is sent, or null when something is. */
-  reason: { code: "outage" | "throttled" | "account" | "no_upstream" | "disk_full"; message: string } | null;
+  reason: {
+    code: "outage" | "unreachable" | "throttled" | "account" | "no_upstream" | "disk_full";
+    message: string;
+  } | null;
   /** Answers that succeeded since this process took the route up. */
   succeeded: number;
 }

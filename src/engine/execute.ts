@@ -104,7 +104,7 @@ export function execute(options: ExecutionOptions, deps: EngineDeps): Execution 
         onTaken(line) {
           const loader = shards.get(line.shard);
           loader?.taken(line);
-          loader?.fill().catch(fail);
+          if (loader !== undefined) refill(loader);
         },
       },
     );
@@ -128,12 +128,16 @@ export function execute(options: ExecutionOptions, deps: EngineDeps): Execution 
       .catch(fail)
       .finally(() => {
         closing -= 1;
-        loader.fill().then(endIfDone, fail);
+        refill(loader);
       });
   }
 
   function fill(): void {
-    for (const loader of loaders) loader.fill().then(endIfDone, fail);
+    for (const loader of loaders) refill(loader);
+  }
+
+  function refill(loader: Loader): void {
+    loader.fill().then(endIfDone, fail);
   }
 
   function heartbeat(): void {

@@ -9,7 +9,7 @@ import type { EngineDeps } from "./deps.ts";
 import { type OrderedResult, resultsInOrder } from "./result-order.ts";
 
 /** Result bytes that are gathered before they are written. */
-const writeBytes = 256 * 1024;
+const stagingBytes = 256 * 1024;
 /** OpenAI removes result files after 30 days unless told otherwise. */
 const defaultLifeSeconds = 30 * 86_400;
 const newline = Buffer.from("\n");
@@ -39,10 +39,9 @@ export async function finalize(
         for (const result of results) {
           if (result.kind === recordKinds.output) completed += 1;
           if (result.kind === recordKinds.error) failed += 1;
-          (result.kind === recordKinds.output ? output : error).add(result);
+          const file = result.kind === recordKinds.output ? output : error;
+          if (!file.add(result)) await file.write(result);
         }
-        await output.flush(writeBytes);
-        await error.flush(writeBytes);
       }
     }
     // DURABLE: the files are there before anything names them.
@@ -70,9 +69,10 @@ export async function finalize(
 }
 
 interface ResultFile {
-  add(result: OrderedResult): void;
-  /** Writes what was added if it is at least `bytes`. */
-  flush(bytes: number): Promise<void>;
+  /** Copies a line to the ones that wait to be written. False when there is no room: `write` it. */
+  add(result: OrderedResult): boolean;
+  /** Writes what waits, and then this line. */
+  write(result: OrderedResult): Promise<void>;
   /** Makes the file durable; null, and no file, when it has no lines. */
   finish(): Promise<{ key: string; bytes: number; sha256: string } | null>;
   /** Removes what was written unless it is finished. */
@@ -81,31 +81,40 @@ interface ResultFile {
 
 async function createResultFile(key: string, deps: EngineDeps): Promise<ResultFile> {
   const writer: FileWriter = await deps.files.create(key);
-  let chunks: Uint8Array[] = [];
-  let bytes = 0;
-  let lines = 0;
+  const staging = Buffer.allocUnsafeSlow(stagingBytes);
+  let staged = 0;
+  let isEmpty = true;
 
-  async function flush(atLeast: number): Promise<void> {
-    if (bytes < atLeast || chunks.length === 0) return;
-    const ready = chunks;
-    chunks = [];
-    bytes = 0;
-    await writer.write(ready);
+  async function flush(): Promise<void> {
+    if (staged > 0) await writer.write([staging.subarray(0, staged)]);
+    staged = 0;
+  }
+
+  function add({ payload }: OrderedResult): boolean {
+    let bytes = newline.length;
+    for (const piece of payload) bytes += piece.length;
+    if (staged + bytes > stagingBytes) return false;
+    for (const piece of payload) {
+      staging.set(piece, staged);
+      staged += piece.length;
+    }
+    staging.set(newline, staged);
+    staged += newline.length;
+    isEmpty = false;
+    return true;
   }
 
   return {
-    add({ payload }) {
-      for (const piece of payload) {
-        chunks.push(piece);
-        bytes += piece.length;
-      }
-      chunks.push(newline);
-      lines += 1;
+    add,
+    async write(result) {
+      await flush();
+      if (add(result)) return;
+      await writer.write([...result.payload, newline]);
+      isEmpty = false;
     },
-    flush,
     async finish() {
-      if (lines === 0) return null;
-      await flush(0);
+      if (isEmpty) return null;
+      await flush();
       return { key, ...(await writer.commit()) };
     },
     abandon: () => writer.abort(),

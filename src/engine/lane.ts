@@ -71,8 +71,8 @@ export function createLane(
       }
     },
     reason() {
-      const { open, message } = circuit;
-      if (open !== null) return { code: open, message: message ?? open };
+      const { reason, message } = circuit;
+      if (reason !== null) return { code: reason, message: message ?? reason };
       const left = pause.left();
       if (left === 0) return null;
       return { code: "throttled", message: `The upstream asked to wait ${Math.ceil(left / 1000)} s more` };

@@ -2,8 +2,9 @@ import { NerifError } from "../batch/errors.ts";
 import type { FileReader } from "../files/file-store.ts";
 import type { PlanRecord } from "./plan.ts";
 
-/** Bytes that are read at once; a single longer line is read whole. */
+/** Bytes and lines that are read at once, so that little waits in memory; a single longer line is read whole. */
 const readBytes = 256 * 1024;
+const readLinesAtOnce = 64;
 /** Lines of other routes between two lines are read along up to this many bytes. */
 const gapBytes = 32 * 1024;
 
@@ -30,7 +31,7 @@ export async function readLines(
   const start = first.offset + spanOf(first).start;
   let end = first.offset + spanOf(first).end;
   let until = from + 1;
-  for (; until < records.length; until++) {
+  for (; until < records.length && until - from < readLinesAtOnce; until++) {
     const record = records[until];
     if (record === undefined) break;
     const span = spanOf(record);

@@ -12,7 +12,7 @@ const readAheadBytes = 4 * 1024 * 1024;
 export interface Loader {
   /** Nothing is left to lease. */
   readonly exhausted: boolean;
-  /** Reads ahead if fewer lines are ready than may be sent. */
+  /** Reads ahead if fewer lines are ready than may be sent. Returns at once when it is doing so already. */
   fill(): Promise<void>;
   /** A line that this loader had read was sent. */
   taken(line: Line): void;
@@ -40,38 +40,52 @@ export function createLoader(options: LoaderOptions): Loader {
   let readyBytes = 0;
   let exhausted = false;
   let halted = false;
-  let filling: Promise<void> | null = null;
+  let filling = false;
+  let releases = 0;
+  let filled: Promise<void> = Promise.resolve();
   let current: { shard: ShardRun; next: number } | null = null;
 
   async function fillUp(): Promise<void> {
-    while (!halted && readyLines < options.target && (readyLines === 0 || readyBytes < readAheadBytes)) {
-      if (current === null || current.shard.full || current.next >= current.shard.todo.length) {
+    try {
+      while (needsMore()) {
+        if (current !== null && !current.shard.full && current.next < current.shard.todo.length) {
+          await readOn(current);
+          continue;
+        }
         // What a full shard has not sent yet goes back with it, for the next lease.
         if (current !== null) skipRest(current);
+        const releasesBefore = releases;
         current = await nextShard();
-        if (current === null) return;
-        continue;
+        // A shard that was handed back while the answer was on its way is there now.
+        if (current === null && releases === releasesBefore) exhausted = true;
       }
-      const read = await readLines(options.input, current.shard.todo, current.next);
-      if (halted) return;
-      current.next += read.length;
-      const { shard } = current;
-      const lines = read.map((bytes) => newLine(options.batchId, shard, bytes));
-      for (const line of lines) {
-        readyLines += 1;
-        readyBytes += line.body.length;
-      }
-      options.onLines(lines);
+    } finally {
+      // In the very turn of the last look at what is needed: a call in between would be lost.
+      filling = false;
     }
+  }
+
+  function needsMore(): boolean {
+    if (halted || exhausted || readyLines >= options.target) return false;
+    return readyLines === 0 || readyBytes < readAheadBytes;
+  }
+
+  async function readOn(from: { shard: ShardRun; next: number }): Promise<void> {
+    const read = await readLines(options.input, from.shard.todo, from.next);
+    if (halted) return;
+    from.next += read.length;
+    const lines = read.map((bytes) => newLine(options.batchId, from.shard, bytes));
+    for (const line of lines) {
+      readyLines += 1;
+      readyBytes += line.body.length;
+    }
+    options.onLines(lines);
   }
 
   async function nextShard(): Promise<{ shard: ShardRun; next: number } | null> {
     const { batchId, endpoint, model, holder, leaseMs, control } = options;
     const [lease] = await control.leaseShards({ batchId, endpoint, model, holder, limit: 1, leaseMs });
-    if (lease === undefined) {
-      exhausted = true;
-      return null;
-    }
+    if (lease === undefined) return null;
     const shard = await openShardRun(lease, await readShard(options.plan, lease.planOffset), options);
     options.onShard(shard);
     return { shard, next: 0 };
@@ -81,23 +95,25 @@ export function createLoader(options: LoaderOptions): Loader {
     get exhausted() {
       return exhausted;
     },
-    fill() {
-      if (halted || exhausted) return Promise.resolve();
-      filling ??= fillUp().finally(() => {
-        filling = null;
-      });
-      return filling;
+    async fill() {
+      // Who calls while it is filling may go: it looks again whether more is needed before it ends.
+      if (halted || exhausted || filling) return;
+      filling = true;
+      filled = fillUp();
+      await filled;
     },
     taken(line) {
       readyLines -= 1;
       readyBytes -= line.body.length;
     },
     again() {
+      releases += 1;
       exhausted = false;
     },
     async halt() {
       halted = true;
-      await filling?.catch(() => {});
+      // Whoever asked for it is told of its failure.
+      await filled.catch(() => {});
       if (current !== null) skipRest(current);
       current = null;
     },

@@ -4,6 +4,7 @@ import { failureLine, neverRunError } from "../batch/result-line.ts";
 import type { ControlStore, Shard } from "../control/control-store.ts";
 import type { FileReader } from "../files/file-store.ts";
 import type { Journal, RecordKind } from "../journal/journal.ts";
+import { type Arena, createArenaPool } from "./arena.ts";
 import { readLines } from "./line-bytes.ts";
 import { type PlanRecord, readShard } from "./plan.ts";
 import { indexShard, type ShardIndex } from "./shard-index.ts";
@@ -31,7 +32,8 @@ export class ShardDamage extends NerifError {
 }
 
 /**
- * The results of a batch in input order, over all routes. Only shards whose lines are due are open: one for each
+ * The results of a batch in input order, over all routes. Payloads may be looked at only until the next ones are
+ * asked for: their memory is reused. Only shards whose lines are due are open: one for each
  * route at most.
  *
  * @throws ShardDamage when `ending` is completed and a line has no result
@@ -43,13 +45,15 @@ export async function* resultsInOrder(
 ): AsyncGenerator<OrderedResult[]> {
   const upcoming = shardsByFirstLine(batch.id, deps.control);
   let next = await upcoming.next();
+  const pool = createArenaPool();
   let held = 0;
   /** Open shards by the line that each has next. */
   const open = new Map<number, ShardCursor>();
 
   for (let line = 0; line < batch.request_counts.total; ) {
     while (!next.done && next.value.firstLine <= line) {
-      const cursor = await openCursor(next.value, { ...deps, batch, ending, keepPayloads: held < heldBytes });
+      const arena = held < heldBytes ? pool() : null;
+      const cursor = await openCursor(next.value, { ...deps, batch, ending, arena });
       held += cursor.heldBytes;
       open.set(next.value.firstLine, cursor);
       next = await upcoming.next();
@@ -66,8 +70,10 @@ export async function* resultsInOrder(
     const results = await cursor.takeRun(until);
     line += results.length;
     yield results;
-    if (cursor.nextLine === null) held -= cursor.heldBytes;
-    else open.set(cursor.nextLine, cursor);
+    if (cursor.nextLine === null) {
+      held -= cursor.heldBytes;
+      cursor.release();
+    } else open.set(cursor.nextLine, cursor);
   }
 }
 
@@ -77,6 +83,7 @@ interface ShardCursor {
   readonly heldBytes: number;
   /** The results of the lines that follow one another without a gap, up to before line `until`. */
   takeRun(until: number): Promise<OrderedResult[]>;
+  release(): void;
 }
 
 interface CursorOptions {
@@ -85,20 +92,21 @@ interface CursorOptions {
   journal: Journal;
   input: FileReader;
   plan: FileReader;
-  keepPayloads: boolean;
+  arena: Arena | null;
 }
 
 async function openCursor(shard: Shard, options: CursorOptions): Promise<ShardCursor> {
-  const { journal, input, plan, batch, ending, keepPayloads } = options;
+  const { journal, input, plan, batch, ending, arena } = options;
   const records = await readShard(plan, shard.planOffset);
-  const index = await indexShard(shard, { journal, keepPayloads });
+  const index = await indexShard(shard, { journal, arena });
   let at = 0;
 
   return {
     get nextLine() {
       return records[at]?.line ?? null;
     },
-    heldBytes: keepPayloads ? sumOfLengths(index) : 0,
+    heldBytes: arena === null ? 0 : sumOfLengths(index),
+    release: () => arena?.release(),
     async takeRun(until) {
       const from = at;
       const first = records[from]?.line ?? 0;

@@ -66,6 +66,11 @@ export function createRouteQueue(
     }
   }
 
+  /** Another line than the ones that failed tells more; else the one that has waited longest for its turn. */
+  function takeProbe(): Line | undefined {
+    return (lane.circuit.open === "account" ? takeUnsent() : undefined) ?? takeWaiting(true);
+  }
+
   function takeWaiting(evenIfNotDue: boolean): Line | undefined {
     const first = waiting[0];
     if (first === undefined || (first.dueAt > clock.monotonic() && !evenIfNotDue)) return undefined;
@@ -94,8 +99,7 @@ export function createRouteQueue(
     push: (line) => void ready.push(line),
     take() {
       if (halted || lane.waitMs() !== 0) return null;
-      // Any line will do as a probe, and the one that has waited longest for its turn comes first.
-      let line = takeWaiting(lane.circuit.open !== null);
+      let line = lane.circuit.open === null ? takeWaiting(false) : takeProbe();
       if (line === undefined && lane.waiting < maxWaiting(dispatcher.pace.limit)) {
         line = takeUnsent();
       }

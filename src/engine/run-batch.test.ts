@@ -52,6 +52,20 @@ describe("a batch", () => {
     expect(lines.map((line) => line.custom_id)).toEqual(Array.from({ length: 900 }, (_, i) => `r${i}`));
   });
 
+  test("comes to its end with any number of lines, next to others", async () => {
+    const upstream = createScriptedUpstream(echo, { concurrency: 3 });
+    const fixture = await createEngineFixture(upstream);
+    // Around the borders of what is read at once, of what is kept ready, and of shards.
+    const sizes = [1, 2, 3, 4, 5, 63, 64, 65, 127, 128, 129, 511, 512, 513, 577, 1024];
+    const batches = await Promise.all(sizes.map((size) => fixture.addBatch(requestLines(size))));
+    await fixture.engine.start();
+    for (const [i, { id }] of batches.entries()) {
+      const batch = await fixture.until(id);
+      expect(batch.request_counts).toEqual({ total: sizes[i], completed: sizes[i], failed: 0 });
+    }
+    expect(upstream.calls).toHaveLength(sizes.reduce((sum, size) => sum + size));
+  });
+
   test("never has more calls in flight than the upstream's limit", async () => {
     let [inFlight, most] = [0, 0];
     const upstream = createScriptedUpstream(

@@ -63,7 +63,7 @@ async function validate(run: BatchRun, batch: Batch, context: RunContext): Promi
     const result = await validateInput({
       ...{ input, endpoint: batch.endpoint, settings, files, planKey: planKey(batch.id) },
       signal: run.interrupt.begun,
-      knownModel: (model) => context.pickUpstream(model) !== null,
+      knownModel: context.knowsModel,
       onShards: (shards) => control.insertShards(batch.id, shards),
     });
     if (result.ok)

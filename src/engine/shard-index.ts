@@ -1,5 +1,6 @@
 import type { NotedSegment } from "../control/control-store.ts";
 import { type Journal, type RecordKind, recordKinds } from "../journal/journal.ts";
+import type { Arena } from "./arena.ts";
 
 /** Where the result of a line is. */
 export interface IndexedResult {
@@ -31,11 +32,12 @@ export async function indexShard(
   options: {
     journal: Journal;
     below?: number;
-    keepPayloads?: boolean;
+    /** Keeps the payloads in memory. */
+    arena?: Arena | null;
     onResult?: (kind: RecordKind, payload: Buffer) => void;
   },
 ): Promise<ShardIndex> {
-  const { journal, below = 0, keepPayloads = false, onResult } = options;
+  const { journal, below = 0, arena = null, onResult } = options;
   const index: ShardIndex = { results: new Map(), segments: [...shard.segments], damagedBytes: 0 };
   const noted = new Set(shard.segments.map((segment) => segment.epoch));
   const unnoted = below === 0 ? [] : await journal.epochs(shard.batchId, shard.shard);
@@ -50,7 +52,7 @@ export async function indexShard(
       const known = index.results.get(line);
       // A line that only waited when an earlier holder stopped may have been run to its end later.
       if (known !== undefined && known.kind !== recordKinds.unfinished) return;
-      const kept = keepPayloads ? payload : null;
+      const kept = arena === null ? null : arena.copy(payload);
       index.results.set(line, { kind, epoch, offset, length: payload.length, payload: kept });
       onResult?.(kind, payload);
     });

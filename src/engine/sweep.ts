@@ -1,3 +1,4 @@
+import { isAbsolute } from "node:path";
 import { isId } from "../batch/ids.ts";
 import { isFinal } from "../batch/lifecycle.ts";
 import { planKey } from "./batch-files.ts";
@@ -26,7 +27,7 @@ export async function sweep(deps: EngineDeps): Promise<void> {
   for (const file of await control.removableFiles(unixSeconds(clock), filesAtATime)) {
     if (await control.isInputInUse(file.id)) continue;
     // An operator's own file, read or written in place, is not ours to remove.
-    if (file.key === file.id) await files.delete(file.key);
+    if (!isAbsolute(file.key)) await files.delete(file.key);
     await control.markBytesRemoved(file.id);
   }
 }

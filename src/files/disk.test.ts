@@ -1,6 +1,6 @@
 import { execFileSync } from "node:child_process";
 import { existsSync } from "node:fs";
-import { mkdir, mkdtemp, readdir, readFile, rm, stat, truncate, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, readdir, readFile, rm, stat, truncate, utimes, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, it } from "vitest";
@@ -50,11 +50,17 @@ describe("disk file store", () => {
     const store = createDiskFileStore(directory);
     const living = await store.create("file-a");
     await living.write([Buffer.from("alive")]);
-    await writeFile(join(directory, "file-a.tmp-0123456789abcdef"), "dead");
-    await writeFile(join(directory, "file-b.tmp-note"), "not ours");
+    const [dead, foreign, others] = [
+      "file-a.tmp-0123456789abcdef",
+      "file-b.tmp-note",
+      "file-c.tmp-0123456789abcdef",
+    ];
+    for (const name of [dead, foreign, others]) await writeFile(join(directory, name), "x");
+    const hoursAgo = new Date(Date.now() - 2 * 3_600_000);
+    for (const name of [dead, foreign]) await utimes(join(directory, name), hoursAgo, hoursAgo);
     await store.removeAbandoned();
     await living.commit();
-    expect((await readdir(directory)).sort()).toEqual(["file-a", "file-b.tmp-note"]);
+    expect((await readdir(directory)).sort()).toEqual(["file-a", foreign, others]);
     expect(await readFile(join(directory, "file-a"), "utf8")).toBe("alive");
   });
 

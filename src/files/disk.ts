@@ -20,6 +20,9 @@ export interface DiskFileStoreOptions {
   calls?: Partial<DiskCalls>;
 }
 
+/** An upload of which nothing came for so long has lost its process. */
+const abandonedMs = 60 * 60_000;
+
 const defaultCalls: DiskCalls = {
   write: async (handle, chunks) => (await handle.writev(chunks)).bytesWritten,
   sync: (handle) => handle.sync(),
@@ -41,7 +44,7 @@ export function createDiskFileStore(directory: string, options: DiskFileStoreOpt
       const path = pathOf(directory, key);
       const action = `write ${nameOf(key)}`;
       try {
-        if (isOperatorPath(key)) await removeTemporaries(dirname(path), live, path);
+        if (isOperatorPath(key)) await removeTemporaries(dirname(path), live, { path });
         else await prepare();
         return await createDiskWriter({ path, action, live, calls, onFatal, mode: modeOf(key) });
       } catch (reason) {
@@ -92,7 +95,8 @@ export function createDiskFileStore(directory: string, options: DiskFileStoreOpt
 
     async removeAbandoned() {
       try {
-        await removeTemporaries(directory, live);
+        // Another process may be writing one at this moment.
+        await removeTemporaries(directory, live, { olderThanMs: abandonedMs });
       } catch (reason) {
         throw storageError(reason, "clear up unfinished files");
       }
@@ -118,16 +122,29 @@ function modeOf(key: string): number {
   return isOperatorPath(key) ? 0o666 : 0o600;
 }
 
-/** Removes what killed processes left: all of a directory, or, with `path`, what was to become that file. */
-async function removeTemporaries(directory: string, live: Set<string>, path?: string): Promise<void> {
+/** Removes what killed processes left: what is old enough, or, with `path`, what was to become that file. */
+async function removeTemporaries(
+  directory: string,
+  live: Set<string>,
+  { path, olderThanMs = 0 }: { path?: string; olderThanMs?: number },
+): Promise<void> {
   const entries = await readdir(directory).catch((reason: unknown) => {
     if (isAbsent(reason)) return [];
     throw reason;
   });
   for (const entry of entries) {
     const found = join(directory, entry);
-    if (isTemporary(entry, path) && !live.has(found)) await unlinkIfThere(found);
+    if (!isTemporary(entry, path) || live.has(found)) continue;
+    if (olderThanMs === 0 || (await isOlder(found, olderThanMs))) await unlinkIfThere(found);
   }
+}
+
+async function isOlder(path: string, ms: number): Promise<boolean> {
+  const found = await stat(path).catch((reason: unknown) => {
+    if (isAbsent(reason)) return null;
+    throw reason;
+  });
+  return found !== null && Date.now() - found.mtimeMs > ms;
 }
 
 async function unlinkIfThere(path: string): Promise<void> {

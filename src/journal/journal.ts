@@ -41,7 +41,7 @@ export interface Journal {
   /**
    * Reads a segment from its start to `end` bytes (null: as far as it is sound), in order. A torn tail is left
    * out silently; damage with sound records behind it is skipped and reported. A segment that does not exist is
-   * an empty one.
+   * an empty one. A payload may be looked at only until `onRecord` returns: its bytes are reused.
    */
   scan(id: SegmentId, end: number | null, onRecord: (record: ScannedRecord) => void): Promise<ScanReport>;
   /** Reads payloads by position, after a scan found them. */

@@ -18,7 +18,7 @@ export interface RecordParserOptions {
 }
 
 export interface RecordParser {
-  /** Takes the next bytes; they may not be reused, since payloads are views of them. */
+  /** Takes the next bytes. They may be reused when it returns: payloads are views of them, as long as `onRecord` runs. */
   push(chunk: Buffer): void;
   /** Call it when all bytes were pushed. */
   finish(): ScanReport;
@@ -46,16 +46,18 @@ export function createRecordParser({ id, available, end, onRecord }: RecordParse
 
   return {
     push(chunk) {
-      held.push(chunk);
       heldBytes += chunk.byteLength;
       // Chunks are joined only once there are enough, or a large record would be copied over and over.
-      if (heldBytes < needed) return;
-      window = held.length === 1 ? chunk : Buffer.concat(held);
+      if (heldBytes < needed) {
+        held.push(Buffer.from(chunk));
+        return;
+      }
+      window = held.length === 0 ? chunk : Buffer.concat([...held, chunk]);
       parse();
       window = window.subarray(at - base);
       base = at;
       held.length = 0;
-      if (window.byteLength > 0) held.push(window);
+      if (window.byteLength > 0) held.push(Buffer.from(window));
       heldBytes = window.byteLength;
     },
     finish() {

@@ -72,11 +72,13 @@ interface BatchServiceDeps {
   engine: Engine;
   clock: Clock;
   settings: EngineSettings;
+  /** Whether this process could send anything, so that it may become the executor. Default: it could. */
+  canExecute?: () => boolean;
 }
 
 /** The use cases around batches. */
 export function createBatchService(deps: BatchServiceDeps): BatchService {
-  const { control, files, engine, clock, settings } = deps;
+  const { control, files, engine, clock, settings, canExecute = () => true } = deps;
   const fileService = createFileService({ control, files, clock });
 
   async function load(project: string, id: string): Promise<Batch> {
@@ -95,7 +97,7 @@ export function createBatchService(deps: BatchServiceDeps): BatchService {
     await control.insertBatch(batch);
     engine.wake();
     // The batch is recorded. Whoever waits for it meets a failure to execute; its creator would create it twice.
-    await engine.start().catch(() => false);
+    if (canExecute()) await engine.start().catch(() => false);
     return batchObject(batch);
   }
 
@@ -155,7 +157,7 @@ export function createBatchService(deps: BatchServiceDeps): BatchService {
       if (now !== shown) onProgress?.(batch);
       shown = now;
       if (isFinal(batch.status)) return batch;
-      if (!engine.running) await engine.start();
+      if (!engine.running && canExecute()) await engine.start();
       await nextChange(engine, lookMs, { signal });
     }
   }

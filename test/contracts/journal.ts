@@ -274,6 +274,8 @@ async function scan(
   end: number | null = null,
 ): Promise<{ records: ScannedRecord[]; report: ScanReport }> {
   const records: ScannedRecord[] = [];
-  const report = await journal.scan(id, end, (record) => records.push(record));
+  const report = await journal.scan(id, end, (record) =>
+    records.push({ ...record, payload: Buffer.from(record.payload) }),
+  );
   return { records, report };
 }

@@ -58,6 +58,7 @@ export async function createEngineFixture(
     clock: createSystemClock(),
     settings: defaultSettings,
     pickUpstream: (model) => all.find((upstream) => upstream.serves(model)) ?? null,
+    knowsModel: (model) => all.some((upstream) => upstream.serves(model)),
     log: silentLogger,
     // Waits for a further try are cut to nothing; the rules for them have tests of their own.
     random: () => 0,
