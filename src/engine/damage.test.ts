@@ -47,3 +47,28 @@ test("a line whose result is damaged on disk runs again, and no other does", asy
   expect(lines.map((line) => line.custom_id)).toEqual(Array.from({ length: 1000 }, (_, i) => `r${i}`));
   expect(lines[300]?.response?.body?.echo).toMatchObject({ messages: [{ content: "Say 300" }] });
 });
+
+test("a batch goes on by itself when the control store failed at the end of a shard", async () => {
+  const upstream = createScriptedUpstream(echo);
+  const fixture = await createEngineFixture(upstream, { onProblem: () => fixture.letLeasesRunOut() });
+  const { finishShard } = fixture.control;
+  let failures = 0;
+  fixture.control.finishShard = (...given) => {
+    failures += 1;
+    return failures === 2 ? Promise.reject(new Error("the disk is away")) : finishShard(...given);
+  };
+  const { id } = await fixture.addBatch(requestLines(1500));
+  await fixture.engine.start();
+  const batch = await fixture.until(id);
+  expect(batch).toMatchObject({
+    status: "completed",
+    request_counts: { total: 1500, completed: 1500, failed: 0 },
+  });
+  expect(failures).toBeGreaterThan(2);
+  const sent = upstream.calls.map(lineOf);
+  // What was on its way when it failed may be sent again, as after a crash; nothing that was durable is.
+  expect(sent.length - new Set(sent).size).toBeLessThanOrEqual(8);
+  expect(
+    new Set(await fixture.lines(batch.output_file_id).then((lines) => lines.map((line) => line.id))).size,
+  ).toBe(1500);
+});

@@ -17,7 +17,7 @@ export interface Engine {
   changed(timeoutMs: number, signal?: AbortSignal): Promise<void>;
   /**
    * Sends nothing new, gives calls in flight `graceMs` milliseconds, hands everything else back and gives the
-   * executor lock away. Batches stay resumable.
+   * executor lock away. Batches stay resumable. A stopped engine does not start again.
    */
   stop(graceMs: number): Promise<void>;
 }

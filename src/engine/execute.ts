@@ -12,6 +12,7 @@ import type { ShardRun } from "./shard-run.ts";
 
 const leaseMs = 15_000;
 const heartbeatMs = 5_000;
+const leaseLookMs = 2_000;
 
 export interface Execution {
   /** Resolves when every shard is done, or, after an interrupt, when nothing is in flight and all is handed back. */
@@ -46,6 +47,8 @@ export function execute(options: ExecutionOptions, deps: EngineDeps): Execution 
   let ended = false;
   let problem: unknown = null;
   let cancelHeartbeat = () => {};
+  let cancelLook = () => {};
+  let confirming = false;
 
   async function begin(): Promise<void> {
     for (const route of await control.openRoutes(batch.id))
@@ -176,13 +179,30 @@ export function execute(options: ExecutionOptions, deps: EngineDeps): Execution 
     if (closing > 0) return;
     // With a broken store shards cannot be closed; their leases run out.
     if (shards.size > 0 && problem === null) return;
-    if (halted === "no" && !loaders.every((loader) => loader.exhausted)) return;
-    end();
+    if (halted === "yes") end();
+    else if (loaders.every((loader) => loader.exhausted)) confirmDone();
+  }
+
+  /** Nothing is left to lease. A shard may still be held by somebody who has failed, until that lease runs out. */
+  function confirmDone(): void {
+    if (confirming) return;
+    confirming = true;
+    control.openRoutes(batch.id).then((open) => {
+      if (open.length === 0 && halted === "no") end();
+      else cancelLook = clock.after(leaseLookMs, lookAgain);
+    }, fail);
+  }
+
+  function lookAgain(): void {
+    confirming = false;
+    for (const loader of loaders) loader.again();
+    fill();
   }
 
   function end(): void {
     ended = true;
     cancelHeartbeat();
+    cancelLook();
     for (const queue of queues.values()) dispatcherFor(queue.lane.model)?.remove(queue);
     if (problem === null) resolve(halted === "yes" ? "interrupted" : "done");
     else abandon();

@@ -22,7 +22,7 @@ export function createEngine(deps: EngineDeps): Engine {
   const dispatchers = new Map<Upstream, Dispatcher>();
   const watch = createWatch({ control, clock });
   const context: RunContext = { ...deps, dispatcherFor, holder: randomUUID() };
-  let state: "idle" | "starting" | "running" | "stopping" = "idle";
+  let state: "idle" | "starting" | "running" | "stopped" = "idle";
   let starting: Promise<boolean> | null = null;
   let forgetWatch = () => {};
   let cancelSweep = () => {};
@@ -42,7 +42,7 @@ export function createEngine(deps: EngineDeps): Engine {
 
   async function start(): Promise<boolean> {
     if (state === "running") return true;
-    if (state === "stopping") return false;
+    if (state === "stopped") return false;
     starting ??= becomeExecutor().finally(() => {
       starting = null;
     });
@@ -149,7 +149,7 @@ export function createEngine(deps: EngineDeps): Engine {
     async stop(graceMs) {
       await starting;
       const wasRunning = state === "running";
-      state = "stopping";
+      state = "stopped";
       forgetWatch();
       cancelSweep();
       for (const { run } of runs.values()) {
@@ -159,7 +159,6 @@ export function createEngine(deps: EngineDeps): Engine {
       await Promise.all([...runs.values()].map(({ ended }) => ended));
       watch.close();
       if (wasRunning) await lock.release();
-      state = "idle";
     },
   };
 }

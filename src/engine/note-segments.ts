@@ -1,3 +1,4 @@
+import { NerifError } from "../batch/errors.ts";
 import { noTokens } from "../batch/usage.ts";
 import type { ControlStore, Shard } from "../control/control-store.ts";
 import { type Journal, recordKinds } from "../journal/journal.ts";
@@ -30,7 +31,12 @@ async function noteShard(
   { control, journal, holder }: { control: ControlStore; journal: Journal; holder: string },
 ): Promise<void> {
   const [lease] = await control.leaseShards({ batchId, shard, endpoint, model, holder, limit: 1, leaseMs });
-  if (lease === undefined) return;
+  if (lease === undefined) {
+    throw new NerifError(
+      "storage_unavailable",
+      `Cannot end ${batchId} yet: shard ${shard} is held until its lease runs out`,
+    );
+  }
   const tally = { completed: 0, failed: 0, tokens: noTokens() };
   const index = await indexShard(lease, {
     journal,

@@ -1,3 +1,4 @@
+import { randomUUID } from "node:crypto";
 import type { Batch } from "../batch/batch.ts";
 import { newFileId } from "../batch/ids.ts";
 import { advance, type BatchEvent, isFinal } from "../batch/lifecycle.ts";
@@ -77,7 +78,9 @@ async function validate(run: BatchRun, batch: Batch, context: RunContext): Promi
 }
 
 async function runLines(run: BatchRun, batch: Batch, context: RunContext): Promise<"done" | "interrupted"> {
-  const { holder, dispatcherFor } = context;
+  const { dispatcherFor } = context;
+  // A new one each time: what an execution that failed still holds is nobody's until its lease has run out.
+  const holder = `${context.holder}/${randomUUID()}`;
   const input = await openInput(batch, context);
   const plan = await openPlan(batch.id, context);
   try {

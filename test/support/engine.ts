@@ -30,6 +30,8 @@ export interface EngineFixture {
   until(id: string, condition?: (batch: Batch) => boolean): Promise<Batch>;
   /** The parsed lines of a result file, or none. */
   lines(fileId: string | null): Promise<ResultLine[]>;
+  /** Lets every lease that is not renewed run out. */
+  letLeasesRunOut(): void;
   /** Another engine on the same stores, as a process that starts after the first one ended. */
   restart(overrides?: Partial<EngineDeps>): Promise<Engine>;
 }
@@ -47,7 +49,11 @@ export async function createEngineFixture(
   overrides: Partial<EngineDeps> = {},
 ): Promise<EngineFixture> {
   const directory = mkdtempSync(join(tmpdir(), "nerif-engine-"));
-  const control = await openSqliteControlStore({ path: join(directory, "nerif.db") });
+  let leaseTime = 0;
+  const control = await openSqliteControlStore({
+    path: join(directory, "nerif.db"),
+    leaseClock: () => leaseTime + performance.now(),
+  });
   const files = createMemoryFileStore();
   const all = [upstreams].flat();
   const deps: EngineDeps = {
@@ -121,6 +127,9 @@ export async function createEngineFixture(
         .split("\n")
         .filter((line) => line !== "")
         .map((line) => JSON.parse(line) as ResultLine);
+    },
+    letLeasesRunOut() {
+      leaseTime += 3_600_000;
     },
     async restart(changes = {}) {
       await engine.stop(0);
