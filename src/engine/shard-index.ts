@@ -40,7 +40,8 @@ export async function indexShard(
   const { journal, below = 0, arena = null, onResult } = options;
   const index: ShardIndex = { results: new Map(), segments: [...shard.segments], damagedBytes: 0 };
   const noted = new Set(shard.segments.map((segment) => segment.epoch));
-  const unnoted = below === 0 ? [] : await journal.epochs(shard.batchId, shard.shard);
+  // The first holder has nobody's segments to look for.
+  const unnoted = below <= 1 ? [] : await journal.epochs(shard.batchId, shard.shard);
   const toRead = [
     ...shard.segments.map(({ epoch, bytes }) => ({ epoch, end: bytes as number | null })),
     ...unnoted.filter((epoch) => epoch < below && !noted.has(epoch)).map((epoch) => ({ epoch, end: null })),
