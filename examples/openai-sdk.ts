@@ -1,7 +1,7 @@
 // The official OpenAI client, unchanged, with `nerif serve` in OpenAI's place.
 //
 //   nerif serve --upstream http://localhost:8000/v1
-//   node examples/openai-sdk.ts            (OPENAI_BASE_URL when the server is not on port 8787 of this machine)
+//   npx node examples/openai-sdk.ts            (OPENAI_BASE_URL when the server is not on port 8787 of this machine)
 import { setTimeout } from "node:timers/promises";
 import OpenAI, { toFile } from "openai";
 

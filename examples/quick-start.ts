@@ -1,6 +1,6 @@
 // Two requests to two endpoints in one batch, from the file to the results.
 //
-//   NERIF_UPSTREAM=http://localhost:8000/v1 node examples/quick-start.ts
+//   NERIF_UPSTREAM=http://localhost:8000/v1 npx node examples/quick-start.ts
 import { setTimeout } from "node:timers/promises";
 import { Batch, BatchFile } from "nerif";
 

@@ -1,6 +1,6 @@
 // One request per text file, in one batch; the process ends when every summary is there.
 //
-//   NERIF_UPSTREAM=http://localhost:8000/v1 node examples/summarize-files.ts [FILE...]
+//   NERIF_UPSTREAM=http://localhost:8000/v1 npx node examples/summarize-files.ts [FILE...]
 import { readFile } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { createNerif } from "nerif";

@@ -1,4 +1,4 @@
-/** The endpoints that a batch and its lines may name (decision 2 of the contract). */
+/** The endpoints that a batch and its lines may name. */
 export const endpoints = [
   "/v1/chat/completions",
   "/v1/embeddings",

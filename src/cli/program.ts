@@ -60,7 +60,10 @@ function report(reason: unknown): number {
     if (reason.exitCode === 0) return exitCodes.ok;
     // Help that is shown because nothing was asked for has been written already.
     if (reason.code !== "commander.help") {
-      sayIn("red", `nerif: Cannot understand the command line: ${reason.message.replace(/^error: /, "")}`);
+      sayIn(
+        "red",
+        `nerif: Cannot understand the command line: ${reason.message.replace(/^error: /, "").replaceAll("\n", " ")}`,
+      );
     }
     return exitCodes.usage;
   }

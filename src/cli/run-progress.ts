@@ -116,10 +116,9 @@ function rest({ counts, rate, inFlight, etaMs }: RunView): string {
   return `${formatCount(counts.failed)} failed, ${speed}/s, ${inFlight} in flight${left}`;
 }
 
-function startLines({ input, output, resumed, batch }: RunStart): string[] {
-  return [
-    `${resumed ? "Going on with" : "Running"} ${input ?? "stdin"} (${batch}), results to ${output ?? "stdout"}`,
-  ];
+function startLines({ input, output, upstreams, resumed, batch }: RunStart): string[] {
+  const from = `${input ?? "stdin"} (${batch}) at ${upstreams.join(", ")}`;
+  return [`${resumed ? "Going on with" : "Running"} ${from}, results to ${output ?? "stdout"}`];
 }
 
 /** One bad line of an input file, as `run` and `validate` show it. */

@@ -11,6 +11,8 @@ export interface RunStart {
   output: string | null;
   errors: string | null;
   store: string;
+  /** Names of the model servers; of one that has no name, host and port. */
+  upstreams: string[];
   resumed: boolean;
 }
 

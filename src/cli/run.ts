@@ -194,7 +194,9 @@ async function drive(
   { config, report, store, record, resumed }: StoreContext & { record: RunRecord; resumed: boolean },
 ): Promise<Driven & { tookMs: number }> {
   const { output, errors } = record;
-  report.started({ batch: record.batch_id, input: record.input.path, output, errors, store, resumed });
+  const upstreams = opened.upstreams().map(({ name }) => name);
+  const input = record.input.path;
+  report.started({ batch: record.batch_id, input, output, errors, store, upstreams, resumed });
   const startedAt = performance.now();
   const driven = await driveRun(opened, {
     store,

@@ -23,9 +23,22 @@ type BatchQueries = Pick<
 export function createBatchQueries({ run }: SqlDatabase): BatchQueries {
   return {
     insertBatch: (batch) =>
-      run("record the batch", async (db) => {
-        await db.insertInto("batches").values(newBatchRow(batch)).execute();
-      }),
+      run("record the batch", (db) =>
+        db.transaction().execute(async (transaction) => {
+          const deleted = await transaction
+            .selectFrom("files")
+            .select("id")
+            .where("id", "=", batch.input_file_id)
+            .where("is_deleted", "=", 1)
+            .executeTakeFirst();
+          if (deleted !== undefined) {
+            throw new NerifError("input_file_gone", `Cannot record ${batch.id}: its input was deleted`, {
+              param: "input_file_id",
+            });
+          }
+          await transaction.insertInto("batches").values(newBatchRow(batch)).execute();
+        }),
+      ),
 
     getBatch: (project, id) =>
       run("look up the batch", (db) =>

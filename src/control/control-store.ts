@@ -20,7 +20,7 @@ export interface ControlStore {
    * @throws NerifError `cursor_not_found`
    */
   listFiles(query: FileQuery): Promise<StoredFile[]>;
-  /** Marks a file as deleted; false when there was none. */
+  /** Marks a file as deleted; false when there is none, or a batch that is not final reads it. */
   deleteFile(project: string, id: string): Promise<boolean>;
   /**
    * Files of any project that are deleted, or expired at `now`, and whose bytes were not yet removed. Those that
@@ -30,6 +30,7 @@ export interface ControlStore {
   /** Notes that the bytes of a file are gone. */
   markBytesRemoved(id: string): Promise<void>;
 
+  /** @throws NerifError `input_file_gone` when its input file was deleted */
   insertBatch(batch: Batch): Promise<void>;
   /** While a batch runs, `completed`, `failed` and `usage` are the sums over its shards. */
   getBatch(project: string | null, id: string): Promise<Batch | null>;

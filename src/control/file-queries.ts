@@ -33,6 +33,8 @@ export function createFileQueries({ run }: SqlDatabase): FileQueries {
           .where("id", "=", id)
           .where("project", "=", project)
           .where("is_deleted", "=", 0)
+          // In the same statement: a batch of this file may be recorded at this moment.
+          .where("id", "not in", inputsInUse(db))
           .executeTakeFirst();
         return result.numUpdatedRows > 0n;
       }),
@@ -65,6 +67,11 @@ export function createFileQueries({ run }: SqlDatabase): FileQueries {
         await db.updateTable("files").set({ is_removed: 1 }).where("id", "=", id).execute();
       }),
   };
+}
+
+/** Input files of batches that are not final. */
+function inputsInUse(db: Kysely<Schema>) {
+  return db.selectFrom("batches").select("input_file_id").where("status", "in", unfinishedStatuses);
 }
 
 /** @throws NerifError `file_exists` */

@@ -75,7 +75,7 @@ export function createDispatcher(upstream: Upstream, deps: { journal: Journal; c
       signal: source.signal,
     });
     pace.answered(line.body.length);
-    lane.answered(`${line.batchId}:${line.index}`, answer);
+    lane.answered(line, answer);
     source.answered(line, answer);
     pump();
   }

@@ -13,6 +13,8 @@ import type { ShardRun } from "./shard-run.ts";
 const leaseMs = 15_000;
 const heartbeatMs = 5_000;
 const leaseLookMs = 2_000;
+/** Lines that are kept ready at least, so that a probe in an outage has some to choose from. */
+const leastReady = 256;
 
 export interface Execution {
   /** Resolves when every shard is done, or, after an interrupt, when nothing is in flight and all is handed back. */
@@ -64,11 +66,10 @@ export function execute(options: ExecutionOptions, deps: EngineDeps): Execution 
   }
 
   function newLoader(endpoint: string | null, model: string | null): Loader {
-    const limit = dispatcherFor(model)?.pace.limit ?? 64;
     const loader = createLoader({
       ...{ control, journal: deps.journal, leaseMs, endpoint, model },
       ...{ batchId: batch.id, holder: options.holder, input: options.input, plan: options.plan },
-      target: limit,
+      target: Math.max(dispatcherFor(model)?.pace.limit ?? 0, leastReady),
       onShard(shard) {
         shards.set(shard, loader);
         onSettled(shard);

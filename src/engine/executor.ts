@@ -1,4 +1,5 @@
 import { randomUUID } from "node:crypto";
+import type { Batch } from "../batch/batch.ts";
 import { NerifError } from "../batch/errors.ts";
 import type { Upstream } from "../upstreams/upstream.ts";
 import type { EngineDeps } from "./deps.ts";
@@ -9,8 +10,8 @@ import { type BatchRun, type RunContext, runBatch } from "./run-batch.ts";
 import { sweep } from "./sweep.ts";
 import { createWatch } from "./watch.ts";
 
-/** Batches that one process works on at once; the others wait for their turn. */
-const maxBatches = 64;
+/** Batches that one process works on at once: each holds two open files. Those that only have to end do not count. */
+const maxBatches = 1_000;
 const firstRetryMs = 1_000;
 const longestRetryMs = 30_000;
 const sweepMs = 10 * 60_000;
@@ -82,11 +83,15 @@ export function createEngine(deps: EngineDeps): Engine {
           run.interrupt.begin("cancel", deps.settings.cancelGraceMs);
         } else if (run !== undefined && isOver(batch.expires_at)) {
           run.interrupt.begin("expire", 0);
-        } else if (run === undefined && runs.size < maxBatches) begin(batch.id);
+        } else if (run === undefined && (runs.size < maxBatches || mustEnd(batch))) begin(batch.id);
       }
     } catch (reason) {
       log.error({ err: reason }, "Cannot read the control store; trying again");
     }
+  }
+
+  function mustEnd(batch: Batch): boolean {
+    return batch.status === "cancelling" || batch.ending !== null || isOver(batch.expires_at);
   }
 
   function isOver(expiresAt: number | null): boolean {
@@ -118,6 +123,7 @@ export function createEngine(deps: EngineDeps): Engine {
   }
 
   async function sleep(ms: number, signal: AbortSignal): Promise<void> {
+    if (signal.aborted) return;
     const { promise, resolve } = Promise.withResolvers<void>();
     const cancel = clock.after(ms, resolve);
     signal.addEventListener("abort", () => resolve(), { once: true });

@@ -2,6 +2,7 @@ import type { Answer, Upstream } from "../upstreams/upstream.ts";
 import { type Circuit, createCircuit } from "./circuit.ts";
 import type { Clock } from "./clock.ts";
 import type { RouteProgress } from "./engine.ts";
+import type { Line } from "./line.ts";
 import { createPause } from "./pace.ts";
 
 /** One route (endpoint and model) at one upstream, shared by all batches of this process. */
@@ -17,8 +18,8 @@ export interface Lane {
   /** Milliseconds until something may be sent: 0 now, null when an answer has to come first. */
   waitMs(): number | null;
   sent(): void;
-  /** Learns from an answer. */
-  answered(line: string, answer: Answer): void;
+  /** Learns from an answer, and notes in the line's history how the lane was doing when it failed. */
+  answered(line: Pick<Line, "batchId" | "index" | "history">, answer: Answer): void;
   reason(): RouteProgress["reason"];
 }
 
@@ -51,13 +52,21 @@ export function createLane(
         return;
       }
       if (answer.retryAfterMs !== null) pause.until(answer.retryAfterMs);
+      const { history } = line;
+      // Others got through since it failed before: it fails alone, and says nothing about the upstream. Without this,
+      // eight such lines at the end of a file would look like an outage for ever.
+      const alone = history.succeededBefore !== null && lane.succeeded > history.succeededBefore;
+      history.succeededBefore = lane.succeeded;
       switch (answer.reason) {
         case "unavailable":
         case "reset":
         case "timeout":
+          if (alone) circuit.inconclusive();
+          else circuit.failed(`${line.batchId}:${line.index}`, answer.reason, answer.error.message);
+          break;
         case "refused":
         case "account":
-          circuit.failed(line, answer.reason, answer.error.message);
+          circuit.failed(`${line.batchId}:${line.index}`, answer.reason, answer.error.message);
           break;
         // A definite refusal of one line shows that the upstream is up.
         case "rejected":

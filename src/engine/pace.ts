@@ -51,7 +51,7 @@ export interface Pause {
 }
 
 /** Longer wishes are cut: a wrong header must not put a route to sleep for days. */
-const longestPauseMs = 10 * 60_000;
+export const longestPauseMs = 10 * 60_000;
 
 export function createPause(clock: Clock): Pause {
   let end = 0;

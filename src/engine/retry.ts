@@ -1,4 +1,5 @@
 import type { Failure } from "../upstreams/upstream.ts";
+import { longestPauseMs } from "./pace.ts";
 
 /** What a line has been through in this process. */
 export interface LineHistory {
@@ -11,10 +12,12 @@ export interface LineHistory {
   failures: number;
   /** Refusals because of the account. */
   accountRefusals: number;
+  /** How many calls of the lane had succeeded when the line last failed; null when it never did. */
+  succeededBefore: number | null;
 }
 
 export function newHistory(): LineHistory {
-  return { attempts: 0, answers: 0, timeouts: 0, failures: 0, accountRefusals: 0 };
+  return { attempts: 0, answers: 0, timeouts: 0, failures: 0, accountRefusals: 0, succeededBefore: null };
 }
 
 export type Verdict = { type: "final" } | { type: "wait"; ms: number };
@@ -69,5 +72,5 @@ export function judge(
 /** Exponential backoff with full jitter, never before the time that the upstream asked for. */
 function waitMs(failures: number, failure: Failure, random: () => number): number {
   const ceiling = Math.min(firstBackoffMs * 2 ** failures, longestBackoffMs);
-  return (failure.retryAfterMs ?? 0) + random() * ceiling;
+  return Math.min(failure.retryAfterMs ?? 0, longestPauseMs) + random() * ceiling;
 }

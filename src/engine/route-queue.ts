@@ -66,9 +66,18 @@ export function createRouteQueue(
     }
   }
 
-  /** Another line than the ones that failed tells more; else the one that has waited longest for its turn. */
+  /**
+   * A line that has not failed yet tells more, and any of them, since lines that break a call may stand together;
+   * else the one that has waited longest for its turn.
+   */
   function takeProbe(): Line | undefined {
-    return (lane.circuit.open === "account" ? takeUnsent() : undefined) ?? takeWaiting(true);
+    const other = next + Math.floor(options.random() * (ready.length - next));
+    const [first, chosen] = [ready[next], ready[other]];
+    if (first !== undefined && chosen !== undefined) {
+      ready[next] = chosen;
+      ready[other] = first;
+    }
+    return takeUnsent() ?? takeWaiting(true);
   }
 
   function takeWaiting(evenIfNotDue: boolean): Line | undefined {

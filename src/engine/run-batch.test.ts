@@ -245,3 +245,40 @@ async function cancel(fixture: Awaited<ReturnType<typeof createEngineFixture>>, 
   }
   fixture.engine.wake();
 }
+
+describe("lines on which the upstream breaks", () => {
+  const isPoison = (call: UpstreamCall) => lineOf(call) < 80 || lineOf(call) >= 293;
+
+  test("end in the error file and hold nobody back, also when many stand together", async () => {
+    const upstream = createScriptedUpstream((call) => (isPoison(call) ? fails("unavailable") : echo(call)));
+    const settings = { ...defaultSettings, maxAttempts: 2 };
+    const fixture = await createEngineFixture(upstream, { settings, random: () => 0.5 });
+    const { id } = await fixture.addBatch(requestLines(300));
+    await fixture.engine.start();
+    const batch = await fixture.until(id);
+    expect(batch).toMatchObject({
+      status: "completed",
+      request_counts: { total: 300, completed: 213, failed: 87 },
+    });
+  });
+});
+
+test("more batches that wait than one process works on do not keep others from being ended", async () => {
+  const upstream = createScriptedUpstream(() => fails("refused"));
+  const fixture = await createEngineFixture(upstream);
+  const stuck = await Promise.all(Array.from({ length: 70 }, () => fixture.addBatch(requestLines(1))));
+  await fixture.engine.start();
+  const last = stuck.at(-1)?.id ?? "";
+  await fixture.until(last, (batch) => batch.status === "in_progress");
+  await cancel(fixture, last);
+  expect(await fixture.until(last)).toMatchObject({ status: "cancelled" });
+});
+
+test("a batch whose input is gone fails and says so", async () => {
+  const fixture = await createEngineFixture(createScriptedUpstream(echo));
+  const batch = await fixture.addBatch(requestLines(1));
+  await fixture.files.delete(batch.input_file_id);
+  await fixture.engine.start();
+  const failed = await fixture.until(batch.id);
+  expect(failed).toMatchObject({ status: "failed", errors: [{ code: "file_not_found", line: null }] });
+});

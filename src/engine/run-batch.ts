@@ -1,5 +1,6 @@
 import { randomUUID } from "node:crypto";
 import type { Batch } from "../batch/batch.ts";
+import { NerifError } from "../batch/errors.ts";
 import { newFileId } from "../batch/ids.ts";
 import { advance, type BatchEvent, isFinal } from "../batch/lifecycle.ts";
 import { openInput, openPlan, planKey } from "./batch-files.ts";
@@ -59,7 +60,10 @@ function isOver(batch: Batch, { clock }: RunContext): boolean {
 async function validate(run: BatchRun, batch: Batch, context: RunContext): Promise<void> {
   const { control, files, settings } = context;
   await control.deleteShards(batch.id);
-  const input = await openInput(batch, context);
+  const input = await openInput(batch, context).catch((reason: unknown) =>
+    refuseInput(batch, reason, context),
+  );
+  if (input === null) return;
   try {
     const result = await validateInput({
       ...{ input, endpoint: batch.endpoint, settings, files, planKey: planKey(batch.id) },
@@ -77,10 +81,18 @@ async function validate(run: BatchRun, batch: Batch, context: RunContext): Promi
   }
 }
 
+/** An input that is gone or is another one now will not come back: that is the end of the batch, and it says so. */
+async function refuseInput(batch: Batch, reason: unknown, context: RunContext): Promise<null> {
+  const lasting = ["input_file_gone", "input_changed", "file_not_found"];
+  if (!(reason instanceof NerifError) || !lasting.includes(reason.code)) throw reason;
+  const error = { code: reason.code, line: null, message: reason.message, param: "input_file_id" };
+  await apply(batch, { type: "rejected", errors: [error] }, context);
+  return null;
+}
+
 async function runLines(run: BatchRun, batch: Batch, context: RunContext): Promise<"done" | "interrupted"> {
   const { dispatcherFor } = context;
-  // A new one each time: what an execution that failed still holds is nobody's until its lease has run out.
-  const holder = `${context.holder}/${randomUUID()}`;
+  const holder = newHolder(context);
   const input = await openInput(batch, context);
   const plan = await openPlan(batch.id, context);
   try {
@@ -99,8 +111,14 @@ async function settle(
   type: "executed" | "window_over" | "drained",
   context: RunContext,
 ): Promise<void> {
-  if (batch.request_counts.total > 0) await noteDeadHolders(batch.id, context);
+  if (batch.request_counts.total > 0)
+    await noteDeadHolders(batch.id, { ...context, holder: newHolder(context) });
   await apply(batch, { type, result_files: { output: newFileId(), error: newFileId() } }, context);
+}
+
+/** A new one for each step: what a step that failed still holds can be leased again when its lease has run out. */
+function newHolder({ holder }: RunContext): string {
+  return `${holder}/${randomUUID()}`;
 }
 
 async function writeResults(run: BatchRun, batch: Batch, context: RunContext): Promise<void> {

@@ -97,12 +97,12 @@ export function createFileService({
 
     async delete(project, id) {
       const file = await visible(project, id);
-      if (await control.isInputInUse(id)) {
+      if (!(await control.deleteFile(project, id))) {
+        if (!(await control.isInputInUse(id))) throw noSuchFile(id);
         throw new NerifError("file_in_use", `Cannot delete file ${id}: a batch that is not final reads it`, {
           param: "id",
         });
       }
-      if (!(await control.deleteFile(project, id))) throw noSuchFile(id);
       await removeBytes({ control, files, file });
       return { id, object: "file", deleted: true };
     },

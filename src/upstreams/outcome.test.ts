@@ -79,7 +79,7 @@ describe("answerOf()", () => {
     [200, { code: "insufficient_quota" }],
     [401, { code: null }],
     [402, { code: null }],
-    [403, { code: "whatever" }],
+    [403, { code: "invalid_api_key" }],
   ])("calls status %i with %j a matter of the account", (status, error) => {
     expect(answer({ status, body: { error } })).toMatchObject({ ok: false, reason: "account" });
   });

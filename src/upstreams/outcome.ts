@@ -94,7 +94,8 @@ const accountCodes = new Set([
 
 function reasonOf(status: number, codes: readonly (string | null)[]): FailureReason {
   if (codes.some((code) => code !== null && accountCodes.has(code))) return "account";
-  if (status === 401 || status === 402 || status === 403) return "account";
+  // 403 without such a code may be about this one request: moderation, or a model that is not for everyone.
+  if (status === 401 || status === 402) return "account";
   if (status === 429) return "throttled";
   if (status === 408 || status === 409 || status >= 500) return "unavailable";
   return "rejected";

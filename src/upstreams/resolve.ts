@@ -51,7 +51,8 @@ const openAIUrl = "https://api.openai.com/v1";
 export function resolveUpstreams(choice: UpstreamChoice, env: Environment): ResolvedUpstream[] {
   const only = onlyUpstream(choice, env);
   const concurrency = choice.concurrency ?? "auto";
-  if (only !== null) return [{ name: "default", ...only, models: null, concurrency }];
+  if (only !== null)
+    return [{ name: URL.parse(`${only.url}`)?.host ?? "upstream", ...only, models: null, concurrency }];
   if (choice.upstreams === undefined || choice.upstreams.length === 0) throw notConfigured(choice);
   checkNames(choice.upstreams);
   return choice.upstreams.map((options) => {

@@ -12,7 +12,7 @@ describe("nerif run, when the upstream", () => {
     const url = `http://127.0.0.1:${gone}/v1`;
     const result = await work.run(["run", "in.jsonl", "--upstream", url]);
     expect(result.code).toBe(2);
-    expect(result.stderr).toMatch(/m at default waits: The upstream cannot be reached/);
+    expect(result.stderr).toMatch(/m at \S+ waits: The upstream cannot be reached/);
     expect(result.stderr).toMatch(
       /nerif: Cannot run: The upstream cannot be reached: .*; nothing was sent\. --wait waits for it/,
     );
