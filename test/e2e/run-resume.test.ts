@@ -106,7 +106,10 @@ describe("nerif run, killed or interrupted,", () => {
     work.write("in.jsonl", requestFile(21));
     const ended = await run.ended;
     expect(ended.code).toBe(2);
-    expect(ended.stderr).toMatch(/Cannot (go on with|run) .*in\.jsonl: it (was changed|is being written)/);
+    // Whoever looks first says so: the engine before it validates, or the command while it runs.
+    expect(ended.stderr).toMatch(
+      /Cannot (go on with|run) .*in\.jsonl: it (was changed|is being written)|its input changed meanwhile/,
+    );
   });
 
   it("starts anew with --force where the record of the run is damaged, and refuses without", async () => {
