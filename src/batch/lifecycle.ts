@@ -16,6 +16,44 @@ export function isFinal(status: BatchStatus): boolean {
   return transitions[status].length === 0;
 }
 
+/** What is known of a batch when it is created; everything else follows in `advance`. */
+export type BatchStart = Pick<
+  Batch,
+  | "id"
+  | "project"
+  | "endpoint"
+  | "input_file_id"
+  | "completion_window"
+  | "created_at"
+  | "expires_at"
+  | "metadata"
+  | "output_expires_after"
+>;
+
+/** A batch that waits for its validation. */
+export function newBatch(start: BatchStart): Batch {
+  return {
+    ...start,
+    version: 1,
+    model: null,
+    errors: null,
+    status: "validating",
+    output_file_id: null,
+    error_file_id: null,
+    in_progress_at: null,
+    finalizing_at: null,
+    completed_at: null,
+    failed_at: null,
+    expired_at: null,
+    cancelling_at: null,
+    cancelled_at: null,
+    request_counts: { total: 0, completed: 0, failed: 0 },
+    usage: null,
+    ending: null,
+    result_files: null,
+  };
+}
+
 export type BatchEvent =
   | { type: "validated"; total: number; model: string | null }
   | { type: "rejected"; errors: BatchError[] }

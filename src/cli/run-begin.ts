@@ -1,8 +1,8 @@
 import { access, rm } from "node:fs/promises";
 import { basename, join } from "node:path";
-import type { Batch } from "../batch/batch.ts";
 import { NerifError } from "../batch/errors.ts";
 import { newBatchId, newFileId } from "../batch/ids.ts";
+import { newBatch } from "../batch/lifecycle.ts";
 import type { Opened } from "../compose.ts";
 import { decide, type WantedRun } from "./run-decision.ts";
 import { firstEndpoint } from "./run-input.ts";
@@ -126,13 +126,20 @@ async function ensureBatch(
     });
   }
   const endpoint = await firstEndpoint(key, maxLineBytes);
-  await control.insertBatch({
-    ...emptyBatch,
-    id: record.batch_id,
-    endpoint,
-    input_file_id: record.file_id,
-    created_at,
-  });
+  await control.insertBatch(
+    newBatch({
+      id: record.batch_id,
+      project: "default",
+      endpoint,
+      input_file_id: record.file_id,
+      completion_window: "24h",
+      created_at,
+      // No window unless there is a deadline, which `prolong` sets at each start.
+      expires_at: null,
+      metadata: null,
+      output_expires_after: null,
+    }),
+  );
 }
 
 /** `--force` starts anew: nothing that an earlier run left may be executed again. */
@@ -166,28 +173,3 @@ async function prolong(
 function windowEnd(leftMs: number): number {
   return leftMs > 0 ? Math.ceil((Date.now() + leftMs) / 1000) : Math.floor(Date.now() / 1000);
 }
-
-const emptyBatch: Omit<Batch, "id" | "endpoint" | "input_file_id" | "created_at"> = {
-  project: "default",
-  version: 1,
-  completion_window: "24h",
-  metadata: null,
-  output_expires_after: null,
-  model: null,
-  errors: null,
-  status: "validating",
-  output_file_id: null,
-  error_file_id: null,
-  in_progress_at: null,
-  expires_at: null,
-  finalizing_at: null,
-  completed_at: null,
-  failed_at: null,
-  expired_at: null,
-  cancelling_at: null,
-  cancelled_at: null,
-  request_counts: { total: 0, completed: 0, failed: 0 },
-  usage: null,
-  ending: null,
-  result_files: null,
-};

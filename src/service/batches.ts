@@ -2,7 +2,7 @@ import { type Batch, type BatchObject, batchObject } from "../batch/batch.ts";
 import { NerifError } from "../batch/errors.ts";
 import { isVisible } from "../batch/file.ts";
 import { isId, newBatchId } from "../batch/ids.ts";
-import { advance, isFinal } from "../batch/lifecycle.ts";
+import { advance, isFinal, newBatch } from "../batch/lifecycle.ts";
 import { limits } from "../batch/limits.ts";
 import type { ControlStore } from "../control/control-store.ts";
 import { type Clock, unixSeconds } from "../engine/clock.ts";
@@ -93,7 +93,10 @@ export function createBatchService(deps: BatchServiceDeps): BatchService {
   ): Promise<BatchObject> {
     const checked = checkBatchParams(params, settings.completionWindows);
     await checkInput(project, checked.input_file_id);
-    const batch = newBatch(project, checked, unixSeconds(clock));
+    const { windowSeconds, ...given } = checked;
+    const now = unixSeconds(clock);
+    const times = { created_at: now, expires_at: now + windowSeconds };
+    const batch = newBatch({ id: newBatchId(now), project, ...given, ...times });
     await control.insertBatch(batch);
     engine.wake();
     // The batch is recorded. Whoever waits for it meets a failure to execute; its creator would create it twice.
@@ -177,33 +180,5 @@ export function createBatchService(deps: BatchServiceDeps): BatchService {
       const params = await prepareRetry({ control, files, fileService, clock }, await load(project, id));
       return create(project, params);
     },
-  };
-}
-
-function newBatch(project: string, params: ReturnType<typeof checkBatchParams>, now: number): Batch {
-  const { windowSeconds, ...given } = params;
-  return {
-    id: newBatchId(now),
-    project,
-    version: 1,
-    ...given,
-    model: null,
-    errors: null,
-    status: "validating",
-    output_file_id: null,
-    error_file_id: null,
-    created_at: now,
-    in_progress_at: null,
-    expires_at: now + windowSeconds,
-    finalizing_at: null,
-    completed_at: null,
-    failed_at: null,
-    expired_at: null,
-    cancelling_at: null,
-    cancelled_at: null,
-    request_counts: { total: 0, completed: 0, failed: 0 },
-    usage: null,
-    ending: null,
-    result_files: null,
   };
 }

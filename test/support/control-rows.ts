@@ -1,6 +1,7 @@
 import type { Batch } from "../../src/batch/batch.ts";
 import type { StoredFile } from "../../src/batch/file.ts";
 import { newBatchId, newFileId } from "../../src/batch/ids.ts";
+import { newBatch } from "../../src/batch/lifecycle.ts";
 import type { NewShard, ShardTally } from "../../src/control/control-store.ts";
 
 /** A file as the control store keeps it, of 2026-01-01 if not told otherwise. */
@@ -22,35 +23,18 @@ export function aFile(more: Partial<StoredFile> = {}): StoredFile {
 
 /** A batch that was just created. */
 export function aBatch(more: Partial<Batch> = {}): Batch {
-  return {
+  const start = newBatch({
     id: newBatchId(1_767_225_600),
     project: "default",
-    version: 1,
-    status: "validating",
     endpoint: "/v1/chat/completions",
-    model: null,
-    errors: null,
     input_file_id: newFileId(),
     completion_window: "24h",
-    output_file_id: null,
-    error_file_id: null,
     created_at: 1_767_225_600,
-    in_progress_at: null,
     expires_at: 1_767_312_000,
-    finalizing_at: null,
-    completed_at: null,
-    failed_at: null,
-    expired_at: null,
-    cancelling_at: null,
-    cancelled_at: null,
-    request_counts: { total: 0, completed: 0, failed: 0 },
-    usage: null,
     metadata: null,
     output_expires_after: null,
-    ending: null,
-    result_files: null,
-    ...more,
-  };
+  });
+  return { ...start, ...more };
 }
 
 /** A batch whose lines are being run. */
