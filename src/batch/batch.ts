@@ -65,6 +65,8 @@ export type Ending = "completed" | "expired" | "cancelled";
 /** What Nerif keeps of a batch: the object of the API and what the engine needs beside it. */
 export interface Batch extends Omit<BatchObject, "object" | "errors"> {
   project: string;
+  /** Id of the API key with which it was created; null where none was asked for. */
+  api_key: string | null;
   /** Grows with every change; a writer names the version that it read, and loses against a newer one. */
   version: number;
   errors: BatchError[] | null;
@@ -78,6 +80,7 @@ export interface Batch extends Omit<BatchObject, "object" | "errors"> {
 export function batchObject(batch: Batch): BatchObject {
   const {
     project: _p,
+    api_key: _k,
     version: _v,
     output_expires_after: _o,
     ending: _e,

@@ -7,11 +7,15 @@ export const errorCodes = [
   // the request itself
   "invalid_request",
   "missing_required_parameter",
+  "unknown_parameter",
   "invalid_type",
   "invalid_value",
   "integer_above_max_value",
   "integer_below_min_value",
   "string_above_max_length",
+  "string_below_min_length",
+  "empty_array",
+  "array_above_max_length",
   "object_above_max_properties",
   "invalid_id",
   "invalid_usage",
@@ -40,6 +44,21 @@ export const errorCodes = [
   "batch_not_final",
   "cursor_not_found",
   "input_file_gone",
+  // uploads
+  "upload_not_found",
+  "upload_not_pending",
+  "upload_completed",
+  // webhooks
+  "webhook_endpoint_not_found",
+  "webhook_address_refused",
+  "webhook_unreachable",
+  // keys
+  "missing_api_key",
+  "invalid_api_key",
+  "api_key_not_found",
+  "quota_exceeded",
+  "rate_limit_exceeded",
+  "idempotency_key_reused",
   // nerif run
   "input_changed",
   "output_exists",

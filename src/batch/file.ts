@@ -24,6 +24,10 @@ export interface StoredFile {
   sha256: string;
   /** Where the bytes are in the file store: the id, or an absolute path that the operator chose. */
   key: string;
+  /** Id of the API key with which it came; null where none was asked for. */
+  api_key: string | null;
+  /** Lines that are not blank, counted while the bytes came; null where nobody counted. */
+  lines: number | null;
 }
 
 export function fileObject(file: StoredFile): FileObject {

@@ -4,6 +4,10 @@ import { NerifError } from "./errors.ts";
 const shapes = {
   file: /^file-[A-Za-z0-9]{22,32}$/,
   batch: /^batch_[0-9a-f]{32}$/,
+  upload: /^upload_[0-9a-f]{32}$/,
+  part: /^part_[0-9a-f]{32}$/,
+  webhook_endpoint: /^whe_[0-9a-f]{32}$/,
+  api_key: /^key_[0-9a-f]{32}$/,
 } as const;
 
 export type IdKind = keyof typeof shapes;
@@ -42,6 +46,23 @@ export function newFileId(random: (size: number) => Uint8Array = randomBytes): s
 export function newBatchId(createdAt: number, random: (size: number) => Uint8Array = randomBytes): string {
   const time = createdAt.toString(16).padStart(8, "0").slice(-8);
   return `batch_${time}${Buffer.from(random(12)).toString("hex")}`;
+}
+
+const prefixes = {
+  upload: "upload_",
+  part: "part_",
+  webhook_endpoint: "whe_",
+  webhook_event: "evt_",
+  webhook_delivery: "wh_",
+  api_key: "key_",
+} as const;
+
+/** The prefix of the kind and 32 random hexadecimal digits. */
+export function newId(
+  kind: keyof typeof prefixes,
+  random: (size: number) => Uint8Array = randomBytes,
+): string {
+  return `${prefixes[kind]}${Buffer.from(random(16)).toString("hex")}`;
 }
 
 /** The id of one line's result. Derived, so that a result file written again has the same bytes. */

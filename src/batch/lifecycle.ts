@@ -21,6 +21,7 @@ export type BatchStart = Pick<
   Batch,
   | "id"
   | "project"
+  | "api_key"
   | "endpoint"
   | "input_file_id"
   | "completion_window"

@@ -123,6 +123,8 @@ async function ensureBatch(
       purpose: "batch",
       sha256: record.input.sha256,
       key,
+      api_key: null,
+      lines: null,
     });
   }
   const endpoint = await firstEndpoint(key, maxLineBytes);
@@ -130,6 +132,7 @@ async function ensureBatch(
     newBatch({
       id: record.batch_id,
       project: "default",
+      api_key: null,
       endpoint,
       input_file_id: record.file_id,
       completion_window: "24h",

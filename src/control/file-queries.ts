@@ -76,10 +76,13 @@ function inputsInUse(db: Kysely<Schema>) {
 
 /** @throws NerifError `file_exists` */
 export async function insertFile(db: Kysely<Schema>, file: StoredFile): Promise<void> {
-  const { id, project, bytes, created_at, expires_at, filename, purpose, sha256, key } = file;
+  const { id, project, bytes, created_at, expires_at, filename, purpose, sha256, key, api_key, lines } = file;
   const result = await db
     .insertInto("files")
-    .values({ id, project, bytes, created_at, expires_at, filename, purpose, sha256, key })
+    .values({
+      ...{ id, project, bytes, created_at, expires_at, filename },
+      ...{ purpose, sha256, key, api_key, lines },
+    })
     .onConflict((conflict) => conflict.column("id").doNothing())
     .executeTakeFirst();
   if (result.numInsertedOrUpdatedRows === 0n) {

@@ -1,6 +1,7 @@
 import type { Generated, Insertable, Selectable } from "kysely";
 import type { BatchStatus, Ending } from "../batch/batch.ts";
 import type { Endpoint } from "../batch/limits.ts";
+import type { UploadStatus } from "../batch/upload.ts";
 import type { ShardState } from "./control-store.ts";
 
 /**
@@ -11,6 +12,12 @@ export interface Schema {
   files: FilesTable;
   batches: BatchesTable;
   shards: ShardsTable;
+  api_keys: ApiKeysTable;
+  uploads: UploadsTable;
+  upload_parts: UploadPartsTable;
+  webhook_endpoints: WebhookEndpointsTable;
+  webhook_deliveries: WebhookDeliveriesTable;
+  idempotency_keys: IdempotencyKeysTable;
   nerif_schema: SchemaTable;
 }
 
@@ -29,6 +36,8 @@ export interface FilesTable {
   /** A deleted file stays as a row, so that a client that pages through the list can go on after it. */
   is_deleted: Generated<number>;
   is_removed: Generated<number>;
+  api_key: string | null;
+  lines: number | null;
 }
 
 export interface BatchesTable {
@@ -62,6 +71,7 @@ export interface BatchesTable {
   metadata_json: string | null;
   output_expires_after_json: string | null;
   result_files_json: string | null;
+  api_key: string | null;
 }
 
 export interface ShardsTable {
@@ -85,6 +95,72 @@ export interface ShardsTable {
   output_tokens: Generated<number>;
   reasoning_tokens: Generated<number>;
   total_tokens: Generated<number>;
+}
+
+export interface ApiKeysTable {
+  seq: Generated<number>;
+  id: string;
+  project: string;
+  name: string;
+  hash: string;
+  hint: string;
+  quotas_json: string;
+  created_at: number;
+  revoked_at: number | null;
+}
+
+export interface UploadsTable {
+  id: string;
+  project: string;
+  api_key: string | null;
+  bytes: number;
+  created_at: number;
+  expires_at: number;
+  filename: string;
+  purpose: string;
+  mime_type: string;
+  file_lifetime: number | null;
+  status: UploadStatus;
+  file_id: string | null;
+}
+
+export interface UploadPartsTable {
+  id: string;
+  upload_id: string;
+  bytes: number;
+  created_at: number;
+}
+
+export interface WebhookEndpointsTable {
+  seq: Generated<number>;
+  id: string;
+  project: string;
+  name: string;
+  url: string;
+  event_types_json: string;
+  secret: string;
+  old_secret: string | null;
+  old_secret_until: number | null;
+  created_at: number;
+  updated_at: number;
+}
+
+/** The outbox: a row goes when its event was delivered or given up. Times in Unix seconds. */
+export interface WebhookDeliveriesTable {
+  id: string;
+  endpoint_id: string;
+  event_json: string;
+  created_at: number;
+  attempts: number;
+  due_at: number;
+}
+
+export interface IdempotencyKeysTable {
+  project: string;
+  key: string;
+  fingerprint: string;
+  answer_json: string;
+  created_at: number;
 }
 
 export interface SchemaTable {

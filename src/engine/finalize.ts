@@ -130,6 +130,8 @@ function record(
   const life = batch.output_expires_after?.seconds ?? defaultLifeSeconds;
   return {
     ...{ id: file.id, project: batch.project, bytes: file.bytes, sha256: file.sha256, key: file.key },
+    api_key: batch.api_key,
+    lines: null,
     created_at: now,
     // What the operator placed is the operator's own to remove.
     expires_at: place === undefined ? now + life : null,

@@ -12,17 +12,21 @@ export interface WireError {
   message: string | null;
 }
 
-export type ErrorStatus = 400 | 403 | 404 | 408 | 409 | 413 | 416 | 500 | 502 | 503 | 507;
+export type ErrorStatus = 400 | 401 | 403 | 404 | 408 | 409 | 413 | 416 | 429 | 500 | 502 | 503 | 507;
 
 /** Every reason for a refusal and what a client sees of it. */
 export const errorTable: Record<ErrorCode, WireError> = {
   invalid_request: refusal(400, null),
   missing_required_parameter: refusal(400, "missing_required_parameter"),
+  unknown_parameter: refusal(400, "unknown_parameter"),
   invalid_type: refusal(400, "invalid_type"),
   invalid_value: refusal(400, "invalid_value"),
   integer_above_max_value: refusal(400, "integer_above_max_value"),
   integer_below_min_value: refusal(400, "integer_below_min_value"),
   string_above_max_length: refusal(400, "string_above_max_length"),
+  string_below_min_length: refusal(400, "string_below_min_length"),
+  empty_array: refusal(400, "empty_array"),
+  array_above_max_length: refusal(400, "array_above_max_length"),
   object_above_max_properties: refusal(400, "object_above_max_properties"),
   invalid_id: refusal(400, null),
 
@@ -49,6 +53,22 @@ export const errorTable: Record<ErrorCode, WireError> = {
   batch_not_final: conflict("batch_not_final"),
   cursor_not_found: refusal(404, null),
   input_file_gone: conflict("input_file_gone"),
+
+  upload_not_found: refusal(404, null),
+  upload_not_pending: refusal(400, null),
+  upload_completed: conflict("upload_completed"),
+
+  webhook_endpoint_not_found: refusal(404, null),
+  webhook_address_refused: refusal(400, "webhook_address_refused"),
+  webhook_unreachable: { ...refusal(502, "webhook_unreachable"), shouldRetry: false },
+
+  missing_api_key: refusal(401, null),
+  invalid_api_key: refusal(401, "invalid_api_key"),
+  api_key_not_found: refusal(404, null),
+  // A quota is still used up when the request comes again; a rate is not.
+  quota_exceeded: { ...refusal(429, "quota_exceeded"), shouldRetry: false },
+  rate_limit_exceeded: refusal(429, "rate_limit_exceeded"),
+  idempotency_key_reused: conflict("idempotency_key_reused"),
 
   request_forbidden: refusal(403, "request_forbidden"),
   request_too_large: refusal(413, "request_too_large"),

@@ -10,8 +10,9 @@ import type { Engine } from "../engine/engine.ts";
 import type { EngineSettings } from "../engine/settings.ts";
 import type { FileStore } from "../files/file-store.ts";
 import type { Journal } from "../journal/journal.ts";
-import { type BatchParams, checkBatchParams } from "./check-batch-params.ts";
+import { type BatchParams, checkBatchParams } from "./batch-params.ts";
 import { checkLimit } from "./check-limit.ts";
+import type { CreateOptions } from "./create-options.ts";
 import { createFileService } from "./files.ts";
 import { nextChange } from "./next-change.ts";
 import { type Page, readPage } from "./page.ts";
@@ -29,7 +30,11 @@ export interface BatchService {
    * Answers with the batch in `validating`; what is wrong inside its file shows later.
    * @throws NerifError for every parameter that can be judged at once; an unknown input file is `invalid_request`
    */
-  create(project: string, params: BatchParams | Readonly<Record<string, unknown>>): Promise<BatchObject>;
+  create(
+    project: string,
+    params: BatchParams | Readonly<Record<string, unknown>>,
+    options?: CreateOptions,
+  ): Promise<BatchObject>;
   /** @throws NerifError `batch_not_found` */
   retrieve(project: string, id: string): Promise<BatchObject>;
   /** Newest first; `limit` is 20 by default and 100 at most. @throws NerifError `cursor_not_found` */
@@ -51,7 +56,7 @@ export interface BatchService {
    * A new batch with only the failed, expired and cancelled lines of a final one.
    * @throws NerifError `batch_not_final`, `input_file_gone`, `invalid_request` when there are none
    */
-  retry(project: string, id: string): Promise<BatchObject>;
+  retry(project: string, id: string, options?: CreateOptions): Promise<BatchObject>;
 }
 
 export interface BatchListQuery {
@@ -90,13 +95,14 @@ export function createBatchService(deps: BatchServiceDeps): BatchService {
   async function create(
     project: string,
     params: BatchParams | Readonly<Record<string, unknown>>,
+    { apiKey = null }: CreateOptions = {},
   ): Promise<BatchObject> {
     const checked = checkBatchParams(params, settings.completionWindows);
     await checkInput(project, checked.input_file_id);
     const { windowSeconds, ...given } = checked;
     const now = unixSeconds(clock);
     const times = { created_at: now, expires_at: now + windowSeconds };
-    const batch = newBatch({ id: newBatchId(now), project, ...given, ...times });
+    const batch = newBatch({ id: newBatchId(now), project, api_key: apiKey?.id ?? null, ...given, ...times });
     await control.insertBatch(batch);
     engine.wake();
     // The batch is recorded. Whoever waits for it meets a failure to execute; its creator would create it twice.
@@ -176,9 +182,10 @@ export function createBatchService(deps: BatchServiceDeps): BatchService {
       return { ...page, data: page.data.map(batchObject) };
     },
     results: (project, id, options) => streamResults(deps, () => load(project, id), options),
-    async retry(project, id) {
-      const params = await prepareRetry({ control, files, fileService, clock }, await load(project, id));
-      return create(project, params);
+    async retry(project, id, options) {
+      const batch = await load(project, id);
+      const params = await prepareRetry({ control, files, fileService, clock }, batch, options);
+      return create(project, params, options);
     },
   };
 }

@@ -1,11 +1,15 @@
+import { z } from "zod";
 import { NerifError } from "../batch/errors.ts";
 import { assertId } from "../batch/ids.ts";
-import { checkExpiresAfter, type ExpiresAfter } from "./check-expires-after.ts";
+import { type ExpiresAfter, expiresAfter } from "./expires-after.ts";
+import { parseParams } from "./parse-params.ts";
 
 /** Purposes that a client may give a file; `batch_output` is for Nerif's own files and those of the library. */
 const uploadPurposes = ["fine-tune", "assistants", "batch", "user_data", "vision", "evals"] as const;
 
 const longestName = 1_024;
+
+const fileFields = z.object({ expires_after: expiresAfter });
 
 export interface FileParams {
   filename: string;
@@ -53,5 +57,6 @@ export function checkFileParams(params: FileParams): { expiresAfter: ExpiresAfte
     throw new NerifError("invalid_file_format", "Invalid file format for Batch API. Must be .jsonl");
   }
   if (id !== undefined) assertId("file", id, "id");
-  return { expiresAfter: checkExpiresAfter(params.expires_after, "expires_after") };
+  const given = parseParams(fileFields, { expires_after: params.expires_after }, "create a file");
+  return { expiresAfter: given.expires_after };
 }

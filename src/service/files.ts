@@ -9,6 +9,7 @@ import type { FileReader, FileStore, FileWriter } from "../files/file-store.ts";
 import type { FileParams } from "./check-file-params.ts";
 import { checkFileParams } from "./check-file-params.ts";
 import { checkLimit } from "./check-limit.ts";
+import type { CreateOptions } from "./create-options.ts";
 import { createFirstLineCheck } from "./first-line.ts";
 import { type Page, readPage } from "./page.ts";
 
@@ -37,7 +38,7 @@ export interface StagedFile {
    * Makes the file durable and visible. When it is refused its bytes are discarded.
    * @throws NerifError `empty_file`, `invalid_file_format`, `file_exists`, `disk_full`, and for bad parameters
    */
-  finish(project: string, params: FileParams): Promise<FileObject>;
+  finish(project: string, params: FileParams, options?: CreateOptions): Promise<FileObject>;
   /** Forgets the bytes. Safe to call at any time and more than once. */
   discard(): Promise<void>;
 }
@@ -149,7 +150,11 @@ function stage({ control, files, clock, key, writer }: Stage): StagedFile {
     state = "done";
   }
 
-  async function publish(project: string, params: FileParams): Promise<FileObject> {
+  async function publish(
+    project: string,
+    params: FileParams,
+    { apiKey = null }: CreateOptions,
+  ): Promise<FileObject> {
     const { expiresAfter } = checkFileParams(params);
     const { purpose, filename, id = key } = params;
     if (purpose !== "batch_output" && bytes === 0) {
@@ -176,6 +181,8 @@ function stage({ control, files, clock, key, writer }: Stage): StagedFile {
       purpose,
       sha256: written.sha256,
       key,
+      api_key: apiKey?.id ?? null,
+      lines: null,
     };
     await control.insertFile(file);
     state = "done";
@@ -191,9 +198,9 @@ function stage({ control, files, clock, key, writer }: Stage): StagedFile {
       await writer.write(chunks);
     },
 
-    async finish(project, params) {
+    async finish(project, params, options = {}) {
       try {
-        return await publish(project, params);
+        return await publish(project, params, options);
       } catch (error) {
         await discard();
         throw error;

@@ -7,7 +7,8 @@ import type { ControlStore } from "../control/control-store.ts";
 import { type Clock, unixSeconds } from "../engine/clock.ts";
 import { forEachLine } from "../engine/lines.ts";
 import type { FileReader, FileStore } from "../files/file-store.ts";
-import type { BatchParams } from "./check-batch-params.ts";
+import type { BatchParams } from "./batch-params.ts";
+import type { CreateOptions } from "./create-options.ts";
 import type { FileService, StagedFile } from "./files.ts";
 import { createLineSet, type LineSet, resultIndex } from "./result-index.ts";
 import { eachLine, wholeLines } from "./whole-lines.ts";
@@ -27,7 +28,11 @@ interface RetryDeps {
  *
  * @throws NerifError `batch_not_final`, `invalid_request` when no line failed, `input_file_gone`
  */
-export async function prepareRetry(deps: RetryDeps, batch: Batch): Promise<BatchParams> {
+export async function prepareRetry(
+  deps: RetryDeps,
+  batch: Batch,
+  { apiKey }: CreateOptions = {},
+): Promise<BatchParams> {
   if (!isFinal(batch.status)) {
     throw new NerifError(
       "batch_not_final",
@@ -41,10 +46,8 @@ export async function prepareRetry(deps: RetryDeps, batch: Batch): Promise<Batch
   const staged = await deps.fileService.begin();
   try {
     await copyLines(deps, { batch, failed, staged });
-    const input = await staged.finish(batch.project, {
-      filename: `${batch.id}_retry.jsonl`,
-      purpose: "batch",
-    });
+    const params = { filename: `${batch.id}_retry.jsonl`, purpose: "batch" };
+    const input = await staged.finish(batch.project, params, { apiKey });
     return {
       input_file_id: input.id,
       endpoint: batch.endpoint,

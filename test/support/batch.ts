@@ -6,6 +6,7 @@ export function aBatch(with_: Partial<Batch> = {}): Batch {
   const start = newBatch({
     id: "batch_6b01f2a0c7d88190a1b2c3d4e5f60718",
     project: "default",
+    api_key: null,
     endpoint: "/v1/chat/completions",
     input_file_id: "file-9fQ2kZr7LmW3xTnB5vYcHd",
     completion_window: "24h",

@@ -17,6 +17,8 @@ export function aFile(more: Partial<StoredFile> = {}): StoredFile {
     purpose: "batch",
     sha256: "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855",
     key: id,
+    api_key: null,
+    lines: null,
     ...more,
   };
 }
@@ -26,6 +28,7 @@ export function aBatch(more: Partial<Batch> = {}): Batch {
   const start = newBatch({
     id: newBatchId(1_767_225_600),
     project: "default",
+    api_key: null,
     endpoint: "/v1/chat/completions",
     input_file_id: newFileId(),
     completion_window: "24h",

@@ -103,7 +103,7 @@ export async function createEngineFixture(
         filename: "in.jsonl",
         purpose: "batch",
       };
-      await control.insertFile({ ...file, bytes, sha256, key: id });
+      await control.insertFile({ ...file, bytes, sha256, key: id, api_key: null, lines: null });
       const times = { created_at: now, expires_at: now + 86_400 };
       const batch = aBatch({ id: newBatchId(now), input_file_id: id, ...times, ...fields });
       await control.insertBatch(batch);

@@ -192,7 +192,7 @@ export async function finishBatch(
       filename,
       purpose: "batch_output",
     };
-    files.push({ ...record, sha256, key: id });
+    files.push({ ...record, sha256, key: id, api_key: null, lines: null });
     ids[fate] = id;
   }
   const batch = await control.getBatch(null, batchId);

@@ -1,0 +1,123 @@
+import { z } from "zod";
+import { parseCompletionWindow } from "../batch/duration.ts";
+import { NerifError } from "../batch/errors.ts";
+import { endpoints, limits } from "../batch/limits.ts";
+import { expiresAfter } from "./expires-after.ts";
+import { parseParams, unsupported } from "./parse-params.ts";
+import { isRecord, typeName } from "./type-name.ts";
+
+const { pairs: mostPairs, keyLength, valueLength } = limits.metadata;
+
+/** Up to 16 pairs of text. */
+const metadata = z
+  .unknown()
+  .meta({
+    type: ["object", "null"],
+    maxProperties: mostPairs,
+    additionalProperties: { type: "string", maxLength: valueLength },
+  })
+  .transform(checkMetadata);
+
+/** What a batch is created from. */
+export const batchParams = z.strictObject({
+  input_file_id: z.string(),
+  endpoint: z.enum(endpoints),
+  completion_window: z.string(),
+  metadata: metadata.optional(),
+  output_expires_after: expiresAfter,
+});
+
+export interface BatchParams {
+  input_file_id: string;
+  endpoint: string;
+  completion_window: string;
+  metadata?: Record<string, string> | null | undefined;
+  output_expires_after?: { anchor: string; seconds: number } | null | undefined;
+}
+
+export interface CheckedBatchParams extends z.output<typeof batchParams> {
+  metadata: Record<string, string> | null;
+  /** Length of the completion window in seconds. */
+  windowSeconds: number;
+}
+
+/**
+ * Everything about a new batch that can be refused without looking into its file.
+ *
+ * @param windows completion windows that are admitted beside `24h`, in seconds
+ * @throws NerifError see `parseParams`
+ */
+export function checkBatchParams(
+  params: unknown,
+  windows: { min: number; max: number } | null,
+): CheckedBatchParams {
+  const checked = parseParams(batchParams, params, "create a batch");
+  return {
+    ...checked,
+    metadata: checked.metadata ?? null,
+    windowSeconds: checkWindow(checked.completion_window, windows),
+  };
+}
+
+function checkWindow(window: string, admitted: { min: number; max: number } | null): number {
+  if (window === "24h") return 86_400;
+  if (admitted !== null) {
+    const seconds = secondsOf(window);
+    if (seconds !== null && seconds >= admitted.min && seconds <= admitted.max) return seconds;
+  }
+  throw unsupported(window, { param: "completion_window", supported: ["24h"] });
+}
+
+function secondsOf(window: string): number | null {
+  try {
+    return parseCompletionWindow(window);
+  } catch {
+    return null;
+  }
+}
+
+/** By hand, since lengths count characters, and a key may be `__proto__`, which a schema of records leaves out. */
+function checkMetadata(value: unknown): Record<string, string> | null {
+  if (value === undefined || value === null) return null;
+  if (!isRecord(value)) throw wrongType(value, { param: "metadata", expected: "an object" });
+  const pairs = Object.entries(value);
+  if (pairs.length > mostPairs) {
+    throw new NerifError(
+      "object_above_max_properties",
+      `Invalid 'metadata': too many properties. Expected an object with at most ${mostPairs} properties, but got an object with ${pairs.length} properties instead.`,
+      { param: "metadata" },
+    );
+  }
+  const checked: [string, string][] = [];
+  for (const [key, text] of pairs) {
+    const param = `metadata.${key.slice(0, 80)}`;
+    if (characters(key) > keyLength) throw tooLong("metadata", keyLength, characters(key));
+    if (typeof text !== "string") throw wrongType(text, { param, expected: "a string" });
+    if (characters(text) > valueLength) throw tooLong(param, valueLength, characters(text));
+    checked.push([key, text]);
+  }
+  return Object.fromEntries(checked);
+}
+
+/** Characters as people count them, not UTF-16 units. */
+function characters(text: string): number {
+  let count = 0;
+  for (const _ of text) count += 1;
+  return count;
+}
+
+function wrongType(value: unknown, { param, expected }: { param: string; expected: string }): NerifError {
+  return new NerifError(
+    "invalid_type",
+    `Invalid type for '${param}': expected ${expected}, but got ${typeName(value)} instead.`,
+    { param },
+  );
+}
+
+function tooLong(param: string, most: number, length: number): NerifError {
+  return new NerifError(
+    "string_above_max_length",
+    `Invalid '${param}': string too long. Expected a string with maximum length ${most}, but got a string with length ${length} instead.`,
+    { param },
+  );
+}

@@ -1,0 +1,131 @@
+import type { z } from "zod";
+import { NerifError } from "../batch/errors.ts";
+import { typeName } from "./type-name.ts";
+
+type Issue = z.core.$ZodRawIssue & { input?: unknown };
+
+/**
+ * Checks parameters against their schema, which is also what the API's own description shows, and refuses the
+ * first that does not fit in OpenAI's words.
+ *
+ * @param action what is to be done with them, as in "Cannot <action>"
+ * @throws NerifError `missing_required_parameter`, `unknown_parameter`, `invalid_type`, `invalid_value`, and those of
+ *   limits
+ */
+export function parseParams<S extends z.ZodType>(schema: S, value: unknown, action: string): z.output<S> {
+  const result = schema.safeParse(value, { reportInput: true });
+  if (result.success) return result.data;
+  throw refusal(result.error.issues[0] as Issue, action);
+}
+
+function refusal(issue: Issue, action: string): NerifError {
+  const param = pathOf(issue.path ?? []);
+  switch (issue.code) {
+    case "invalid_type":
+      return wrongType(issue, { param, action });
+    case "invalid_value":
+      return unsupported(issue.input, { param, supported: issue.values.map(String) });
+    case "unrecognized_keys": {
+      const unknown = [param, ...issue.keys.slice(0, 1)].filter((part) => part !== "").join(".");
+      return new NerifError("unknown_parameter", `Unknown parameter: '${unknown.slice(0, 80)}'.`, {
+        param: unknown.slice(0, 80),
+      });
+    }
+    case "too_big":
+    case "too_small":
+      return outOfBounds(issue, param);
+    default:
+      return new NerifError("invalid_value", `Invalid value for '${param}': ${issue.message}`, { param });
+  }
+}
+
+function wrongType(
+  issue: Issue & { code: "invalid_type" },
+  { param, action }: { param: string; action: string },
+): NerifError {
+  const { input, expected } = issue;
+  const wanted = typeNames[expected] ?? `a ${expected}`;
+  if (param === "") {
+    return new NerifError("invalid_type", `Cannot ${action}: expected ${wanted}, but got ${typeName(input)}`);
+  }
+  if (input === undefined || input === null) {
+    return new NerifError("missing_required_parameter", `Missing required parameter: '${param}'.`, { param });
+  }
+  return new NerifError(
+    "invalid_type",
+    `Invalid type for '${param}': expected ${wanted}, but got ${typeName(input)} instead.`,
+    { param },
+  );
+}
+
+const typeNames: Record<string, string> = {
+  int: "an integer",
+  object: "an object",
+  record: "an object",
+  array: "an array",
+};
+
+/** The refusal of a value that is not one of a few. */
+export function unsupported(
+  value: unknown,
+  { param, supported }: { param: string; supported: readonly string[] },
+): NerifError {
+  if (value === undefined || value === null) {
+    return new NerifError("missing_required_parameter", `Missing required parameter: '${param}'.`, { param });
+  }
+  if (typeof value !== "string") {
+    const message = `Invalid type for '${param}': expected a string, but got ${typeName(value)} instead.`;
+    return new NerifError("invalid_type", message, { param });
+  }
+  const names = supported.map((name) => `'${name}'`);
+  const list = names.length === 1 ? names[0] : `${names.slice(0, -1).join(", ")}, and ${names.at(-1)}`;
+  const message = `Invalid value: '${value.slice(0, 80)}'. Supported values are: ${list}.`;
+  return new NerifError("invalid_value", message, { param });
+}
+
+function outOfBounds(issue: Issue & { code: "too_big" | "too_small" }, param: string): NerifError {
+  const tooBig = issue.code === "too_big";
+  const bound = Number(tooBig ? issue.maximum : issue.minimum);
+  const [code, message] = boundsText({ ...issue, tooBig, bound });
+  return new NerifError(code, `Invalid '${param}': ${message}`, { param });
+}
+
+function boundsText({
+  origin,
+  input,
+  tooBig,
+  bound,
+}: {
+  origin: string;
+  input?: unknown;
+  tooBig: boolean;
+  bound: number;
+}): [NerifError["code"], string] {
+  const size = typeof input === "string" || Array.isArray(input) ? input.length : String(input);
+  const limit = `${tooBig ? "maximum" : "minimum"} length ${bound}`;
+  switch (origin) {
+    case "string":
+      return [
+        tooBig ? "string_above_max_length" : "string_below_min_length",
+        `string too ${tooBig ? "long" : "short"}. Expected a string with ${limit}, but got a string with length ${size} instead.`,
+      ];
+    case "array":
+      return [
+        tooBig ? "array_above_max_length" : "empty_array",
+        `array too ${tooBig ? "long" : "short"}. Expected an array with ${limit}, but got an array with length ${size} instead.`,
+      ];
+    default:
+      return [
+        tooBig ? "integer_above_max_value" : "integer_below_min_value",
+        `integer ${tooBig ? "above maximum" : "below minimum"} value. Expected a value ${tooBig ? "<=" : ">="} ${bound}, but got ${size} instead.`,
+      ];
+  }
+}
+
+/** `metadata.team`, `event_types[0]` */
+function pathOf(path: readonly PropertyKey[]): string {
+  return path
+    .map((key) => (typeof key === "number" ? `[${key}]` : `.${String(key)}`))
+    .join("")
+    .replace(/^\./, "");
+}
