@@ -23,6 +23,7 @@ import { resolveUpstreams, type UpstreamOptions } from "./upstreams/resolve.ts";
 import { createRouter } from "./upstreams/route.ts";
 import type { Upstream } from "./upstreams/upstream.ts";
 
+export { prepareDirectory } from "./files/directory.ts";
 export type { Logger, UpstreamOptions };
 
 /** What a user may set. Durations are in milliseconds. */

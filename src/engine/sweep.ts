@@ -1,7 +1,7 @@
 import { isAbsolute } from "node:path";
 import { isId } from "../batch/ids.ts";
 import { isFinal } from "../batch/lifecycle.ts";
-import { planKey } from "./batch-files.ts";
+import { planKey, plannedBatches } from "./batch-files.ts";
 import { unixSeconds } from "./clock.ts";
 import type { EngineDeps } from "./deps.ts";
 
@@ -19,7 +19,9 @@ export async function removeWorkingFiles(batchId: string, { files, journal }: En
  */
 export async function sweep(deps: EngineDeps): Promise<void> {
   const { control, files, journal, clock } = deps;
-  for (const batchId of await journal.batches()) {
+  // A crash may have left either without the other.
+  const found = new Set([...(await journal.batches()), ...(await plannedBatches(deps))]);
+  for (const batchId of found) {
     if (!isId("batch", batchId)) continue;
     const batch = await control.getBatch(null, batchId);
     if (batch === null || isFinal(batch.status)) await removeWorkingFiles(batchId, deps);

@@ -93,6 +93,15 @@ export function createDiskFileStore(directory: string, options: DiskFileStoreOpt
       }
     },
 
+    async keys(ending) {
+      try {
+        const entries = await entriesOf(directory);
+        return entries.filter((entry) => entry.endsWith(ending) && !isTemporary(entry));
+      } catch (reason) {
+        throw storageError(reason, "look for files");
+      }
+    },
+
     async removeAbandoned() {
       try {
         // Another process may be writing one at this moment.
@@ -128,15 +137,19 @@ async function removeTemporaries(
   live: Set<string>,
   { path, olderThanMs = 0 }: { path?: string; olderThanMs?: number },
 ): Promise<void> {
-  const entries = await readdir(directory).catch((reason: unknown) => {
-    if (isAbsent(reason)) return [];
-    throw reason;
-  });
-  for (const entry of entries) {
+  for (const entry of await entriesOf(directory)) {
     const found = join(directory, entry);
     if (!isTemporary(entry, path) || live.has(found)) continue;
     if (olderThanMs === 0 || (await isOlder(found, olderThanMs))) await unlinkIfThere(found);
   }
+}
+
+/** None as long as nothing was ever written there. */
+async function entriesOf(directory: string): Promise<string[]> {
+  return readdir(directory).catch((reason: unknown) => {
+    if (isAbsent(reason)) return [];
+    throw reason;
+  });
 }
 
 async function isOlder(path: string, ms: number): Promise<boolean> {

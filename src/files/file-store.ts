@@ -17,6 +17,8 @@ export interface FileStore {
   size(key: string): Promise<number | null>;
   /** Removes a file; one that is not there is no error. Durable when the promise resolves. */
   delete(key: string): Promise<void>;
+  /** Keys of Nerif's own making that end with `ending`, in no order. */
+  keys(ending: string): Promise<string[]>;
   /** Removes what writers of dead processes left behind. Call it only where no other process writes. */
   removeAbandoned(): Promise<void>;
 }

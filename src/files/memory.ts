@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { NerifError } from "../batch/errors.ts";
 import type { FileReader, FileStore, FileWriter } from "./file-store.ts";
-import { assertKey } from "./key.ts";
+import { assertKey, isOperatorPath } from "./key.ts";
 
 const chunkBytes = 1024 * 1024;
 
@@ -29,6 +29,9 @@ export function createMemoryFileStore(): FileStore {
     async delete(key) {
       assertKey(key);
       files.delete(key);
+    },
+    async keys(ending) {
+      return [...files.keys()].filter((key) => key.endsWith(ending) && !isOperatorPath(key));
     },
     async removeAbandoned() {},
   };

@@ -69,6 +69,18 @@ export function describeFileStoreContract(name: string, makeStore: () => Promise
       expect(await contentOf(store, "raced")).toBe("first");
     });
 
+    it("names the keys with an ending, and none that is still being written", async () => {
+      const store = await makeStore();
+      expect(await store.keys(".plan")).toEqual([]);
+      await put(store, "a.plan", ["a"]);
+      await put(store, "b.plan", ["b"]);
+      await put(store, "file-a", ["c"]);
+      const unfinished = await store.create("c.plan");
+      await unfinished.write([Buffer.from("d")]);
+      expect((await store.keys(".plan")).sort()).toEqual(["a.plan", "b.plan"]);
+      await unfinished.abort();
+    });
+
     it("forgets the bytes when a writer aborts", async () => {
       const store = await makeStore();
       const writer = await store.create("dropped");
