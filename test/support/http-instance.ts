@@ -199,7 +199,7 @@ export async function finishBatch(
   if (batch === null) throw new Error("There is no such batch");
   const counts = { total: output.length + error.length, completed: output.length, failed: error.length };
   const patch = { status, output_file_id: ids.output, error_file_id: ids.error, request_counts: counts };
-  await control.updateBatch(batchId, batch.version, patch, files);
+  await control.updateBatch(batchId, batch.version, patch, { files });
 }
 
 interface FinishedBatch {
