@@ -1,3 +1,4 @@
+import { isIP } from "node:net";
 import ipaddr from "ipaddr.js";
 import { NerifError } from "../batch/errors.ts";
 
@@ -42,9 +43,9 @@ function rangeOf(entry: string): Range | null {
 }
 
 function checkedName(entry: string): string {
-  const name = entry.toLowerCase().replace(/\.$/, "");
-  // As a URL would spell it: what a URL takes for an address, or cuts, can never be met.
-  if (URL.parse(`https://${name}/`)?.hostname === name && !/^[\d.]*$|^\[/.test(name)) return name;
+  // As a URL spells it, and so that no part of a URL but a name can stand in it.
+  const name = /^[\p{L}\d_.-]+$/u.test(entry) ? URL.parse(`https://${entry}/`)?.hostname : undefined;
+  if (name !== undefined && isIP(name) === 0) return name.replace(/\.$/, "");
   throw new NerifError(
     "invalid_configuration",
     `Cannot use ${JSON.stringify(entry.slice(0, 80))} as a receiver of webhooks: it must be a host name, an address, or a range such as 10.1.0.0/16, without a port`,

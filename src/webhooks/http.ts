@@ -1,4 +1,3 @@
-import { once } from "node:events";
 import { readFileSync } from "node:fs";
 import { type ClientRequest, type IncomingMessage, request } from "node:http";
 import { isIP, type Socket } from "node:net";
@@ -31,7 +30,7 @@ const { version } = JSON.parse(readFileSync(new URL("../../package.json", import
 export function createHttpSender({
   allow: entries = [],
   timeoutMs = 10_000,
-}: HttpSenderOptions): WebhookSender {
+}: HttpSenderOptions = {}): WebhookSender {
   const allow = parseAllowList(entries);
   return {
     refusal: async (url) => refusalOf(url, allow),
@@ -59,8 +58,11 @@ function refusalOf(text: string, allow: AllowList): string | null {
   const host = url.hostname.replace(/^\[(.*)\]$/, "$1");
   const isAddress = isIP(host) !== 0;
   if (allow.hasName(host) || (isAddress && allow.hasAddress(host))) return null;
-  if (isAddress && !isPublicAddress(host)) return "its address is private, local or reserved";
-  return url.protocol === "http:" ? "it must begin with https://" : null;
+  if (isAddress && !isPublicAddress(host))
+    return "its address is private, local or reserved, and the operator of this server has not admitted it";
+  return url.protocol === "http:"
+    ? "it must begin with https:// unless the operator has admitted its host"
+    : null;
 }
 
 async function post(
@@ -86,7 +88,7 @@ async function post(
   sent.on("error", () => {});
   try {
     sent.end(message.body);
-    const [answer] = (await once(sent, "response")) as [IncomingMessage];
+    const answer = await answerTo(sent);
     await drain(answer);
     return { status: answer.statusCode ?? 0 };
   } catch (reason) {
@@ -95,6 +97,15 @@ async function post(
     sent.destroy();
     socket.destroy();
   }
+}
+
+function answerTo(sent: ClientRequest): Promise<IncomingMessage> {
+  return new Promise((resolve, reject) => {
+    sent.once("response", resolve);
+    sent.once("error", reject);
+    // Comes alone when the receiver wants to switch protocols.
+    sent.once("close", () => reject(new Error("The connection was closed without an answer")));
+  });
 }
 
 async function drain(answer: IncomingMessage): Promise<void> {
