@@ -145,7 +145,7 @@ async function nextDeliveries(
   let query = db.selectFrom("webhook_deliveries").selectAll();
   if (exceptEndpoints.length > 0) query = query.where("endpoint_id", "not in", exceptEndpoints);
   if (except.length > 0) query = query.where("id", "not in", except);
-  const rows = await query.orderBy("due_at").orderBy("id").limit(limit).execute();
+  const rows = await query.orderBy("due_at").orderBy("endpoint_id").orderBy("id").limit(limit).execute();
   if (rows.length === 0) return [];
   const wanted = [...new Set(rows.map(({ endpoint_id }) => endpoint_id))];
   const found = await db.selectFrom("webhook_endpoints").selectAll().where("id", "in", wanted).execute();

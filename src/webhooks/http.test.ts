@@ -179,6 +179,7 @@ describe("createHttpSender() with addresses that are not public", () => {
 
   it.each([
     ["credentials", "https://user:pass@hooks.example.net/", /credentials/],
+    ["a line break", "https://hooks.example.net/\r\nx: y", /white space/],
     ["no TLS", "http://hooks.example.net/", /https/],
     ["another scheme", "file:///etc/passwd", /https/],
     ["no URL", "hooks.example.net", /https/],

@@ -53,6 +53,8 @@ function refusalOf(text: string, allow: AllowList): string | null {
   const url = URL.parse(text);
   if (url === null || (url.protocol !== "https:" && url.protocol !== "http:"))
     return "it must begin with https://";
+  // The parser leaves white space out, so that what is shown would not be what is asked.
+  if (/[\s\p{Cc}]/u.test(text)) return "it must not hold white space";
   if (url.username !== "" || url.password !== "") return "it must not hold credentials";
   // The parser has turned all spellings of an address (decimal, octal, short, ...) into one.
   const host = url.hostname.replace(/^\[(.*)\]$/, "$1");

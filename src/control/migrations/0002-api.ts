@@ -92,7 +92,7 @@ async function createWebhooks(db: Kysely<Schema>, { sequence }: MigrationDialect
   await db.schema
     .createIndex("webhook_deliveries_due")
     .on("webhook_deliveries")
-    .columns(["due_at", "id"])
+    .columns(["due_at", "endpoint_id", "id"])
     .execute();
   await db.schema
     .createIndex("webhook_deliveries_of")
