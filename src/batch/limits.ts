@@ -41,6 +41,8 @@ export const limits = {
   metadata: { pairs: 16, keyLength: 64, valueLength: 512 },
   /** `expires_after` and `output_expires_after`, in seconds. */
   expiresAfter: { min: 3_600, max: 2_592_000 },
+  /** Longest `Idempotency-Key` in characters, and how long its first answer is given again, in seconds. */
+  idempotencyKey: { length: 255, lifetime: 86_400 },
   batchList: { max: 100, default: 20 },
   fileList: { max: 10_000, default: 10_000 },
 } as const;

@@ -6,6 +6,7 @@ import { noTokens } from "../batch/usage.ts";
 import { batchOf, changedColumns, newBatchRow, unfinishedStatuses } from "./batch-row.ts";
 import type { BatchQuery, ControlStore, ShardTally } from "./control-store.ts";
 import { insertFile } from "./file-queries.ts";
+import { insertWithAnswer } from "./idempotency-queries.ts";
 import type { BatchRow, Schema } from "./schema.ts";
 import { type SqlDatabase, snapshot } from "./sql-database.ts";
 
@@ -22,9 +23,9 @@ type BatchQueries = Pick<
 
 export function createBatchQueries({ run }: SqlDatabase): BatchQueries {
   return {
-    insertBatch: (batch) =>
+    insertBatch: (batch, answer) =>
       run("record the batch", (db) =>
-        db.transaction().execute(async (transaction) => {
+        insertWithAnswer(db, answer, async (transaction) => {
           const deleted = await transaction
             .selectFrom("files")
             .select("id")

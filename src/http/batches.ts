@@ -2,6 +2,7 @@ import { Hono } from "hono";
 import { isFinal } from "../batch/lifecycle.ts";
 import type { BatchService } from "../service/batches.ts";
 import { byteStream } from "./byte-stream.ts";
+import { createOptions } from "./create-options.ts";
 import type { HttpLog, RequestEnvironment } from "./environment.ts";
 import { readJsonObject } from "./json-body.ts";
 import { integerQuery, listObject, textQuery } from "./list.ts";
@@ -22,9 +23,10 @@ export function batchRoutes({
 }): Hono<RequestEnvironment> {
   const routes = new Hono<RequestEnvironment>();
 
-  routes.post("/", async (c) =>
-    c.json(await batches.create(c.get("project"), await readJsonObject(c.req.raw))),
-  );
+  routes.post("/", async (c) => {
+    const options = createOptions(c);
+    return c.json(await batches.create(c.get("project"), await readJsonObject(c.req.raw), options));
+  });
 
   routes.get("/", async (c) =>
     c.json(
@@ -42,7 +44,9 @@ export function batchRoutes({
   // The body is never read: clients send none, or an empty one that claims to be JSON.
   routes.post("/:id/cancel", async (c) => c.json(await batches.cancel(c.get("project"), c.req.param("id"))));
 
-  routes.post("/:id/retry", async (c) => c.json(await batches.retry(c.get("project"), c.req.param("id"))));
+  routes.post("/:id/retry", async (c) =>
+    c.json(await batches.retry(c.get("project"), c.req.param("id"), createOptions(c))),
+  );
 
   routes.get("/:id/results", async (c) => {
     const batch = await batches.retrieve(c.get("project"), c.req.param("id"));

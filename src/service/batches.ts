@@ -10,7 +10,8 @@ import type { Engine } from "../engine/engine.ts";
 import type { EngineSettings } from "../engine/settings.ts";
 import type { FileStore } from "../files/file-store.ts";
 import type { Journal } from "../journal/journal.ts";
-import { type BatchParams, checkBatchParams } from "./batch-params.ts";
+import { answerOnce, type RecordOf } from "./answer-once.ts";
+import { type BatchParams, type CheckedBatchParams, checkBatchParams } from "./batch-params.ts";
 import { checkLimit } from "./check-limit.ts";
 import type { CreateOptions } from "./create-options.ts";
 import { createFileService } from "./files.ts";
@@ -70,6 +71,12 @@ export interface WaitOptions {
   onProgress?: ((batch: BatchObject) => void) | undefined;
 }
 
+interface BeginOptions {
+  checked: CheckedBatchParams;
+  options: CreateOptions;
+  recordOf: RecordOf<BatchObject>;
+}
+
 interface BatchServiceDeps {
   control: ControlStore;
   files: FileStore;
@@ -95,19 +102,48 @@ export function createBatchService(deps: BatchServiceDeps): BatchService {
   async function create(
     project: string,
     params: BatchParams | Readonly<Record<string, unknown>>,
-    { apiKey = null }: CreateOptions = {},
+    options: CreateOptions = {},
   ): Promise<BatchObject> {
     const checked = checkBatchParams(params, settings.completionWindows);
+    return answerOnce(
+      { project, route: "POST /v1/batches", params: checked, options },
+      { control, clock, create: (recordOf) => begin(project, { checked, options, recordOf }) },
+    );
+  }
+
+  async function begin(project: string, { checked, options, recordOf }: BeginOptions): Promise<BatchObject> {
     await checkInput(project, checked.input_file_id);
     const { windowSeconds, ...given } = checked;
     const now = unixSeconds(clock);
     const times = { created_at: now, expires_at: now + windowSeconds };
-    const batch = newBatch({ id: newBatchId(now), project, api_key: apiKey?.id ?? null, ...given, ...times });
-    await control.insertBatch(batch);
+    const api_key = options.apiKey?.id ?? null;
+    const batch = newBatch({ id: newBatchId(now), project, api_key, ...given, ...times });
+    await control.insertBatch(batch, recordOf(batchObject(batch)));
     engine.wake();
     // The batch is recorded. Whoever waits for it meets a failure to execute; its creator would create it twice.
     if (canExecute()) await engine.start().catch(() => false);
     return batchObject(batch);
+  }
+
+  async function retry(project: string, id: string, options: CreateOptions = {}): Promise<BatchObject> {
+    const batch = await load(project, id);
+    return answerOnce(
+      { project, route: `POST /v1/batches/${id}/retry`, params: {}, options },
+      { control, clock, create: (recordOf) => beginAgain(batch, { options, recordOf }) },
+    );
+  }
+
+  async function beginAgain(batch: Batch, how: Omit<BeginOptions, "checked">): Promise<BatchObject> {
+    const params = await prepareRetry({ control, files, fileService, clock }, batch, how.options);
+    try {
+      const checked = checkBatchParams(params, settings.completionWindows);
+      return await begin(batch.project, { checked, ...how });
+    } catch (reason) {
+      // Nobody but this retry knows of the file. If it cannot be deleted it expires like any other, and why there is
+      // no batch matters more.
+      await fileService.delete(batch.project, params.input_file_id).catch(() => {});
+      throw reason;
+    }
   }
 
   async function checkInput(project: string, id: string): Promise<void> {
@@ -174,6 +210,7 @@ export function createBatchService(deps: BatchServiceDeps): BatchService {
   return {
     create,
     cancel,
+    retry,
     wait,
     retrieve: async (project, id) => batchObject(await load(project, id)),
     async list(project, { limit: asked, after } = {}) {
@@ -182,10 +219,5 @@ export function createBatchService(deps: BatchServiceDeps): BatchService {
       return { ...page, data: page.data.map(batchObject) };
     },
     results: (project, id, options) => streamResults(deps, () => load(project, id), options),
-    async retry(project, id, options) {
-      const batch = await load(project, id);
-      const params = await prepareRetry({ control, files, fileService, clock }, batch, options);
-      return create(project, params, options);
-    },
   };
 }

@@ -106,4 +106,9 @@ async function createIdempotencyKeys(db: Kysely<Schema>): Promise<void> {
     .addColumn("created_at", "bigint", (column) => column.notNull())
     .addPrimaryKeyConstraint("idempotency_keys_key", ["project", "key"])
     .execute();
+  await db.schema
+    .createIndex("idempotency_keys_by_age")
+    .on("idempotency_keys")
+    .columns(["created_at"])
+    .execute();
 }
