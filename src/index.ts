@@ -11,6 +11,7 @@ export type { NerifFiles } from "./library/files.ts";
 export { createNerif, type Nerif } from "./library/nerif.ts";
 export type {
   BatchCreateParams,
+  BatchListParams,
   BatchRequest,
   BatchResult,
   FileListParams,

@@ -13,7 +13,8 @@ import { say } from "./terminal.ts";
 
 const common = ["server", "dataDir", "json"] as const satisfies OptionName[];
 const createOptions = [...common, "endpoint", "completionWindow", "metadata", "completionWindows"] as const;
-const listOptions = [...common, "limit", "after"] as const;
+const filters = ["status", "createdAfter", "createdBefore", "metadata"] as const;
+const listOptions = [...common, "limit", "after", ...filters] as const;
 const executing = [...common, ...engineOptions.filter((name) => name !== "dataDir")] as const;
 const resultOptions = [...common, "follow", "output", "force"] as const;
 
@@ -22,8 +23,8 @@ export function batchesCommand(): Command {
   const batches = new Command("batches").description(
     "create, follow and cancel batches, at a server or in the data directory",
   );
-  const add = (name: string, { help, options, action }: Subcommand) => {
-    const command = addOptions(batches.command(name).description(help), options);
+  const add = (name: string, { help, options, helps, action }: Subcommand) => {
+    const command = addOptions(batches.command(name).description(help), options, helps);
     command.action(async (...given: unknown[]) => {
       const flags = command.opts();
       process.exitCode = await action(typeof given[0] === "string" ? given[0] : "", flags);
@@ -34,7 +35,12 @@ export function batchesCommand(): Command {
     options: createOptions,
     action: create,
   });
-  add("list", { help: "list batches, newest first", options: listOptions, action: list });
+  add("list", {
+    help: "list batches, newest first",
+    options: listOptions,
+    helps: { metadata: "only batches with all of these pairs" },
+    action: list,
+  });
   add("get <batch>", { help: "show a batch", options: common, action: get });
   add("cancel <batch>", { help: "cancel a batch", options: [...common, ...engineFlags], action: cancel });
   add("wait <batch>", {
@@ -60,6 +66,7 @@ const engineFlags = engineOptions.filter((name) => name !== "dataDir");
 interface Subcommand {
   help: string;
   options: readonly OptionName[];
+  helps?: Partial<Record<OptionName, string>>;
   action: (argument: string, flags: Record<string, unknown>) => Promise<number>;
 }
 
@@ -67,6 +74,7 @@ const examples = `
 Examples:
   nerif batches create requests.jsonl --metadata team=search
   nerif batches list --server http://localhost:8787
+  nerif batches list --status failed --created-after 2026-11-01 --metadata team=search
   nerif batches wait batch_6b01f2a0c7d88190a1b2c3d4e5f60718
   nerif batches results batch_6b01f2a0c7d88190a1b2c3d4e5f60718 --follow | jq .custom_id`;
 
@@ -91,7 +99,9 @@ async function create(input: string, flags: Record<string, unknown>): Promise<nu
 async function list(_: string, flags: Record<string, unknown>): Promise<number> {
   const { values } = resolveConfig(listOptions, flags);
   return withClient({ ...values, execute: false }, async (client) => {
-    const page = await client.batches.list(values);
+    const { limit, after, status, createdAfter, createdBefore, metadata } = values;
+    const created = { created_after: createdAfter, created_before: createdBefore };
+    const page = await client.batches.list({ limit, after, status, ...created, metadata });
     for (const batch of page.data) values.json ? printJson(batch) : print(batchLine(batch));
     const last = page.data.at(-1);
     if (page.has_more && last !== undefined && !values.json) say(`There are more: --after ${last.id}`);

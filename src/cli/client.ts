@@ -1,4 +1,4 @@
-import type { BatchObject } from "../batch/batch.ts";
+import type { BatchObject, BatchStatus } from "../batch/batch.ts";
 import type { FileObject } from "../batch/file.ts";
 import type { NerifOptions } from "../compose.ts";
 import { createLocalClient } from "./local-client.ts";
@@ -16,7 +16,7 @@ export interface Client {
   };
   batches: {
     create(params: NewBatch): Promise<BatchObject>;
-    list(page: PageQuery): Promise<ListPage<BatchObject>>;
+    list(query: BatchQuery): Promise<ListPage<BatchObject>>;
     retrieve(id: string): Promise<BatchObject>;
     cancel(id: string): Promise<BatchObject>;
     retry(id: string): Promise<BatchObject>;
@@ -33,6 +33,14 @@ export interface Client {
 export interface PageQuery {
   limit: number | undefined;
   after: string | undefined;
+}
+
+export interface BatchQuery extends PageQuery {
+  status: BatchStatus | undefined;
+  /** Unix seconds. */
+  created_after: number | undefined;
+  created_before: number | undefined;
+  metadata: Record<string, string> | undefined;
 }
 
 export interface ListPage<T> {

@@ -45,7 +45,7 @@ export async function createLocalClient(options: NerifOptions): Promise<Client> 
     },
     batches: {
       create: (params) => batches.create(project, params),
-      list: (page) => batches.list(project, page),
+      list: (query) => batches.list(project, query),
       retrieve: (id) => batches.retrieve(project, id),
       cancel: (id) => batches.cancel(project, id),
       retry: (id) => batches.retry(project, id),

@@ -43,7 +43,10 @@ export interface ControlStore extends IdempotencyRecords {
   insertBatch(batch: Batch, answer?: StoredAnswer): Promise<void>;
   /** While a batch runs, `completed`, `failed` and `usage` are the sums over its shards. */
   getBatch(project: string | null, id: string): Promise<Batch | null>;
-  /** Newest first, starting after the batch `after`. @throws NerifError `cursor_not_found` */
+  /**
+   * Newest first, starting after the batch `after`, whether or not that one is among those asked for.
+   * @throws NerifError `cursor_not_found`
+   */
   listBatches(query: BatchQuery): Promise<Batch[]>;
   /** Batches that are not final, oldest deadline first, then oldest. Their counts and usage are not summed up. */
   unfinishedBatches(): Promise<Batch[]>;
@@ -110,6 +113,12 @@ export interface BatchQuery {
   limit: number;
   after?: string | undefined;
   status?: BatchStatus | undefined;
+  /** Only batches created later than this, in Unix seconds. */
+  created_after?: number | undefined;
+  /** Only batches created earlier than this, in Unix seconds. */
+  created_before?: number | undefined;
+  /** Only batches whose metadata has all of these pairs, letter for letter. */
+  metadata?: Readonly<Record<string, string>> | undefined;
 }
 
 export interface NewShard {

@@ -128,9 +128,13 @@ async function findCursor(db: Kysely<Schema>, project: string, after: string) {
     .where("project", "=", project)
     .executeTakeFirst();
   if (cursor !== undefined) return cursor;
-  throw new NerifError("cursor_not_found", `Cannot list files after '${after}': there is no such file`, {
-    param: "after",
-  });
+  throw new NerifError(
+    "cursor_not_found",
+    `Cannot list files after '${after.slice(0, 80)}': there is no such file`,
+    {
+      param: "after",
+    },
+  );
 }
 
 function fileOf(row: FileRow): StoredFile {

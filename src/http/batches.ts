@@ -5,7 +5,7 @@ import { byteStream } from "./byte-stream.ts";
 import { createOptions } from "./create-options.ts";
 import type { HttpLog, RequestEnvironment } from "./environment.ts";
 import { readJsonObject } from "./json-body.ts";
-import { integerQuery, listObject, textQuery } from "./list.ts";
+import { integerQuery, listObject, pairsQuery, textQuery } from "./list.ts";
 
 /**
  * `/v1/batches`
@@ -34,6 +34,10 @@ export function batchRoutes({
         await batches.list(c.get("project"), {
           limit: integerQuery(c, "limit"),
           after: textQuery(c, "after"),
+          status: textQuery(c, "status"),
+          created_after: integerQuery(c, "created_after"),
+          created_before: integerQuery(c, "created_before"),
+          metadata: pairsQuery(c, "metadata"),
         }),
       ),
     ),

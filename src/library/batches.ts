@@ -5,7 +5,7 @@ import { checkId } from "./check-id.ts";
 import { createKeeper } from "./keep-executing.ts";
 import { listPage } from "./list-page.ts";
 import { project } from "./project.ts";
-import type { BatchCreateParams, BatchResult, ListPage, ListParams } from "./types.ts";
+import type { BatchCreateParams, BatchListParams, BatchResult, ListPage } from "./types.ts";
 
 /** Batches of one data directory. */
 export interface NerifBatches {
@@ -19,8 +19,11 @@ export interface NerifBatches {
   retrieve(batchId: string): Promise<BatchObject>;
   /** @throws NerifError `batch_not_found`, `batch_not_cancellable` when it has ended otherwise */
   cancel(batchId: string): Promise<BatchObject>;
-  /** Newest first, 20 unless `limit` (100 at most) says otherwise. @throws NerifError `cursor_not_found` */
-  list(params?: ListParams): Promise<ListPage<BatchObject>>;
+  /**
+   * Newest first, 20 unless `limit` (100 at most) says otherwise.
+   * @throws NerifError `cursor_not_found`, `unknown_parameter` and others for what cannot be looked for
+   */
+  list(params?: BatchListParams): Promise<ListPage<BatchObject>>;
   /** Resolves with the batch when it is final. @throws NerifError `batch_not_found`, `aborted` */
   wait(batchId: string, options?: BatchWaitOptions): Promise<BatchObject>;
   /**

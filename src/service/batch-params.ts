@@ -9,7 +9,7 @@ import { isRecord, typeName } from "./type-name.ts";
 const { pairs: mostPairs, keyLength, valueLength } = limits.metadata;
 
 /** Up to 16 pairs of text. */
-const metadata = z
+export const metadata = z
   .unknown()
   .meta({
     type: ["object", "null"],

@@ -3,7 +3,6 @@ import { NerifError } from "../batch/errors.ts";
 import { isVisible } from "../batch/file.ts";
 import { isId, newBatchId } from "../batch/ids.ts";
 import { advance, isFinal, newBatch } from "../batch/lifecycle.ts";
-import { limits } from "../batch/limits.ts";
 import type { ControlStore } from "../control/control-store.ts";
 import { type Clock, unixSeconds } from "../engine/clock.ts";
 import type { Engine } from "../engine/engine.ts";
@@ -11,8 +10,8 @@ import type { EngineSettings } from "../engine/settings.ts";
 import type { FileStore } from "../files/file-store.ts";
 import type { Journal } from "../journal/journal.ts";
 import { answerOnce, type RecordOf } from "./answer-once.ts";
+import { type BatchListQuery, checkBatchListParams } from "./batch-list-params.ts";
 import { type BatchParams, type CheckedBatchParams, checkBatchParams } from "./batch-params.ts";
-import { checkLimit } from "./check-limit.ts";
 import type { CreateOptions } from "./create-options.ts";
 import { createFileService } from "./files.ts";
 import { nextChange } from "./next-change.ts";
@@ -38,7 +37,10 @@ export interface BatchService {
   ): Promise<BatchObject>;
   /** @throws NerifError `batch_not_found` */
   retrieve(project: string, id: string): Promise<BatchObject>;
-  /** Newest first; `limit` is 20 by default and 100 at most. @throws NerifError `cursor_not_found` */
+  /**
+   * Newest first; `limit` is 20 by default and 100 at most.
+   * @throws NerifError `cursor_not_found`, and for filters that cannot be
+   */
   list(project: string, query?: BatchListQuery): Promise<Page<BatchObject>>;
   /** @throws NerifError `batch_not_found`, `batch_not_cancellable` when it is completed, failed or expired */
   cancel(project: string, id: string): Promise<BatchObject>;
@@ -58,11 +60,6 @@ export interface BatchService {
    * @throws NerifError `batch_not_final`, `input_file_gone`, `invalid_request` when there are none
    */
   retry(project: string, id: string, options?: CreateOptions): Promise<BatchObject>;
-}
-
-export interface BatchListQuery {
-  limit?: number | undefined;
-  after?: string | undefined;
 }
 
 export interface WaitOptions {
@@ -213,9 +210,11 @@ export function createBatchService(deps: BatchServiceDeps): BatchService {
     retry,
     wait,
     retrieve: async (project, id) => batchObject(await load(project, id)),
-    async list(project, { limit: asked, after } = {}) {
-      const limit = checkLimit(asked, limits.batchList);
-      const page = await readPage(limit, (count) => control.listBatches({ project, limit: count, after }));
+    async list(project, query = {}) {
+      const { limit, ...filters } = checkBatchListParams(query);
+      const page = await readPage(limit, (count) =>
+        control.listBatches({ project, limit: count, ...filters }),
+      );
       return { ...page, data: page.data.map(batchObject) };
     },
     results: (project, id, options) => streamResults(deps, () => load(project, id), options),

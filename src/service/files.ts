@@ -12,7 +12,7 @@ import { checkFileParams } from "./check-file-params.ts";
 import { checkLimit } from "./check-limit.ts";
 import type { CreateOptions } from "./create-options.ts";
 import { createFirstLineCheck } from "./first-line.ts";
-import { type Page, readPage } from "./page.ts";
+import { checkCursor, type Page, readPage } from "./page.ts";
 
 /** Files of the `batch` family go after 30 days unless told otherwise, in seconds. */
 const defaultLifetime = 2_592_000;
@@ -92,6 +92,7 @@ export function createFileService({
       const order = checkOrder(query.order);
       const now = unixSeconds(clock);
       const { purpose, after } = query;
+      checkCursor("file", after);
       const page = await readPage(limit, (count) =>
         control.listFiles({ project, now, limit: count, order, purpose, after }),
       );
