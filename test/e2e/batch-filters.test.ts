@@ -1,5 +1,7 @@
 import OpenAI from "openai";
 import { describe, expect, it } from "vitest";
+import { type BatchListParams, createNerif } from "../../src/index.ts";
+import { startCli } from "../support/cli-process.ts";
 import { createTestClock } from "../support/clock.ts";
 import { openTestInstance, project, requestLine, uploadInput } from "../support/http-instance.ts";
 import { startTestServer } from "../support/http-server.ts";
@@ -103,5 +105,53 @@ describe("GET /v1/batches", () => {
     for await (const batch of client.batches.list({ limit: 1 }, { query: { limit: 1, ...query } }))
       found.push(batch.id);
     expect(found).toEqual([batches[1].id]);
+  });
+});
+
+describe("the same filters", () => {
+  it("are options of the library", async () => {
+    const { server, batches } = await startWithBatches();
+    const [first, second] = batches;
+    await using nerif = createNerif({ dataDir: server.instance.dataDir, execute: false });
+    const ids = async (params: BatchListParams) =>
+      (await nerif.batches.list(params)).data.map(({ id }) => id);
+    expect(await ids({ status: "failed" })).toEqual([first.id]);
+    expect(await ids({ metadata: { team: "a" }, created_after: first.created_at })).toEqual([second.id]);
+    const misspelt = { statuses: "failed" } as BatchListParams;
+    await expect(nerif.batches.list(misspelt)).rejects.toMatchObject({
+      code: "unknown_parameter",
+      param: "statuses",
+    });
+  });
+
+  it("are options of the command, for a data directory and for a server", async () => {
+    const { server, batches } = await startWithBatches();
+    const [first, second, third] = batches;
+    const iso = (seconds: number) => new Date(seconds * 1_000).toISOString();
+    const { dataDir } = server.instance;
+    for (const where of [
+      ["--data-dir", dataDir],
+      ["--server", server.url],
+    ]) {
+      const list = async (...flags: string[]) => {
+        const args = ["batches", "list", "--json", ...where, ...flags];
+        const { code, stdout, stderr } = await startCli(args, { cwd: dataDir }).ended;
+        const ids = stdout.split("\n").flatMap((text) => (text === "" ? [] : [JSON.parse(text).id]));
+        return { code, ids, stderr };
+      };
+      const [failed, tagged, between, wrong] = await Promise.all([
+        list("--status", "failed"),
+        list("--metadata", "team=a,tier=1"),
+        list("--created-after", iso(first.created_at), "--created-before", String(third.created_at)),
+        list("--status", "done"),
+      ]);
+      expect(failed).toEqual({ code: 0, ids: [first.id], stderr: "" });
+      expect(tagged.ids).toEqual([second.id]);
+      expect(between.ids).toEqual([second.id]);
+      expect(wrong).toMatchObject({
+        code: 2,
+        stderr: expect.stringMatching(/^nerif: Cannot use --status: /),
+      });
+    }
   });
 });
