@@ -9,8 +9,16 @@ export const endpoints = [
 
 export type Endpoint = (typeof endpoints)[number];
 
-export function isEndpoint(value: unknown): value is Endpoint {
-  return (endpoints as readonly unknown[]).includes(value);
+/**
+ * The endpoint that somebody means; null for what is none. Azure's clients leave `/v1` out.
+ */
+export function endpointOf(value: unknown): Endpoint | null {
+  return endpoints.find((endpoint) => endpoint === value || shortOf(endpoint) === value) ?? null;
+}
+
+/** `/chat/completions` for `/v1/chat/completions` */
+export function shortOf(endpoint: Endpoint): string {
+  return endpoint.slice("/v1".length);
 }
 
 const MiB = 1024 * 1024;
