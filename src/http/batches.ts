@@ -45,6 +45,10 @@ export function batchRoutes({
 
   routes.get("/:id", async (c) => c.json(await batches.retrieve(c.get("project"), c.req.param("id"))));
 
+  routes.get("/:id/progress", async (c) =>
+    c.json(await batches.progress(c.get("project"), c.req.param("id"))),
+  );
+
   // The body is never read: clients send none, or an empty one that claims to be JSON.
   routes.post("/:id/cancel", async (c) => c.json(await batches.cancel(c.get("project"), c.req.param("id"))));
 

@@ -1,4 +1,5 @@
 import type { BatchObject } from "../batch/batch.ts";
+import type { BatchProgress } from "../batch/progress.ts";
 import type { Opened } from "../compose.ts";
 import { eachLine } from "../service/whole-lines.ts";
 import { checkId } from "./check-id.ts";
@@ -24,6 +25,11 @@ export interface NerifBatches {
    * @throws NerifError `cursor_not_found`, `unknown_parameter` and others for what cannot be looked for
    */
   list(params?: BatchListParams): Promise<ListPage<BatchObject>>;
+  /**
+   * How a batch is doing right now: its rate, the time that is left, and the routes that wait, where this process
+   * executes it. @throws NerifError `batch_not_found`
+   */
+  progress(batchId: string): Promise<BatchProgress>;
   /** Resolves with the batch when it is final. @throws NerifError `batch_not_found`, `aborted` */
   wait(batchId: string, options?: BatchWaitOptions): Promise<BatchObject>;
   /**
@@ -72,6 +78,8 @@ export function createBatches(
     retry: (batchId) => begin(({ service }) => service.batches.retry(project, checkId(batchId, "batchId"))),
     retrieve: async (batchId) =>
       (await open()).service.batches.retrieve(project, checkId(batchId, "batchId")),
+    progress: async (batchId) =>
+      (await open()).service.batches.progress(project, checkId(batchId, "batchId")),
     async cancel(batchId) {
       const opened = await open();
       const batch = await opened.service.batches.cancel(project, checkId(batchId, "batchId"));

@@ -3,6 +3,7 @@ import { NerifError } from "../batch/errors.ts";
 import { isVisible } from "../batch/file.ts";
 import { isId, newBatchId } from "../batch/ids.ts";
 import { advance, isFinal, newBatch } from "../batch/lifecycle.ts";
+import type { BatchProgress } from "../batch/progress.ts";
 import type { ControlStore } from "../control/control-store.ts";
 import { type Clock, unixSeconds } from "../engine/clock.ts";
 import type { Engine } from "../engine/engine.ts";
@@ -16,6 +17,7 @@ import type { CreateOptions } from "./create-options.ts";
 import { createFileService } from "./files.ts";
 import { nextChange } from "./next-change.ts";
 import { type Page, readPage } from "./page.ts";
+import { batchProgress } from "./progress.ts";
 import { streamResults } from "./results.ts";
 import { prepareRetry } from "./retry.ts";
 
@@ -44,6 +46,8 @@ export interface BatchService {
   list(project: string, query?: BatchListQuery): Promise<Page<BatchObject>>;
   /** @throws NerifError `batch_not_found`, `batch_not_cancellable` when it is completed, failed or expired */
   cancel(project: string, id: string): Promise<BatchObject>;
+  /** How it is doing right now. @throws NerifError `batch_not_found` */
+  progress(project: string, id: string): Promise<BatchProgress>;
   /** Resolves when the batch is final, and executes it when nobody else does. @throws NerifError `aborted` */
   wait(project: string, id: string, options?: WaitOptions): Promise<BatchObject>;
   /**
@@ -210,6 +214,10 @@ export function createBatchService(deps: BatchServiceDeps): BatchService {
     retry,
     wait,
     retrieve: async (project, id) => batchObject(await load(project, id)),
+    async progress(project, id) {
+      const batch = await load(project, id);
+      return batchProgress(batch, engine.progress(batch.id));
+    },
     async list(project, query = {}) {
       const { limit, ...filters } = checkBatchListParams(query);
       const page = await readPage(limit, (count) =>
