@@ -5,7 +5,7 @@ import { byteStream } from "./byte-stream.ts";
 import { createOptions } from "./create-options.ts";
 import type { HttpLog, RequestEnvironment } from "./environment.ts";
 import { readJsonObject } from "./json-body.ts";
-import { integerQuery, listObject, pairsQuery, textQuery } from "./list.ts";
+import { booleanQuery, integerQuery, listObject, pairsQuery, textQuery } from "./list.ts";
 
 /**
  * `/v1/batches`
@@ -57,13 +57,13 @@ export function batchRoutes({
   );
 
   routes.get("/:id/results", async (c) => {
+    const wantsAll = booleanQuery(c, "follow");
     const batch = await batches.retrieve(c.get("project"), c.req.param("id"));
     const headers = {
       "content-type": "application/jsonl; charset=utf-8",
       "x-content-type-options": "nosniff",
     };
-    if (c.req.raw.method === "HEAD") return new Response(null, { headers });
-    const follow = c.req.query("follow") === "true" && !isFinal(batch.status);
+    const follow = wantsAll && !isFinal(batch.status);
     const gone = new AbortController();
     const lines = batches.results(c.get("project"), batch.id, {
       follow,
@@ -78,6 +78,10 @@ export function batchRoutes({
     };
     // What fails before the first byte is answered as an error; a batch that is followed may have none for long.
     const body = follow ? lines : await started(lines);
+    if (c.req.raw.method === "HEAD") {
+      await body[Symbol.asyncIterator]().return?.();
+      return new Response(null, { headers });
+    }
     return new Response(byteStream(body, { onError, onCancel: () => gone.abort() }), { headers });
   });
 

@@ -28,6 +28,18 @@ export function integerQuery(context: RequestContext, name: string): number | un
   );
 }
 
+/**
+ * Whether a query parameter is `true`; an absent one is `false`.
+ *
+ * @throws NerifError `invalid_value` for anything else
+ */
+export function booleanQuery(context: RequestContext, name: string): boolean {
+  const text = context.req.query(name) || "false";
+  if (text === "true" || text === "false") return text === "true";
+  const message = `Invalid value: '${text.slice(0, 80)}'. Supported values are: 'true' and 'false'.`;
+  throw new NerifError("invalid_value", message, { param: name });
+}
+
 /** A query parameter; undefined when it is absent or empty. */
 export function textQuery(context: RequestContext, name: string): string | undefined {
   return context.req.query(name) || undefined;

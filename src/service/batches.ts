@@ -5,6 +5,7 @@ import { isId, newBatchId } from "../batch/ids.ts";
 import { advance, isFinal, newBatch } from "../batch/lifecycle.ts";
 import type { BatchProgress } from "../batch/progress.ts";
 import type { ControlStore } from "../control/control-store.ts";
+import type { StoredAnswer } from "../control/idempotency-records.ts";
 import { type Clock, unixSeconds } from "../engine/clock.ts";
 import type { Engine } from "../engine/engine.ts";
 import type { EngineSettings } from "../engine/settings.ts";
@@ -97,7 +98,7 @@ export function createBatchService(deps: BatchServiceDeps): BatchService {
   async function load(project: string, id: string): Promise<Batch> {
     const batch = isId("batch", id) ? await control.getBatch(project, id) : null;
     if (batch !== null) return batch;
-    throw new NerifError("batch_not_found", `No batch found with id '${id.slice(0, 80)}'.`, { param: "id" });
+    throw new NerifError("batch_not_found", `No batch found with id '${id.slice(0, 80)}'.`);
   }
 
   async function create(
@@ -119,7 +120,7 @@ export function createBatchService(deps: BatchServiceDeps): BatchService {
     const times = { created_at: now, expires_at: now + windowSeconds };
     const api_key = options.apiKey?.id ?? null;
     const batch = newBatch({ id: newBatchId(now), project, api_key, ...given, ...times });
-    await control.insertBatch(batch, recordOf(batchObject(batch)));
+    await insert(batch, recordOf(batchObject(batch)));
     engine.wake();
     // The batch is recorded. Whoever waits for it meets a failure to execute; its creator would create it twice.
     if (canExecute()) await engine.start().catch(() => false);
@@ -147,12 +148,20 @@ export function createBatchService(deps: BatchServiceDeps): BatchService {
     }
   }
 
+  async function insert(batch: Batch, answer: StoredAnswer | undefined): Promise<void> {
+    try {
+      await control.insertBatch(batch, answer);
+    } catch (reason) {
+      // Deleted since it was looked at: for a client it never was there.
+      const isGone = reason instanceof NerifError && reason.code === "input_file_gone";
+      throw isGone ? noSuchInput(batch.input_file_id) : reason;
+    }
+  }
+
   async function checkInput(project: string, id: string): Promise<void> {
     const file = isId("file", id) ? await control.getFile(project, id) : null;
     if (file === null || !isVisible(file, unixSeconds(clock))) {
-      throw new NerifError("invalid_request", `Cannot find file ${id.slice(0, 80)}.`, {
-        param: "input_file_id",
-      });
+      throw noSuchInput(id);
     }
     if (file.purpose !== "batch") {
       throw new NerifError(
@@ -227,4 +236,10 @@ export function createBatchService(deps: BatchServiceDeps): BatchService {
     },
     results: (project, id, options) => streamResults(deps, () => load(project, id), options),
   };
+}
+
+function noSuchInput(id: string): NerifError {
+  return new NerifError("invalid_request", `Cannot find file ${id.slice(0, 80)}.`, {
+    param: "input_file_id",
+  });
 }

@@ -121,7 +121,7 @@ describe("GET /v1/batches/{id}/progress", () => {
         error: {
           message: `No batch found with id '${unknown}'.`,
           type: "invalid_request_error",
-          param: "id",
+          param: null,
           code: null,
         },
       });
