@@ -1,13 +1,14 @@
 import { Command } from "commander";
 import type { BatchObject } from "../batch/batch.ts";
 import { isId } from "../batch/ids.ts";
+import { isFinal } from "../batch/lifecycle.ts";
 import { type Client, type ClientOptions, createClient } from "./client.ts";
 import { addOptions, resolveConfig } from "./config.ts";
 import { exitCodeOfBatch, exitCodes } from "./exit-codes.ts";
 import { engineOptions, nerifOptions } from "./nerif-options.ts";
 import type { OptionName } from "./options.ts";
 import { saveTo } from "./save.ts";
-import { batchLine, batchLines, print, printJson, progressOf } from "./show.ts";
+import { batchLine, batchLines, print, printJson, progressLines, progressOf } from "./show.ts";
 import { onStopSignal } from "./signals.ts";
 import { say } from "./terminal.ts";
 
@@ -111,9 +112,13 @@ async function list(_: string, flags: Record<string, unknown>): Promise<number> 
 
 async function get(id: string, flags: Record<string, unknown>): Promise<number> {
   const { values } = resolveConfig(common, flags);
-  return withClient({ ...values, execute: false }, async (client) =>
-    shown(await client.batches.retrieve(id), values),
-  );
+  return withClient({ ...values, execute: false }, async (client) => {
+    const batch = await client.batches.retrieve(id);
+    shown(batch, values);
+    if (isFinal(batch.status) || values.json) return exitCodes.ok;
+    for (const line of progressLines(await client.batches.progress(id))) print(line);
+    return exitCodes.ok;
+  });
 }
 
 async function cancel(id: string, flags: Record<string, unknown>): Promise<number> {

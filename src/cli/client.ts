@@ -1,5 +1,6 @@
 import type { BatchObject, BatchStatus } from "../batch/batch.ts";
 import type { FileObject } from "../batch/file.ts";
+import type { BatchProgress } from "../batch/progress.ts";
 import type { NerifOptions } from "../compose.ts";
 import { createLocalClient } from "./local-client.ts";
 import { createRemoteClient } from "./remote-client.ts";
@@ -18,6 +19,7 @@ export interface Client {
     create(params: NewBatch): Promise<BatchObject>;
     list(query: BatchQuery): Promise<ListPage<BatchObject>>;
     retrieve(id: string): Promise<BatchObject>;
+    progress(id: string): Promise<BatchProgress>;
     cancel(id: string): Promise<BatchObject>;
     retry(id: string): Promise<BatchObject>;
     /** Resolves when the batch is final. @throws NerifError `aborted` */

@@ -47,6 +47,7 @@ export async function createLocalClient(options: NerifOptions): Promise<Client> 
       create: (params) => batches.create(project, params),
       list: (query) => batches.list(project, query),
       retrieve: (id) => batches.retrieve(project, id),
+      progress: (id) => batches.progress(project, id),
       cancel: (id) => batches.cancel(project, id),
       retry: (id) => batches.retry(project, id),
       wait: (id, waiting) => batches.wait(project, id, waiting),

@@ -5,6 +5,7 @@ import type { BatchObject } from "../batch/batch.ts";
 import { type ErrorCode, errorCodes, NerifError } from "../batch/errors.ts";
 import type { FileObject } from "../batch/file.ts";
 import { isFinal } from "../batch/lifecycle.ts";
+import type { BatchProgress } from "../batch/progress.ts";
 import type { BatchQuery, Client, ListPage, PageQuery } from "./client.ts";
 import { inputPath } from "./run-places.ts";
 
@@ -57,6 +58,7 @@ export async function createRemoteClient(server: string): Promise<Client> {
       create: (params) => json<BatchObject>("/v1/batches", { ...post, body: JSON.stringify(params) }),
       list: (wanted) => json<ListPage<BatchObject>>(`/v1/batches${query(wanted)}`),
       retrieve,
+      progress: (id) => json<BatchProgress>(`${batch(id)}/progress`),
       cancel: (id) => json<BatchObject>(`${batch(id)}/cancel`, post),
       retry: (id) => json<BatchObject>(`${batch(id)}/retry`, post),
       async wait(id, { signal, onProgress }) {

@@ -6,6 +6,7 @@ import type { BatchProgress } from "../../src/batch/progress.ts";
 import { createNerif } from "../../src/index.ts";
 import { createHandler, serve } from "../../src/server.ts";
 import { createSimulator, type SimulatorOptions } from "../../src/upstreams/simulator/simulator.ts";
+import { startCli } from "../support/cli-process.ts";
 import { openTestInstance, project, requestLine, uploadInput } from "../support/http-instance.ts";
 import { inputForm, startTestServer } from "../support/http-server.ts";
 
@@ -25,6 +26,7 @@ async function startServer(simulation: SimulatorOptions) {
     dataDir,
     simulator,
     url,
+    ownUrl: server.url,
     async createBatch(lines: number): Promise<string> {
       const input = Array.from({ length: lines }, (_, index) => `${requestLine(`row-${index}`)}\n`).join("");
       const file = await json<{ id: string }>("/v1/files", { method: "POST", body: inputForm(input) });
@@ -88,6 +90,10 @@ describe("GET /v1/batches/{id}/progress", () => {
     expect(waiting).toMatchObject({ state: "in_progress", waiting_reason: reason, eta_seconds: null });
     expect(waiting.routes).toMatchObject([{ upstream: "local", reason }]);
     expect(JSON.stringify(waiting)).not.toContain(server.url);
+    const get = startCli(["batches", "get", id, "--server", server.ownUrl], { cwd: server.dataDir });
+    const { code, stdout } = await get.ended;
+    expect(code).toBe(0);
+    expect(stdout).toMatch(/^ {2}waits: m at local: The upstream cannot be reached/m);
   });
 
   it("tells what is recorded where another process executes", async () => {
