@@ -41,6 +41,9 @@ export interface StoredUpload {
   /** `pending` also after `expires_at`, until the sweeper has been there; `uploadStatus` tells what a client sees. */
   status: UploadStatus;
   file_id: string | null;
+  /** Parts that were added so far, and their bytes. Both stay as they are when the parts are removed. */
+  part_count: number;
+  part_bytes: number;
 }
 
 /** A part whose bytes are in the file store, under its id as the key. */

@@ -2,6 +2,7 @@ import type { Batch, BatchStatus } from "../batch/batch.ts";
 import type { StoredFile } from "../batch/file.ts";
 import type { BatchPatch } from "../batch/lifecycle.ts";
 import type { Tokens } from "../batch/usage.ts";
+import type { UploadRecords } from "./upload-records.ts";
 
 /**
  * The truth about files, batches, shards and leases. Rows grow with shards, never with lines. It knows no rule
@@ -9,7 +10,7 @@ import type { Tokens } from "../batch/usage.ts";
  *
  * Every method throws NerifError `storage_unavailable` when the database cannot be reached or stays locked.
  */
-export interface ControlStore {
+export interface ControlStore extends UploadRecords {
   /** @throws NerifError `file_exists` when there is or was a file with this id */
   insertFile(file: StoredFile): Promise<void>;
   /** Null when there is none, or it belongs to another project, or it was deleted. `project` null: any. */
@@ -29,6 +30,8 @@ export interface ControlStore {
   removableFiles(now: number, limit: number): Promise<StoredFile[]>;
   /** Notes that the bytes of a file are gone. */
   markBytesRemoved(id: string): Promise<void>;
+  /** Those of up to 1,000 keys of the file store that a file with bytes or a part of an upload names. */
+  namedKeys(keys: readonly string[]): Promise<string[]>;
 
   /** @throws NerifError `input_file_gone` when its input file was deleted */
   insertBatch(batch: Batch): Promise<void>;
