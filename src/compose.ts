@@ -1,6 +1,7 @@
 import { homedir } from "node:os";
 import { basename, join, resolve } from "node:path";
 import type { NerifError } from "./batch/errors.ts";
+import { limits } from "./batch/limits.ts";
 import type { ControlStore, ExecutorLock } from "./control/control-store.ts";
 import { createExecutorLock } from "./control/executor-lock.ts";
 import { openSqliteControlStore } from "./control/sqlite.ts";
@@ -18,6 +19,7 @@ import { type BatchService, createBatchService } from "./service/batches.ts";
 import { createFileService, type FileService } from "./service/files.ts";
 import { createHealthService, type HealthService } from "./service/health.ts";
 import { createModelService, type ModelService } from "./service/models.ts";
+import { createUploadService, type UploadService } from "./service/uploads.ts";
 import { createHttpUpstream } from "./upstreams/http.ts";
 import { resolveUpstreams, type UpstreamOptions } from "./upstreams/resolve.ts";
 import { createRouter } from "./upstreams/route.ts";
@@ -46,6 +48,11 @@ export interface NerifOptions {
   /** False: this process never executes; batches wait for one that does. Default true. */
   execute?: boolean | undefined;
   settings?: Partial<EngineSettings> | undefined;
+  /**
+   * Largest file that `POST /v1/files` takes, in bytes. Default: none, 512 MiB where `settings.strict` is set.
+   * Uploads in parts may always have 8 GiB.
+   */
+  maxFileBytes?: number | undefined;
   /** Where result files go instead of the data directory, as absolute paths. */
   place?: ResultPlace | undefined;
   /** How this process names itself to others that find the data directory taken. Default: the running script. */
@@ -58,7 +65,13 @@ export interface NerifOptions {
 
 /** Everything built and connected, for one data directory. */
 export interface Opened {
-  service: { files: FileService; batches: BatchService; models: ModelService; health: HealthService };
+  service: {
+    files: FileService;
+    uploads: UploadService;
+    batches: BatchService;
+    models: ModelService;
+    health: HealthService;
+  };
   engine: Engine;
   control: ControlStore;
   fileStore: FileStore;
@@ -94,6 +107,7 @@ export async function openNerif(options: NerifOptions = {}): Promise<Opened> {
   const lock = options.execute === false ? neverAcquired(executorLock()) : executorLock();
   const upstreams = onceOnDemand(() => connect(options));
   const router = onceOnDemand(() => createRouter(upstreams.get()));
+  const maxFileBytes = options.maxFileBytes ?? (settings.strict ? limits.strict.uploadBytes : undefined);
   const place = options.place === undefined ? {} : { place: options.place };
   const engine = createEngine({
     control,
@@ -108,7 +122,8 @@ export async function openNerif(options: NerifOptions = {}): Promise<Opened> {
     knowsModel: (model) => !canExecute() || router.get().pick(model) !== null,
   });
   const service = {
-    files: createFileService({ control, files, clock }),
+    files: createFileService({ control, files, clock, maxFileBytes }),
+    uploads: createUploadService({ control, files, clock }),
     batches: createBatchService({ control, files, journal, engine, clock, settings, canExecute }),
     models: createModelService({ upstreams: upstreams.get }),
     health: createHealthService({ control, files, journal, engine }),

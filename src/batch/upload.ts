@@ -1,4 +1,4 @@
-import { type FileObject, fileObject, type StoredFile } from "./file.ts";
+import type { FileObject } from "./file.ts";
 
 export type UploadStatus = "pending" | "completed" | "cancelled" | "expired";
 
@@ -59,7 +59,7 @@ export function uploadStatus(upload: StoredUpload, now: number): UploadStatus {
 }
 
 /** @param now Unix seconds */
-export function uploadObject(upload: StoredUpload, file: StoredFile | null, now: number): UploadObject {
+export function uploadObject(upload: StoredUpload, file: FileObject | null, now: number): UploadObject {
   return {
     id: upload.id,
     object: "upload",
@@ -69,6 +69,6 @@ export function uploadObject(upload: StoredUpload, file: StoredFile | null, now:
     purpose: upload.purpose,
     status: uploadStatus(upload, now),
     expires_at: upload.expires_at,
-    file: file === null ? null : fileObject(file),
+    file,
   };
 }

@@ -8,6 +8,7 @@ import { healthRoutes } from "./health.ts";
 import { guardLoopback } from "./loopback-guard.ts";
 import { modelRoutes } from "./models.ts";
 import { newRequestId } from "./request-id.ts";
+import { uploadRoutes } from "./uploads.ts";
 
 export interface AppOptions {
   log: HttpLog;
@@ -43,6 +44,7 @@ export function createApp(
   });
 
   app.route("/v1/files", fileRoutes({ files: services.files, log }));
+  app.route("/v1/uploads", uploadRoutes({ uploads: services.uploads }));
   app.route("/v1/batches", batchRoutes({ batches: services.batches, log, draining }));
   app.route("/v1/models", modelRoutes({ models: services.models }));
   app.route("/", healthRoutes({ health: services.health, draining }));

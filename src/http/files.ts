@@ -11,7 +11,10 @@ export function fileRoutes({ files, log }: { files: FileService; log: HttpLog })
   const routes = new Hono<RequestEnvironment>();
 
   routes.post("/", async (c) => {
-    const form = await receiveForm(c.req.raw, { fileField: "file", begin: files.begin });
+    const form = await receiveForm(c.req.raw, {
+      fileField: "file",
+      begin: () => files.begin({ limited: true }),
+    });
     try {
       const purpose = checkUploadPurpose(form.fields.get("purpose"));
       const { filename } = form;

@@ -15,6 +15,7 @@ import { recordKinds } from "../../src/journal/journal.ts";
 import { createBatchService } from "../../src/service/batches.ts";
 import { createFileService } from "../../src/service/files.ts";
 import type { Instance } from "../../src/service/instance.ts";
+import { createUploadService } from "../../src/service/uploads.ts";
 import type { Upstream } from "../../src/upstreams/upstream.ts";
 
 export const project = "default";
@@ -39,10 +40,12 @@ export async function openTestInstance({
   clock = createSystemClock(),
   settings = {},
   upstreams = [],
+  maxFileBytes,
 }: {
   clock?: Clock;
   settings?: Partial<EngineSettings>;
   upstreams?: Upstream[];
+  maxFileBytes?: number;
 } = {}): Promise<TestInstance> {
   const dataDir = await mkdtemp(join(tmpdir(), "nerif-http-"));
   const control = await openSqliteControlStore({ path: join(dataDir, "nerif.db") });
@@ -61,7 +64,8 @@ export async function openTestInstance({
   });
   return {
     service: {
-      files: createFileService({ control, files: fileStore, clock }),
+      files: createFileService({ control, files: fileStore, clock, maxFileBytes }),
+      uploads: createUploadService({ control, files: fileStore, clock }),
       batches: createBatchService({
         control,
         files: fileStore,
