@@ -43,7 +43,7 @@ export interface FileReader {
   readonly bytes: number;
   /** Up to `length` bytes at `offset`; fewer only at the end of the file. */
   read(offset: number, length: number): Promise<Buffer>;
-  /** The bytes from `start` to before `end` (default: all) in chunks of at most 1 MiB. */
+  /** The bytes from `start` to before `end` (default: all) in chunks of at most 1 MiB, each the caller's own. */
   stream(range?: { start: number; end: number }): AsyncIterable<Buffer>;
   close(): Promise<void>;
 }

@@ -1,6 +1,8 @@
-import { finished } from "node:stream/promises";
+import { Writable } from "node:stream";
+import { finished, pipeline } from "node:stream/promises";
 import { Busboy, type BusboyFileStream, type BusboyInstance } from "@fastify/busboy";
 import { NerifError } from "../batch/errors.ts";
+import { free } from "../service/owned-bytes.ts";
 
 /** What a form may have; how large its file may be is the business of what takes it. */
 const limits = {
@@ -101,7 +103,7 @@ function collectForm<T extends FormTarget>(
   const fields = new Map<string, string>();
   const failure = Promise.withResolvers<never>();
   failure.promise.catch(() => {});
-  let stream: BusboyFileStream | null = null;
+  const abandoned = new AbortController();
   let saving: Promise<T> | null = null;
   let filename = "";
 
@@ -124,9 +126,8 @@ function collectForm<T extends FormTarget>(
       refuse(`its file is in the part '${String(name).slice(0, 80)}', and must be in '${fileField}'`);
       return;
     }
-    stream = bytes;
     filename = givenName || "upload";
-    saving = save(bytes, begin);
+    saving = save(bytes, { begin, signal: abandoned.signal });
     saving.catch(failure.reject);
   });
 
@@ -144,7 +145,7 @@ function collectForm<T extends FormTarget>(
     },
     async discard() {
       parser.destroy();
-      stream?.destroy();
+      abandoned.abort();
       // Whatever `begin` opens is discarded by `save` itself, which ends with its stream.
       const file = await saving?.catch(() => null);
       await file?.discard();
@@ -152,17 +153,40 @@ function collectForm<T extends FormTarget>(
   };
 }
 
-async function save<T extends FormTarget>(bytes: BusboyFileStream, begin: () => Promise<T>): Promise<T> {
+async function save<T extends FormTarget>(
+  bytes: BusboyFileStream,
+  { begin, signal }: { begin: () => Promise<T>; signal: AbortSignal },
+): Promise<T> {
   // Without a listener an error before the first read would end the process.
   bytes.on("error", () => {});
   const file = await begin();
   try {
-    for await (const chunk of bytes) await file.write([chunk]);
+    await pipeline(bytes, writableOf(file), { signal });
     return file;
   } catch (reason) {
     await file.discard();
     throw reason;
   }
+}
+
+/** A stream that is read through an iterator would copy whatever has gathered into one new buffer each time. */
+function writableOf(file: FormTarget): Writable {
+  let last: ArrayBufferLike | null = null;
+
+  async function write(chunks: readonly Uint8Array[]): Promise<void> {
+    await file.write(chunks);
+    for (const { buffer } of chunks) {
+      // The parser cuts several chunks out of one buffer; when it is at the next, it is done with this one.
+      if (last !== null && last !== buffer) free(last);
+      last = buffer;
+    }
+  }
+
+  return new Writable({
+    highWaterMark: fileBuffer,
+    write: (chunk, _encoding, done) => void write([chunk]).then(() => done(), done),
+    writev: (waiting, done) => void write(waiting.map(({ chunk }) => chunk)).then(() => done(), done),
+  });
 }
 
 function bad(reason: string, options: { cause?: unknown } = {}): NerifError {

@@ -6,6 +6,7 @@ import type { ControlStore } from "../control/control-store.ts";
 import { type Clock, unixSeconds } from "../engine/clock.ts";
 import type { FileStore } from "../files/file-store.ts";
 import { type StagedFile, stageFile } from "./files.ts";
+import { free, giveAway } from "./owned-bytes.ts";
 import { badParts } from "./upload-params.ts";
 
 interface AssemblyDeps {
@@ -95,8 +96,10 @@ async function copyParts(
         throw new NerifError("data_damaged", `Cannot read part ${part.id}: ${sizes}`);
       }
       for await (const chunk of reader.stream()) {
+        giveAway(chunk);
         md5.update(chunk);
         await staged.write([chunk]);
+        free(chunk.buffer);
       }
     } finally {
       await reader.close();

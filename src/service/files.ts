@@ -59,7 +59,7 @@ export interface FileContent {
   file: FileObject;
   /** Hexadecimal SHA-256 of all bytes. */
   sha256: string;
-  /** The bytes from `start` to before `end`; default: all. */
+  /** The bytes from `start` to before `end`; default: all. Each chunk is the caller's own. */
   stream(range?: { start: number; end: number }): AsyncIterable<Buffer>;
   close(): Promise<void>;
 }
