@@ -12,8 +12,13 @@ const uploadsAtATime = 100;
 /** An upload that has ended is remembered for so long, so that a late call for it still learns how, in seconds. */
 const uploadMemory = 86_400;
 
+type SweepDeps = Pick<EngineDeps, "control" | "files" | "journal" | "clock">;
+
 /** Removes the plan and the journal of a final batch; its result files say all that they said. */
-export async function removeWorkingFiles(batchId: string, { files, journal }: EngineDeps): Promise<void> {
+export async function removeWorkingFiles(
+  batchId: string,
+  { files, journal }: Pick<SweepDeps, "files" | "journal">,
+): Promise<void> {
   await journal.remove(batchId);
   await files.delete(planKey(batchId));
 }
@@ -23,7 +28,7 @@ export async function removeWorkingFiles(batchId: string, { files, journal }: En
  * were deleted or have expired, unless a batch still reads them, parts of uploads that have ended, and bytes that
  * nothing names because a process died before it could write down what they are.
  */
-export async function sweep(deps: EngineDeps): Promise<void> {
+export async function sweep(deps: SweepDeps): Promise<void> {
   const { control, files, journal, clock } = deps;
   for (const batchId of await journal.batches()) {
     if (!isId("batch", batchId)) continue;
@@ -40,7 +45,7 @@ export async function sweep(deps: EngineDeps): Promise<void> {
   await sweepUnnamed(deps);
 }
 
-async function sweepUploads(deps: EngineDeps): Promise<void> {
+async function sweepUploads(deps: SweepDeps): Promise<void> {
   const { control, clock } = deps;
   const now = unixSeconds(clock);
   for (const id of await control.endedUploads(now, uploadsAtATime)) {
@@ -50,7 +55,7 @@ async function sweepUploads(deps: EngineDeps): Promise<void> {
   await control.deleteUploads(now - uploadMemory);
 }
 
-async function sweepUnnamed({ control, files }: EngineDeps): Promise<void> {
+async function sweepUnnamed({ control, files }: SweepDeps): Promise<void> {
   await files.removeUnnamed("part_", (keys) => control.namedKeys(keys));
   // Result files are written before anything names them but their batch, which will write them again.
   const batches = await control.unfinishedBatches();
