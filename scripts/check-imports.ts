@@ -9,6 +9,7 @@ const ports = [
   "control/control-store.ts",
   "control/webhook-records.ts",
   "control/idempotency-records.ts",
+  "control/upload-records.ts",
   "upstreams/upstream.ts",
   "webhooks/sender.ts",
   "engine/engine.ts",

@@ -1,6 +1,7 @@
 import { homedir } from "node:os";
 import { basename, join, resolve } from "node:path";
 import type { NerifError } from "./batch/errors.ts";
+import { limits } from "./batch/limits.ts";
 import type { ControlStore, ExecutorLock } from "./control/control-store.ts";
 import { createExecutorLock } from "./control/executor-lock.ts";
 import { openSqliteControlStore } from "./control/sqlite.ts";
@@ -18,6 +19,7 @@ import { type BatchService, createBatchService } from "./service/batches.ts";
 import { createFileService, type FileService } from "./service/files.ts";
 import { createHealthService, type HealthService } from "./service/health.ts";
 import { createModelService, type ModelService } from "./service/models.ts";
+import { createUploadService, type UploadService } from "./service/uploads.ts";
 import { createWebhookService, type WebhookService } from "./service/webhooks.ts";
 import { createHttpUpstream } from "./upstreams/http.ts";
 import { resolveUpstreams, type UpstreamOptions } from "./upstreams/resolve.ts";
@@ -53,6 +55,11 @@ export interface NerifOptions {
   /** False: this process never executes; batches wait for one that does. Default true. */
   execute?: boolean | undefined;
   settings?: Partial<EngineSettings> | undefined;
+  /**
+   * Largest file that `POST /v1/files` takes, in bytes. Default: none, 512 MiB where `settings.strict` is set.
+   * Uploads in parts may always have 8 GiB.
+   */
+  maxFileBytes?: number | undefined;
   /** Where result files go instead of the data directory, as absolute paths. */
   place?: ResultPlace | undefined;
   /** How this process names itself to others that find the data directory taken. Default: the running script. */
@@ -67,6 +74,7 @@ export interface NerifOptions {
 export interface Opened {
   service: {
     files: FileService;
+    uploads: UploadService;
     batches: BatchService;
     webhooks: WebhookService;
     models: ModelService;
@@ -110,6 +118,7 @@ export async function openNerif(options: NerifOptions = {}): Promise<Opened> {
   const router = onceOnDemand(() => createRouter(upstreams.get()));
   // `nerif run` tells nobody: its private store has no endpoints.
   const place = options.place === undefined ? { sender } : { place: options.place };
+  const maxFileBytes = options.maxFileBytes ?? (settings.strict ? limits.strict.uploadBytes : undefined);
   const engine = createEngine({
     control,
     files,
@@ -123,7 +132,8 @@ export async function openNerif(options: NerifOptions = {}): Promise<Opened> {
     knowsModel: (model) => !canExecute() || router.get().pick(model) !== null,
   });
   const service = {
-    files: createFileService({ control, files, clock }),
+    files: createFileService({ control, files, clock, maxFileBytes }),
+    uploads: createUploadService({ control, files, clock }),
     batches: createBatchService({ control, files, journal, engine, clock, settings, canExecute }),
     webhooks: createWebhookService({ control, sender, clock }),
     models: createModelService({ upstreams: upstreams.get }),

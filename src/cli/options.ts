@@ -73,6 +73,12 @@ export const optionTable = {
     default: 10 * 1024 * 1024,
     defaultText: "10MiB",
   },
+  maxFileBytes: {
+    value: "<size>",
+    help: "largest file through POST /v1/files",
+    schema: parsed(fileSize),
+    defaultText: "none, 512MiB with --strict",
+  },
   strict: {
     help: "OpenAI's own limits and refusals: one url and model per file, 50,000 lines, 200 MiB",
     schema: onOff,
@@ -259,6 +265,12 @@ function lineSize(text: string): number {
   // Offsets inside a line are kept in 32 bits.
   if (bytes >= 1 && bytes <= 2 ** 30) return bytes;
   throw new NerifError("invalid_value", `Cannot take ${text} as a line size: it must be from 1 B to 1 GiB`);
+}
+
+function fileSize(text: string): number {
+  const bytes = parseSize(text);
+  if (bytes >= 1) return bytes;
+  throw new NerifError("invalid_value", `Cannot take ${text} as a file size: it must be at least 1 B`);
 }
 
 function windowRange(text: string): { min: number; max: number } {

@@ -17,6 +17,7 @@ const options = [
   ...engineOptions,
   "completionWindows",
   "webhookAllow",
+  "maxFileBytes",
   "logLevel",
   "json",
 ] as const satisfies OptionName[];
@@ -46,8 +47,8 @@ stops at once.`;
 
 async function serve(flags: Record<string, unknown>): Promise<void> {
   const config = resolveConfig(options, flags);
-  const { host, port, insecure, completionWindows = null, logLevel, shutdownGrace, json } = config.values;
-  const { webhookAllow } = config.values;
+  const { host, port, insecure, completionWindows = null, maxFileBytes, webhookAllow } = config.values;
+  const { logLevel, shutdownGrace, json } = config.values;
   // Keys reach no log by themselves; this is for those that stand in an error's fields.
   const log = pino(
     { level: logLevel, redact: ["*.authorization", "*.apiKey", "*.headers.authorization"] },
@@ -59,6 +60,7 @@ async function serve(flags: Record<string, unknown>): Promise<void> {
     ...built,
     settings: { ...built.settings, completionWindows },
     webhookAllow,
+    maxFileBytes,
     ignoreOpenAIBaseUrl: true,
     log,
   });

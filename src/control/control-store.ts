@@ -4,6 +4,7 @@ import type { BatchPatch } from "../batch/lifecycle.ts";
 import type { Tokens } from "../batch/usage.ts";
 import type { WebhookEvent } from "../batch/webhook.ts";
 import type { IdempotencyRecords, StoredAnswer } from "./idempotency-records.ts";
+import type { UploadRecords } from "./upload-records.ts";
 import type { WebhookRecords } from "./webhook-records.ts";
 
 /**
@@ -12,7 +13,7 @@ import type { WebhookRecords } from "./webhook-records.ts";
  *
  * Every method throws NerifError `storage_unavailable` when the database cannot be reached or stays locked.
  */
-export interface ControlStore extends IdempotencyRecords, WebhookRecords {
+export interface ControlStore extends IdempotencyRecords, UploadRecords, WebhookRecords {
   /**
    * Records a file, and with it the answer that tells of it.
    * @throws NerifError `file_exists` when there is or was a file with this id, `idempotency_key_reused` when the key
@@ -36,6 +37,8 @@ export interface ControlStore extends IdempotencyRecords, WebhookRecords {
   removableFiles(now: number, limit: number): Promise<StoredFile[]>;
   /** Notes that the bytes of a file are gone. */
   markBytesRemoved(id: string): Promise<void>;
+  /** Those of up to 1,000 keys of the file store that a file with bytes or a part of an upload names. */
+  namedKeys(keys: readonly string[]): Promise<string[]>;
 
   /**
    * Records a batch, and with it the answer that tells of it.

@@ -9,7 +9,7 @@ import type { SqlDatabase } from "./sql-database.ts";
 
 type FileQueries = Pick<
   ControlStore,
-  "insertFile" | "getFile" | "listFiles" | "deleteFile" | "removableFiles" | "markBytesRemoved"
+  "insertFile" | "getFile" | "listFiles" | "deleteFile" | "removableFiles" | "markBytesRemoved" | "namedKeys"
 >;
 
 export function createFileQueries({ run }: SqlDatabase): FileQueries {
@@ -69,6 +69,18 @@ export function createFileQueries({ run }: SqlDatabase): FileQueries {
     markBytesRemoved: (id) =>
       run("note a removed file", async (db) => {
         await db.updateTable("files").set({ is_removed: 1 }).where("id", "=", id).execute();
+      }),
+
+    namedKeys: (keys) =>
+      run("look for the names of files", async (db) => {
+        if (keys.length === 0) return [];
+        const files = db
+          .selectFrom("files")
+          .select("key")
+          .where("key", "in", keys)
+          .where("is_removed", "=", 0);
+        const parts = db.selectFrom("upload_parts").select("id as key").where("id", "in", keys);
+        return (await files.union(parts).execute()).map((row) => row.key);
       }),
   };
 }

@@ -122,6 +122,8 @@ export interface UploadsTable {
   file_lifetime: number | null;
   status: UploadStatus;
   file_id: string | null;
+  part_count: number;
+  part_bytes: number;
 }
 
 export interface UploadPartsTable {

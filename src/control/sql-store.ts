@@ -4,6 +4,7 @@ import { createFileQueries } from "./file-queries.ts";
 import { createIdempotencyQueries } from "./idempotency-queries.ts";
 import { createShardQueries } from "./shard-queries.ts";
 import type { SqlDatabase } from "./sql-database.ts";
+import { createUploadQueries } from "./upload-queries.ts";
 import { createWebhookQueries } from "./webhook-queries.ts";
 
 /** The control store on any database that speaks the SQL of `sql-database.ts`, its schema being the newest. */
@@ -14,6 +15,7 @@ export function createSqlStore(database: SqlDatabase): ControlStore {
     ...createShardQueries(database),
     ...createWebhookQueries(database),
     ...createIdempotencyQueries(database),
+    ...createUploadQueries(database),
     changeCounter: () => database.changeCounter(),
     close: () => database.close(),
   };

@@ -9,6 +9,7 @@ import { healthRoutes } from "./health.ts";
 import { guardLoopback } from "./loopback-guard.ts";
 import { modelRoutes } from "./models.ts";
 import { newRequestId } from "./request-id.ts";
+import { uploadRoutes } from "./uploads.ts";
 import { webhookEventTypeRoutes, webhookRoutes } from "./webhooks.ts";
 
 export interface AppOptions {
@@ -45,6 +46,7 @@ export function createApp(
   });
 
   app.route("/v1/files", fileRoutes({ files: services.files, log }));
+  app.route("/v1/uploads", uploadRoutes({ uploads: services.uploads }));
   app.route("/v1/batches", batchRoutes({ batches: services.batches, log, draining }));
   app.route("/v1/webhook_endpoints", webhookRoutes({ webhooks: services.webhooks }));
   app.route("/v1/webhook_event_types", webhookEventTypeRoutes());

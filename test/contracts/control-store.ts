@@ -5,6 +5,7 @@ import { fileTests } from "./control-store/files.ts";
 import { idempotencyTests } from "./control-store/idempotency.ts";
 import { leaseTests } from "./control-store/leases.ts";
 import { shardTests } from "./control-store/shards.ts";
+import { uploadTests } from "./control-store/uploads.ts";
 import { webhookTests } from "./control-store/webhooks.ts";
 
 /** A database for one test, which any number of stores may have open. */
@@ -49,5 +50,6 @@ export function describeControlStoreContract(name: string, makeIt: () => Promise
     describe("idempotency keys", () => idempotencyTests(stores));
     describe("leases", () => leaseTests(stores));
     describe("webhooks", () => webhookTests(stores));
+    describe("uploads", () => uploadTests(stores));
   });
 }

@@ -15,6 +15,7 @@ import { recordKinds } from "../../src/journal/journal.ts";
 import { createBatchService } from "../../src/service/batches.ts";
 import { createFileService } from "../../src/service/files.ts";
 import type { Instance } from "../../src/service/instance.ts";
+import { createUploadService } from "../../src/service/uploads.ts";
 import { createWebhookService } from "../../src/service/webhooks.ts";
 import type { Upstream } from "../../src/upstreams/upstream.ts";
 import { createHttpSender } from "../../src/webhooks/http.ts";
@@ -42,11 +43,13 @@ export async function openTestInstance({
   settings = {},
   upstreams = [],
   webhookAllow = [],
+  maxFileBytes,
 }: {
   clock?: Clock;
   settings?: Partial<EngineSettings>;
   upstreams?: Upstream[];
   webhookAllow?: string[];
+  maxFileBytes?: number;
 } = {}): Promise<TestInstance> {
   const dataDir = await mkdtemp(join(tmpdir(), "nerif-http-"));
   const control = await openSqliteControlStore({ path: join(dataDir, "nerif.db") });
@@ -65,7 +68,8 @@ export async function openTestInstance({
   });
   return {
     service: {
-      files: createFileService({ control, files: fileStore, clock }),
+      files: createFileService({ control, files: fileStore, clock, maxFileBytes }),
+      uploads: createUploadService({ control, files: fileStore, clock }),
       batches: createBatchService({
         control,
         files: fileStore,
