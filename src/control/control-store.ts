@@ -2,6 +2,7 @@ import type { Batch, BatchStatus } from "../batch/batch.ts";
 import type { StoredFile } from "../batch/file.ts";
 import type { BatchPatch } from "../batch/lifecycle.ts";
 import type { Tokens } from "../batch/usage.ts";
+import type { ApiKeyRecords, InsertOptions } from "./api-key-records.ts";
 
 /**
  * The truth about files, batches, shards and leases. Rows grow with shards, never with lines. It knows no rule
@@ -9,9 +10,9 @@ import type { Tokens } from "../batch/usage.ts";
  *
  * Every method throws NerifError `storage_unavailable` when the database cannot be reached or stays locked.
  */
-export interface ControlStore {
-  /** @throws NerifError `file_exists` when there is or was a file with this id */
-  insertFile(file: StoredFile): Promise<void>;
+export interface ControlStore extends ApiKeyRecords {
+  /** @throws NerifError `file_exists` when there is or was a file with this id, `quota_exceeded` */
+  insertFile(file: StoredFile, options?: InsertOptions): Promise<void>;
   /** Null when there is none, or it belongs to another project, or it was deleted. `project` null: any. */
   getFile(project: string | null, id: string): Promise<StoredFile | null>;
   /**
@@ -30,8 +31,8 @@ export interface ControlStore {
   /** Notes that the bytes of a file are gone. */
   markBytesRemoved(id: string): Promise<void>;
 
-  /** @throws NerifError `input_file_gone` when its input file was deleted */
-  insertBatch(batch: Batch): Promise<void>;
+  /** @throws NerifError `input_file_gone` when its input file was deleted, `quota_exceeded` */
+  insertBatch(batch: Batch, options?: InsertOptions): Promise<void>;
   /** While a batch runs, `completed`, `failed` and `usage` are the sums over its shards. */
   getBatch(project: string | null, id: string): Promise<Batch | null>;
   /** Newest first, starting after the batch `after`. @throws NerifError `cursor_not_found` */

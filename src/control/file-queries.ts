@@ -1,6 +1,7 @@
 import type { Kysely } from "kysely";
 import { NerifError } from "../batch/errors.ts";
 import type { StoredFile } from "../batch/file.ts";
+import { checkUsage } from "./api-key-usage.ts";
 import { unfinishedStatuses } from "./batch-row.ts";
 import type { ControlStore, FileQuery } from "./control-store.ts";
 import type { FileRow, Schema } from "./schema.ts";
@@ -13,7 +14,13 @@ type FileQueries = Pick<
 
 export function createFileQueries({ run }: SqlDatabase): FileQueries {
   return {
-    insertFile: (file) => run("record the file", (db) => insertFile(db, file)),
+    insertFile: (file, { quotas } = {}) =>
+      run("record the file", (db) =>
+        db.transaction().execute(async (transaction) => {
+          await checkUsage(transaction, "stored_bytes", { apiKey: file.api_key, quotas, more: file.bytes });
+          await insertFile(transaction, file);
+        }),
+      ),
 
     getFile: (project, id) =>
       run("look up the file", async (db) => {

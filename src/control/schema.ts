@@ -172,3 +172,4 @@ export type FileRow = Selectable<FilesTable>;
 export type BatchRow = Selectable<BatchesTable>;
 export type NewBatchRow = Insertable<BatchesTable>;
 export type ShardRow = Selectable<ShardsTable>;
+export type ApiKeyRow = Selectable<ApiKeysTable>;

@@ -28,7 +28,8 @@ const settleMs = 30_000;
 export interface BatchService {
   /**
    * Answers with the batch in `validating`; what is wrong inside its file shows later.
-   * @throws NerifError for every parameter that can be judged at once; an unknown input file is `invalid_request`
+   * @throws NerifError for every parameter that can be judged at once; an unknown input file is `invalid_request`;
+   *   `quota_exceeded`
    */
   create(
     project: string,
@@ -54,7 +55,7 @@ export interface BatchService {
   ): AsyncIterable<Buffer>;
   /**
    * A new batch with only the failed, expired and cancelled lines of a final one.
-   * @throws NerifError `batch_not_final`, `input_file_gone`, `invalid_request` when there are none
+   * @throws NerifError `batch_not_final`, `input_file_gone`, `invalid_request` when there are none, `quota_exceeded`
    */
   retry(project: string, id: string, options?: CreateOptions): Promise<BatchObject>;
 }
@@ -103,7 +104,7 @@ export function createBatchService(deps: BatchServiceDeps): BatchService {
     const now = unixSeconds(clock);
     const times = { created_at: now, expires_at: now + windowSeconds };
     const batch = newBatch({ id: newBatchId(now), project, api_key: apiKey?.id ?? null, ...given, ...times });
-    await control.insertBatch(batch);
+    await control.insertBatch(batch, { quotas: apiKey?.quotas });
     engine.wake();
     // The batch is recorded. Whoever waits for it meets a failure to execute; its creator would create it twice.
     if (canExecute()) await engine.start().catch(() => false);
@@ -185,7 +186,13 @@ export function createBatchService(deps: BatchServiceDeps): BatchService {
     async retry(project, id, options) {
       const batch = await load(project, id);
       const params = await prepareRetry({ control, files, fileService, clock }, batch, options);
-      return create(project, params, options);
+      try {
+        return await create(project, params, options);
+      } catch (error) {
+        // Nobody knows the copied lines; they would take up space until they expire. The refusal is what counts.
+        await fileService.delete(project, params.input_file_id).catch(() => {});
+        throw error;
+      }
     },
   };
 }

@@ -12,6 +12,7 @@ import { checkLimit } from "./check-limit.ts";
 import type { CreateOptions } from "./create-options.ts";
 import { createFirstLineCheck } from "./first-line.ts";
 import { type Page, readPage } from "./page.ts";
+import { type ByteBudget, createByteBudgets } from "./quotas.ts";
 
 /** Files of the `batch` family go after 30 days unless told otherwise, in seconds. */
 const defaultLifetime = 2_592_000;
@@ -20,8 +21,11 @@ const defaultLifetime = 2_592_000;
 const notDownloadable: readonly string[] = ["assistants", "user_data"];
 
 export interface FileService {
-  /** A new file, whose bytes may come before its purpose is known. */
-  begin(): Promise<StagedFile>;
+  /**
+   * A new file, whose bytes may come before its purpose is known.
+   * @throws NerifError `quota_exceeded` when the key may store nothing more
+   */
+  begin(options?: Pick<CreateOptions, "apiKey">): Promise<StagedFile>;
   /** @throws NerifError `file_not_found` */
   retrieve(project: string, id: string): Promise<FileObject>;
   /** Newest first unless `order` is `asc`; `limit` is 10,000 by default and at most. @throws NerifError `cursor_not_found` */
@@ -33,10 +37,12 @@ export interface FileService {
 }
 
 export interface StagedFile {
+  /** @throws NerifError `quota_exceeded`, `disk_full` */
   write(chunks: readonly Uint8Array[]): Promise<void>;
   /**
    * Makes the file durable and visible. When it is refused its bytes are discarded.
-   * @throws NerifError `empty_file`, `invalid_file_format`, `file_exists`, `disk_full`, and for bad parameters
+   * @throws NerifError `empty_file`, `invalid_file_format`, `file_exists`, `quota_exceeded`, `disk_full`, and for bad
+   *   parameters
    */
   finish(project: string, params: FileParams, options?: CreateOptions): Promise<FileObject>;
   /** Forgets the bytes. Safe to call at any time and more than once. */
@@ -69,6 +75,8 @@ export function createFileService({
   files: FileStore;
   clock: Clock;
 }): FileService {
+  const budgets = createByteBudgets(control);
+
   async function visible(project: string, id: string): Promise<StoredFile> {
     const file = isId("file", id) ? await control.getFile(project, id) : null;
     if (file === null || !isVisible(file, unixSeconds(clock))) throw noSuchFile(id);
@@ -76,9 +84,10 @@ export function createFileService({
   }
 
   return {
-    async begin() {
+    async begin({ apiKey } = {}) {
       const key = newFileId();
-      return stage({ control, files, clock, key, writer: await files.create(key) });
+      const budget = await budgets.begin(apiKey);
+      return stage({ control, files, clock, key, budget, writer: await files.create(key) });
     },
 
     async retrieve(project, id) {
@@ -136,10 +145,11 @@ interface Stage {
   files: FileStore;
   clock: Clock;
   key: string;
+  budget: ByteBudget;
   writer: FileWriter;
 }
 
-function stage({ control, files, clock, key, writer }: Stage): StagedFile {
+function stage({ control, files, clock, key, budget, writer }: Stage): StagedFile {
   const firstLine = createFirstLineCheck();
   let bytes = 0;
   let state: "open" | "committed" | "done" = "open";
@@ -148,6 +158,7 @@ function stage({ control, files, clock, key, writer }: Stage): StagedFile {
     if (state === "open") await writer.abort();
     if (state === "committed") await files.delete(key);
     state = "done";
+    budget.release();
   }
 
   async function publish(
@@ -184,14 +195,16 @@ function stage({ control, files, clock, key, writer }: Stage): StagedFile {
       api_key: apiKey?.id ?? null,
       lines: null,
     };
-    await control.insertFile(file);
+    await control.insertFile(file, { quotas: apiKey?.quotas });
     state = "done";
+    budget.release();
     return fileObject(file);
   }
 
   return {
     async write(chunks) {
       for (const chunk of chunks) {
+        budget.take(chunk.length);
         bytes += chunk.length;
         firstLine.write(chunk);
       }

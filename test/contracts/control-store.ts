@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe } from "vitest";
 import type { ControlStore } from "../../src/control/control-store.ts";
+import { apiKeyTests } from "./control-store/api-keys.ts";
 import { batchTests } from "./control-store/batches.ts";
 import { fileTests } from "./control-store/files.ts";
 import { leaseTests } from "./control-store/leases.ts";
@@ -45,5 +46,6 @@ export function describeControlStoreContract(name: string, makeIt: () => Promise
     describe("batches", () => batchTests(stores));
     describe("shards", () => shardTests(stores));
     describe("leases", () => leaseTests(stores));
+    describe("API keys", () => apiKeyTests(stores));
   });
 }

@@ -1,6 +1,8 @@
+import { randomBytes } from "node:crypto";
+import { noQuotas, type StoredApiKey } from "../../src/batch/api-key.ts";
 import type { Batch } from "../../src/batch/batch.ts";
 import type { StoredFile } from "../../src/batch/file.ts";
-import { newBatchId, newFileId } from "../../src/batch/ids.ts";
+import { newBatchId, newFileId, newId } from "../../src/batch/ids.ts";
 import { newBatch } from "../../src/batch/lifecycle.ts";
 import type { NewShard, ShardTally } from "../../src/control/control-store.ts";
 
@@ -75,5 +77,20 @@ export function aTally(completed: number, failed = 0): ShardTally {
       reasoning: 2 * completed,
       total: 15 * completed,
     },
+  };
+}
+
+/** A key that may use as much as there is. */
+export function anApiKey(more: Partial<StoredApiKey> = {}): StoredApiKey {
+  return {
+    id: newId("api_key"),
+    project: "default",
+    name: "key",
+    hash: randomBytes(32).toString("hex"),
+    hint: "abcd",
+    quotas: noQuotas,
+    created_at: 1_767_225_600,
+    revoked_at: null,
+    ...more,
   };
 }
