@@ -17,6 +17,7 @@ import type { Journal } from "./journal/journal.ts";
 import { type BatchService, createBatchService } from "./service/batches.ts";
 import { createFileService, type FileService } from "./service/files.ts";
 import { createHealthService, type HealthService } from "./service/health.ts";
+import { createKeyService, type KeyService } from "./service/keys.ts";
 import { createModelService, type ModelService } from "./service/models.ts";
 import { createHttpUpstream } from "./upstreams/http.ts";
 import { resolveUpstreams, type UpstreamOptions } from "./upstreams/resolve.ts";
@@ -58,7 +59,13 @@ export interface NerifOptions {
 
 /** Everything built and connected, for one data directory. */
 export interface Opened {
-  service: { files: FileService; batches: BatchService; models: ModelService; health: HealthService };
+  service: {
+    files: FileService;
+    batches: BatchService;
+    keys: KeyService;
+    models: ModelService;
+    health: HealthService;
+  };
   engine: Engine;
   control: ControlStore;
   fileStore: FileStore;
@@ -110,6 +117,7 @@ export async function openNerif(options: NerifOptions = {}): Promise<Opened> {
   const service = {
     files: createFileService({ control, files, clock }),
     batches: createBatchService({ control, files, journal, engine, clock, settings, canExecute }),
+    keys: createKeyService({ control, clock }),
     models: createModelService({ upstreams: upstreams.get }),
     health: createHealthService({ control, files, journal, engine }),
   };

@@ -22,9 +22,10 @@ export function batchRoutes({
 }): Hono<RequestEnvironment> {
   const routes = new Hono<RequestEnvironment>();
 
-  routes.post("/", async (c) =>
-    c.json(await batches.create(c.get("project"), await readJsonObject(c.req.raw))),
-  );
+  routes.post("/", async (c) => {
+    const params = await readJsonObject(c.req.raw);
+    return c.json(await batches.create(c.get("project"), params, { apiKey: c.get("apiKey") }));
+  });
 
   routes.get("/", async (c) =>
     c.json(
@@ -42,7 +43,9 @@ export function batchRoutes({
   // The body is never read: clients send none, or an empty one that claims to be JSON.
   routes.post("/:id/cancel", async (c) => c.json(await batches.cancel(c.get("project"), c.req.param("id"))));
 
-  routes.post("/:id/retry", async (c) => c.json(await batches.retry(c.get("project"), c.req.param("id"))));
+  routes.post("/:id/retry", async (c) =>
+    c.json(await batches.retry(c.get("project"), c.req.param("id"), { apiKey: c.get("apiKey") })),
+  );
 
   routes.get("/:id/results", async (c) => {
     const batch = await batches.retrieve(c.get("project"), c.req.param("id"));

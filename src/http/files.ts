@@ -11,12 +11,14 @@ export function fileRoutes({ files, log }: { files: FileService; log: HttpLog })
   const routes = new Hono<RequestEnvironment>();
 
   routes.post("/", async (c) => {
-    const form = await receiveForm(c.req.raw, { fileField: "file", begin: files.begin });
+    const apiKey = c.get("apiKey");
+    const form = await receiveForm(c.req.raw, { fileField: "file", begin: () => files.begin({ apiKey }) });
     try {
       const purpose = checkUploadPurpose(form.fields.get("purpose"));
       const { filename } = form;
       const expires_after = expiresAfter(form.fields) as { anchor: string; seconds: number } | null;
-      return c.json(await form.file.finish(c.get("project"), { filename, purpose, expires_after }));
+      const params = { filename, purpose, expires_after };
+      return c.json(await form.file.finish(c.get("project"), params, { apiKey }));
     } catch (reason) {
       await form.file.discard();
       throw reason;

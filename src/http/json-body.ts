@@ -5,15 +5,29 @@ const largestBody = 1024 * 1024;
 /**
  * The JSON object in the body of a request, whatever its content type says.
  *
- * @throws NerifError `invalid_request`, `request_too_large` beyond 1 MiB
+ * @param options.withinMs longest time for the whole body, in milliseconds; default 30 s
+ * @throws NerifError `invalid_request`, `request_too_large` beyond 1 MiB, `aborted` when it takes too long
  */
-export async function readJsonObject(request: Request): Promise<Record<string, unknown>> {
-  const text = await readText(request);
+export async function readJsonObject(
+  request: Request,
+  { withinMs = 30_000 }: { withinMs?: number } = {},
+): Promise<Record<string, unknown>> {
+  const text = await inTime(readText(request), withinMs);
   const value = parse(text);
   if (typeof value === "object" && value !== null && !Array.isArray(value)) {
     return value as Record<string, unknown>;
   }
   throw new NerifError("invalid_request", "Cannot read the body of the request: it must be a JSON object");
+}
+
+/** However small its pieces: a body that trickles in is given up, and the connection goes with it. */
+async function inTime<T>(reading: Promise<T>, ms: number): Promise<T> {
+  const late = Promise.withResolvers<never>();
+  const message = `Cannot read the body of the request: it took longer than ${ms / 1_000} s`;
+  const timer = setTimeout(() => late.reject(new NerifError("aborted", message)), ms);
+  // When the time is over, nobody waits for the reading any more, which the end of the connection will fail.
+  reading.catch(() => {});
+  return Promise.race([reading, late.promise]).finally(() => clearTimeout(timer));
 }
 
 async function readText(request: Request): Promise<string> {

@@ -1,19 +1,29 @@
 import { NerifError } from "../batch/errors.ts";
 
+interface GuardOptions {
+  anyHost?: boolean;
+  isAllowedOrigin?: (origin: string) => boolean;
+}
+
 /**
  * Without keys everybody on this machine may use Nerif, also the web pages that are open in its browser. This
  * refuses what only they would send: another page's `Origin`, a cross-site fetch, and, since a page's own name
  * may be made to resolve to 127.0.0.1, a `Host` that is not loopback.
  *
  * @param options.anyHost true where Nerif was told to serve other machines too; default false
+ * @param options.isAllowedOrigin tells the origins whose pages may use it; default none
  * @throws NerifError `request_forbidden`
  */
-export function guardLoopback(request: Request, { anyHost = false }: { anyHost?: boolean } = {}): void {
+export function guardLoopback(
+  request: Request,
+  { anyHost = false, isAllowedOrigin = () => false }: GuardOptions = {},
+): void {
   const host = request.headers.get("host") ?? new URL(request.url).host;
   if (!anyHost && !isLoopbackHost(host)) {
     throw forbidden(`the Host '${host.slice(0, 80)}' is not a loopback address`);
   }
   const origin = request.headers.get("origin");
+  if (origin !== null && isAllowedOrigin(origin)) return;
   if (origin !== null && !isOrigin(origin, host)) {
     throw forbidden(`the Origin '${origin.slice(0, 80)}' is not this server`);
   }

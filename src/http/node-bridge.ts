@@ -25,10 +25,11 @@ export function createListener(
   { hostname, bodyIdleMs }: { hostname: string; bodyIdleMs: number },
 ): NodeListener {
   const answer = async (request: Request, { incoming, outgoing }: HttpBindings) => {
+    // Also of a GET, which may have a body that nobody reads.
+    const body = takeBody({ incoming, outgoing }, bodyIdleMs);
+    outgoing.once("close", body.release);
     if (incoming.headers.host === undefined) return refuseUnreadable(new Error("There is no Host"));
     if (request.method === "GET" || request.method === "HEAD") return send(await handler(request), outgoing);
-    const body = takeBody(incoming, bodyIdleMs);
-    outgoing.once("close", body.release);
     const { method, headers, signal } = request;
     const init = { method, headers, signal, body: body.stream, duplex: "half" } as const;
     return send(await handler(new Request(request.url, init)), outgoing);
@@ -44,17 +45,19 @@ export function createListener(
 }
 
 /**
- * The body of a request with the socket's own chunks: the bridge would copy each of them. `release` reads what
- * nobody asked for, since many clients look at the answer only when they have sent everything.
+ * The body of a request with the socket's own chunks: the bridge would copy each of them. A client that waits to be
+ * asked for it (`Expect: 100-continue`) is asked by the first read. `release` reads what nobody asked for, since many
+ * clients look at the answer only when they have sent everything.
  */
 function takeBody(
-  incoming: IncomingMessage,
+  { incoming, outgoing }: Pick<HttpBindings, "incoming"> & { outgoing: ServerResponse },
   idleMs: number,
 ): { stream: ReadableStream<Uint8Array>; release: () => void } {
   let chunks: AsyncIterator<Buffer> | null = null;
   const stream = new ReadableStream<Uint8Array>(
     {
       async pull(controller) {
+        if (chunks === null && incoming.headers.expect !== undefined) outgoing.writeContinue();
         chunks ??= incoming.iterator({ destroyOnReturn: false });
         const giveUp = setTimeout(() => incoming.socket.destroy(), idleMs);
         const { done, value } = await chunks.next().finally(() => clearTimeout(giveUp));
@@ -74,7 +77,7 @@ function takeBody(
   return {
     stream,
     release() {
-      if (incoming.readableEnded || incoming.destroyed) return;
+      if (incoming.complete || incoming.destroyed) return;
       const timer = setTimeout(() => incoming.socket.destroy(), lingerMs).unref();
       incoming.once("close", () => clearTimeout(timer));
       void drain();

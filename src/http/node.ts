@@ -1,4 +1,4 @@
-import { createServer, type Server, STATUS_CODES } from "node:http";
+import { createServer, type Server, type ServerOptions, STATUS_CODES } from "node:http";
 import type { AddressInfo } from "node:net";
 import type { Duplex } from "node:stream";
 import { errnoOf, NerifError } from "../batch/errors.ts";
@@ -14,8 +14,14 @@ export interface ListenOptions {
   port?: number | undefined;
   /** Allows addresses that other machines reach, where nothing asks for a key. Default false. */
   insecure?: boolean | undefined;
+  /** True when the handler asks everybody for a key, so that any address will do. Default false. */
+  isGuarded?: boolean | undefined;
+  /** Longest time for the head of a request, in milliseconds. Default 30 s. */
+  headMs?: number | undefined;
   /** Longest pause inside the body of a request, in milliseconds. Default 2 minutes. */
   bodyIdleMs?: number | undefined;
+  /** Connections that may be open at once; further ones are closed as they come. Default 2,048. */
+  maxConnections?: number | undefined;
 }
 
 export interface Listening {
@@ -30,17 +36,20 @@ export interface Listening {
   close(options?: { graceMs?: number }): Promise<void>;
 }
 
-const serverOptions = {
-  maxHeaderSize: 64 * 1024,
-  headersTimeout: 30_000,
-  // Uploads of any size take as long as they take; what bounds them is the pause inside the body.
-  requestTimeout: 0,
-  connectionsCheckingInterval: 5_000,
-  // Longer than the usual 60 s of a load balancer, so that it is never the server that closes first.
-  keepAliveTimeout: 65_000,
-  // Refused by the listener, with an envelope.
-  requireHostHeader: false,
-};
+function serverOptions(headMs: number): ServerOptions {
+  return {
+    maxHeaderSize: 64 * 1024,
+    headersTimeout: headMs,
+    // Uploads of any size take as long as they take; what bounds them is the pause inside the body.
+    requestTimeout: 0,
+    // Node looks only so often whether a head is late.
+    connectionsCheckingInterval: Math.min(5_000, headMs),
+    // Longer than the usual 60 s of a load balancer, so that it is never the server that closes first.
+    keepAliveTimeout: 65_000,
+    // Refused by the listener, with an envelope.
+    requireHostHeader: false,
+  };
+}
 
 /**
  * Serves a handler over HTTP/1.1.
@@ -48,16 +57,21 @@ const serverOptions = {
  * @throws NerifError `invalid_configuration` when the address is taken, not there, or beyond loopback
  */
 export async function listen(options: ListenOptions): Promise<Listening> {
-  const { handler, host = "127.0.0.1", port = 8787, insecure = false, bodyIdleMs = 120_000 } = options;
-  if (!insecure && !isLoopbackHost(host.includes(":") ? `[${host}]` : host)) {
+  const { handler, host = "127.0.0.1", port = 8787, insecure = false, isGuarded = false } = options;
+  const { headMs = 30_000, bodyIdleMs = 120_000, maxConnections = 2_048 } = options;
+  if (!insecure && !isGuarded && !isLoopbackHost(host.includes(":") ? `[${host}]` : host)) {
     throw new NerifError(
       "invalid_configuration",
-      `Cannot listen on ${host}: other machines could reach it, and no API key protects it; listen on 127.0.0.1, or pass --insecure`,
+      `Cannot listen on ${host}: other machines could reach it, and no API key protects it; create one with nerif keys create, listen on 127.0.0.1, or pass --insecure`,
       { param: "host" },
     );
   }
-  const server = createServer(serverOptions, createListener(handler, { hostname: host, bodyIdleMs }));
+  const listener = createListener(handler, { hostname: host, bodyIdleMs });
+  const server = createServer(serverOptions(headMs), listener);
+  // Not answered by Node: the listener asks for the body when somebody wants to read it.
+  server.on("checkContinue", listener);
   server.on("clientError", answerBrokenRequest);
+  server.maxConnections = maxConnections;
   await bind(server, { host, port });
   const address = server.address() as AddressInfo;
   const shownHost = address.family === "IPv6" ? `[${address.address}]` : address.address;

@@ -15,6 +15,7 @@ import { recordKinds } from "../../src/journal/journal.ts";
 import { createBatchService } from "../../src/service/batches.ts";
 import { createFileService } from "../../src/service/files.ts";
 import type { Instance } from "../../src/service/instance.ts";
+import { createKeyService } from "../../src/service/keys.ts";
 import type { Upstream } from "../../src/upstreams/upstream.ts";
 
 export const project = "default";
@@ -62,6 +63,7 @@ export async function openTestInstance({
   return {
     service: {
       files: createFileService({ control, files: fileStore, clock }),
+      keys: createKeyService({ control, clock }),
       batches: createBatchService({
         control,
         files: fileStore,
