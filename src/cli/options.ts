@@ -22,6 +22,10 @@ const onOff = z.union([
   z.enum(["0", "false", "no", "off"], "it must be true or false").transform(() => false),
 ]);
 const filled = z.string("it must be text").trim().min(1, "it is empty");
+const list = z.union(
+  [z.array(filled), filled.transform((text) => text.split(",").map((part) => part.trim()))],
+  "it must be a list",
+);
 const variable = z.string().regex(/^[A-Za-z_][A-Za-z0-9_]*$/, {
   error: "it must be the name of an environment variable, never a key itself",
 });
@@ -106,6 +110,39 @@ export const optionTable = {
     help: "listen beyond this machine though no API key is asked for",
     schema: onOff,
     default: false,
+  },
+  corsOrigin: {
+    value: "<origin,...>",
+    help: "web pages that may use the server, by their exact origins, such as https://app.example.com",
+    schema: list,
+    defaultText: "none",
+  },
+  project: {
+    value: "<name>",
+    help: "whose files and batches the key sees",
+    schema: filled,
+    default: "default",
+  },
+  name: { value: "<name>", help: "what the key is for", schema: filled, default: "key" },
+  storedBytes: {
+    value: "<size>",
+    help: "quota of the key: bytes of files that it may keep",
+    schema: parsed(parseSize),
+  },
+  openUploads: {
+    value: "<n>",
+    help: "quota of the key: uploads that may be open at once",
+    schema: whole(0, 1_000_000_000),
+  },
+  queuedLines: {
+    value: "<n>",
+    help: "quota of the key: lines of its batches that may wait to be done",
+    schema: whole(0, 1_000_000_000_000),
+  },
+  requestsPerSecond: {
+    value: "<n>",
+    help: "quota of the key: requests per second; twice as many may come at once",
+    schema: rate(),
   },
   logLevel: {
     value: "<level>",
@@ -207,6 +244,22 @@ function whole(min: number, max: number) {
       reason,
     )
     .refine((value) => Number.isInteger(value) && value >= min && value <= max, reason);
+}
+
+function rate() {
+  const reason = "it must be a number from 0.001 to 1000000";
+  return z
+    .union(
+      [
+        z.number(),
+        z
+          .string()
+          .regex(/^\d{1,7}(\.\d{1,6})?$/)
+          .transform(Number),
+      ],
+      reason,
+    )
+    .refine((value) => value >= 0.001 && value <= 1_000_000, reason);
 }
 
 function parsed<T>(parse: (text: string) => T) {
