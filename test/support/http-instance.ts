@@ -175,6 +175,8 @@ export async function finishBatch(
   { output = [], error = [], status = "completed" }: FinishedBatch,
 ): Promise<void> {
   const now = Math.floor(clock.now() / 1000);
+  const batch = await control.getBatch(null, batchId);
+  if (batch === null) throw new Error("There is no such batch");
   const files = [];
   const ids = { output: null as string | null, error: null as string | null };
   for (const fate of ["output", "error"] as const) {
@@ -187,7 +189,7 @@ export async function finishBatch(
     const filename = `${batchId}_${fate}.jsonl`;
     const record = {
       id,
-      project,
+      project: batch.project,
       bytes,
       created_at: now,
       expires_at: null,
@@ -197,8 +199,6 @@ export async function finishBatch(
     files.push({ ...record, sha256, key: id, api_key: null, lines: null });
     ids[fate] = id;
   }
-  const batch = await control.getBatch(null, batchId);
-  if (batch === null) throw new Error("There is no such batch");
   const counts = { total: output.length + error.length, completed: output.length, failed: error.length };
   const patch = { status, output_file_id: ids.output, error_file_id: ids.error, request_counts: counts };
   await control.updateBatch(batchId, batch.version, patch, files);
