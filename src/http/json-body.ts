@@ -33,7 +33,7 @@ async function inTime<T>(reading: Promise<T>, ms: number): Promise<T> {
 async function readText(request: Request): Promise<string> {
   const chunks: Uint8Array[] = [];
   let bytes = 0;
-  for await (const chunk of request.body ?? []) {
+  for await (const chunk of chunksOf(request)) {
     bytes += chunk.length;
     if (bytes > largestBody) {
       throw new NerifError(
@@ -47,6 +47,16 @@ async function readText(request: Request): Promise<string> {
     return new TextDecoder("utf-8", { fatal: true }).decode(Buffer.concat(chunks));
   } catch (cause) {
     throw new NerifError("invalid_request", "Cannot read the body of the request: it is not UTF-8", {
+      cause,
+    });
+  }
+}
+
+async function* chunksOf(request: Request): AsyncGenerator<Uint8Array> {
+  try {
+    yield* request.body ?? [];
+  } catch (cause) {
+    throw new NerifError("aborted", "Cannot read the body of the request: the connection broke off", {
       cause,
     });
   }

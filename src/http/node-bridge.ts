@@ -12,23 +12,28 @@ export type Handler = (request: Request) => Response | Promise<Response>;
 type NodeListener = (incoming: IncomingMessage, outgoing: ServerResponse) => void;
 type BridgeCallback = Parameters<typeof getRequestListener>[0];
 
-/** How long a client may go on sending a body after it got its answer, in milliseconds. */
-const lingerMs = 30_000;
+/** In milliseconds. */
+export interface BodyTimes {
+  /** Longest pause inside a body that is being read. */
+  bodyIdleMs: number;
+  /** How long a client may go on sending a body after it got its answer. */
+  lingerMs: number;
+}
 
-/**
- * Lets Node's HTTP server answer through a handler of web requests.
- *
- * @param options.bodyIdleMs longest pause inside a body that is being read, in milliseconds
- */
+/** Lets Node's HTTP server answer through a handler of web requests. */
 export function createListener(
   handler: Handler,
-  { hostname, bodyIdleMs }: { hostname: string; bodyIdleMs: number },
+  { hostname, ...times }: BodyTimes & { hostname: string },
 ): NodeListener {
   const answer = async (request: Request, { incoming, outgoing }: HttpBindings) => {
     // Also of a GET, which may have a body that nobody reads.
-    const body = takeBody({ incoming, outgoing }, bodyIdleMs);
+    const body = takeBody({ incoming, outgoing }, times);
     outgoing.once("close", body.release);
-    if (incoming.headers.host === undefined) return refuseUnreadable(new Error("There is no Host"));
+    // Node reads nothing more on a connection that was asked to become another protocol's.
+    if (incoming.headers.upgrade !== undefined) outgoing.shouldKeepAlive = false;
+    // With two, a proxy may have decided by the other one.
+    if (incoming.headersDistinct.host?.length !== 1)
+      return refuseUnreadable(new Error("There is not one Host"));
     if (request.method === "GET" || request.method === "HEAD") return send(await handler(request), outgoing);
     const { method, headers, signal } = request;
     const init = { method, headers, signal, body: body.stream, duplex: "half" } as const;
@@ -51,7 +56,7 @@ export function createListener(
  */
 function takeBody(
   { incoming, outgoing }: Pick<HttpBindings, "incoming"> & { outgoing: ServerResponse },
-  idleMs: number,
+  { bodyIdleMs, lingerMs }: BodyTimes,
 ): { stream: ReadableStream<Uint8Array>; release: () => void } {
   let chunks: AsyncIterator<Buffer> | null = null;
   const stream = new ReadableStream<Uint8Array>(
@@ -59,7 +64,7 @@ function takeBody(
       async pull(controller) {
         if (chunks === null && incoming.headers.expect !== undefined) outgoing.writeContinue();
         chunks ??= incoming.iterator({ destroyOnReturn: false });
-        const giveUp = setTimeout(() => incoming.socket.destroy(), idleMs);
+        const giveUp = setTimeout(() => incoming.socket.destroy(), bodyIdleMs);
         const { done, value } = await chunks.next().finally(() => clearTimeout(giveUp));
         if (done) controller.close();
         else controller.enqueue(new Uint8Array(value.buffer, value.byteOffset, value.length));

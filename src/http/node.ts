@@ -1,4 +1,11 @@
-import { createServer, type Server, type ServerOptions, STATUS_CODES } from "node:http";
+import {
+  createServer,
+  type IncomingMessage,
+  type Server,
+  type ServerOptions,
+  type ServerResponse,
+  STATUS_CODES,
+} from "node:http";
 import type { AddressInfo } from "node:net";
 import type { Duplex } from "node:stream";
 import { errnoOf, NerifError } from "../batch/errors.ts";
@@ -20,6 +27,8 @@ export interface ListenOptions {
   headMs?: number | undefined;
   /** Longest pause inside the body of a request, in milliseconds. Default 2 minutes. */
   bodyIdleMs?: number | undefined;
+  /** How long a client may go on sending after it got its answer, in milliseconds. Default 30 s. */
+  lingerMs?: number | undefined;
   /** Connections that may be open at once; further ones are closed as they come. Default 2,048. */
   maxConnections?: number | undefined;
 }
@@ -58,7 +67,7 @@ function serverOptions(headMs: number): ServerOptions {
  */
 export async function listen(options: ListenOptions): Promise<Listening> {
   const { handler, host = "127.0.0.1", port = 8787, insecure = false, isGuarded = false } = options;
-  const { headMs = 30_000, bodyIdleMs = 120_000, maxConnections = 2_048 } = options;
+  const { headMs = 30_000, bodyIdleMs = 120_000, lingerMs = 30_000, maxConnections = 2_048 } = options;
   if (!insecure && !isGuarded && !isLoopbackHost(host.includes(":") ? `[${host}]` : host)) {
     throw new NerifError(
       "invalid_configuration",
@@ -66,11 +75,19 @@ export async function listen(options: ListenOptions): Promise<Listening> {
       { param: "host" },
     );
   }
-  const listener = createListener(handler, { hostname: host, bodyIdleMs });
-  const server = createServer(serverOptions(headMs), listener);
-  // Not answered by Node: the listener asks for the body when somebody wants to read it.
-  server.on("checkContinue", listener);
-  server.on("clientError", answerBrokenRequest);
+  const listener = createListener(handler, { hostname: host, bodyIdleMs, lingerMs });
+  const answers = new WeakMap<Duplex, ServerResponse>();
+  const server = createServer(serverOptions(headMs));
+  // Not asked for its body by Node: the listener does, when somebody wants to read it.
+  for (const event of ["request", "checkContinue"]) {
+    server.on(event, (incoming: IncomingMessage, outgoing: ServerResponse) => {
+      answers.set(incoming.socket, outgoing);
+      listener(incoming, outgoing);
+    });
+  }
+  server.on("clientError", (reason, socket) =>
+    answerBrokenRequest(reason, { socket, lingerMs, last: answers.get(socket) }),
+  );
   server.maxConnections = maxConnections;
   await bind(server, { host, port });
   const address = server.address() as AddressInfo;
@@ -87,9 +104,17 @@ export async function listen(options: ListenOptions): Promise<Listening> {
   };
 }
 
+interface BrokenConnection {
+  socket: Duplex;
+  lingerMs: number;
+  /** The last answer on this connection; in the middle of it nothing else may be written. */
+  last: ServerResponse | undefined;
+}
+
 /** Requests that are not even HTTP never reach the handler. */
-function answerBrokenRequest(reason: Error, socket: Duplex): void {
-  if (!socket.writable || errnoOf(reason) === "ECONNRESET") {
+function answerBrokenRequest(reason: Error, { socket, lingerMs, last }: BrokenConnection): void {
+  const isAnswering = last?.headersSent === true && !last.writableFinished;
+  if (isAnswering || !socket.writable || errnoOf(reason) === "ECONNRESET") {
     socket.destroy();
     return;
   }
@@ -108,6 +133,10 @@ function answerBrokenRequest(reason: Error, socket: Duplex): void {
       body,
     ].join("\r\n"),
   );
+  // Who does not close it after that keeps the connection for a while, and not for ever.
+  const timer = setTimeout(() => socket.destroy(), lingerMs).unref();
+  socket.once("close", () => clearTimeout(timer));
+  socket.resume();
 }
 
 async function bind(server: Server, { host, port }: { host: string; port: number }): Promise<void> {
