@@ -7,8 +7,8 @@ interface GuardOptions {
 
 /**
  * Without keys everybody on this machine may use Nerif, also the web pages that are open in its browser. This
- * refuses what only they would send: another page's `Origin`, a cross-site fetch, and, since a page's own name
- * may be made to resolve to 127.0.0.1, a `Host` that is not loopback.
+ * refuses what only they would send: another page's `Origin`, a fetch for another origin's page, and, since a page's
+ * own name may be made to resolve to 127.0.0.1, a `Host` that is not loopback.
  *
  * @param options.anyHost true where Nerif was told to serve other machines too; default false
  * @param options.isAllowedOrigin tells the origins whose pages may use it; default none
@@ -27,8 +27,10 @@ export function guardLoopback(
   if (origin !== null && !isOrigin(origin, host)) {
     throw forbidden(`the Origin '${origin.slice(0, 80)}' is not this server`);
   }
-  if (request.headers.get("sec-fetch-site") === "cross-site") {
-    throw forbidden("it comes from another site");
+  // Pictures and scripts that a page asks for bring no Origin; "same-site" is a page at another port of this machine.
+  const site = request.headers.get("sec-fetch-site");
+  if (site === "cross-site" || site === "same-site") {
+    throw forbidden("it comes from a page of another origin");
   }
 }
 
