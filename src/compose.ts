@@ -18,7 +18,9 @@ import type { Journal } from "./journal/journal.ts";
 import { type BatchService, createBatchService } from "./service/batches.ts";
 import { createFileService, type FileService } from "./service/files.ts";
 import { createHealthService, type HealthService } from "./service/health.ts";
+import { createKeyService, type KeyService } from "./service/keys.ts";
 import { createModelService, type ModelService } from "./service/models.ts";
+import { createByteBudgets } from "./service/quotas.ts";
 import { createUploadService, type UploadService } from "./service/uploads.ts";
 import { createWebhookService, type WebhookService } from "./service/webhooks.ts";
 import { createHttpUpstream } from "./upstreams/http.ts";
@@ -77,6 +79,7 @@ export interface Opened {
     uploads: UploadService;
     batches: BatchService;
     webhooks: WebhookService;
+    keys: KeyService;
     models: ModelService;
     health: HealthService;
   };
@@ -131,11 +134,13 @@ export async function openNerif(options: NerifOptions = {}): Promise<Opened> {
     pickUpstream,
     knowsModel: (model) => !canExecute() || router.get().pick(model) !== null,
   });
+  const budgets = createByteBudgets(control);
   const service = {
-    files: createFileService({ control, files, clock, maxFileBytes }),
-    uploads: createUploadService({ control, files, clock }),
+    files: createFileService({ control, files, clock, budgets, maxFileBytes }),
+    uploads: createUploadService({ control, files, clock, budgets }),
     batches: createBatchService({ control, files, journal, engine, clock, settings, canExecute }),
     webhooks: createWebhookService({ control, sender, clock }),
+    keys: createKeyService({ control, clock }),
     models: createModelService({ upstreams: upstreams.get }),
     health: createHealthService({ control, files, journal, engine }),
   };

@@ -120,6 +120,38 @@ export const optionTable = {
     schema: onOff,
     default: false,
   },
+  corsOrigin: {
+    value: "<origin,...>",
+    help: "web pages that may use the server, by their exact origins, such as https://app.example.com",
+    schema: list(),
+    defaultText: "none",
+  },
+  project: {
+    value: "<name>",
+    help: "whose files and batches the key sees",
+    schema: filled,
+    default: "default",
+  },
+  storedBytes: {
+    value: "<size>",
+    help: "quota of the key: bytes of files that it may keep",
+    schema: parsed(parseSize),
+  },
+  openUploads: {
+    value: "<n>",
+    help: "quota of the key: uploads that may be open at once",
+    schema: whole(0, 1_000_000_000),
+  },
+  queuedLines: {
+    value: "<n>",
+    help: "quota of the key: lines of its batches that may wait to be done",
+    schema: whole(0, 1_000_000_000_000),
+  },
+  requestsPerSecond: {
+    value: "<n>",
+    help: "quota of the key: requests per second; twice as many may come at once",
+    schema: rate(),
+  },
   logLevel: {
     value: "<level>",
     help: "trace, debug, info, warn, error, fatal or silent",
@@ -167,7 +199,7 @@ export const optionTable = {
     schema: list(),
     defaultText: "all",
   },
-  name: { value: "<name>", help: "a name for people", schema: filled, defaultText: "the URL's host" },
+  name: { value: "<name>", help: "a name for people", schema: filled },
   eventType: { value: "<event>", help: "the event to send", schema: filled, default: "batch.completed" },
   keepOld: { help: "let the old secret sign as well for 24 hours", schema: onOff, default: false },
   status: { value: "<status>", help: "only batches in this status", schema: z.enum(batchStatuses) },
@@ -240,6 +272,22 @@ function whole(min: number, max: number) {
       reason,
     )
     .refine((value) => Number.isInteger(value) && value >= min && value <= max, reason);
+}
+
+function rate() {
+  const reason = "it must be a number from 0.001 to 1000000";
+  return z
+    .union(
+      [
+        z.number(),
+        z
+          .string()
+          .regex(/^\d{1,7}(\.\d{1,6})?$/)
+          .transform(Number),
+      ],
+      reason,
+    )
+    .refine((value) => value >= 0.001 && value <= 1_000_000, reason);
 }
 
 function parsed<T>(parse: (text: string) => T) {

@@ -1,6 +1,7 @@
 import type { Kysely } from "kysely";
 import { NerifError } from "../batch/errors.ts";
 import type { StoredFile } from "../batch/file.ts";
+import { checkUsage } from "./api-key-usage.ts";
 import { unfinishedStatuses } from "./batch-row.ts";
 import type { ControlStore, FileQuery } from "./control-store.ts";
 import { insertWithAnswer } from "./idempotency-queries.ts";
@@ -14,9 +15,12 @@ type FileQueries = Pick<
 
 export function createFileQueries({ run }: SqlDatabase): FileQueries {
   return {
-    insertFile: (file, answer) =>
+    insertFile: (file, { quotas, answer } = {}) =>
       run("record the file", (db) =>
-        insertWithAnswer(db, answer, (transaction) => insertFile(transaction, file)),
+        insertWithAnswer(db, answer, async (transaction) => {
+          await checkUsage(transaction, "stored_bytes", { apiKey: file.api_key, quotas, more: file.bytes });
+          await insertFile(transaction, file);
+        }),
       ),
 
     getFile: (project, id) =>

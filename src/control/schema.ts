@@ -175,3 +175,4 @@ export type BatchRow = Selectable<BatchesTable>;
 export type NewBatchRow = Insertable<BatchesTable>;
 export type ShardRow = Selectable<ShardsTable>;
 export type WebhookEndpointRow = Selectable<WebhookEndpointsTable>;
+export type ApiKeyRow = Selectable<ApiKeysTable>;

@@ -1,3 +1,4 @@
+import { createApiKeyQueries } from "./api-key-queries.ts";
 import { createBatchQueries } from "./batch-queries.ts";
 import type { ControlStore } from "./control-store.ts";
 import { createFileQueries } from "./file-queries.ts";
@@ -16,6 +17,7 @@ export function createSqlStore(database: SqlDatabase): ControlStore {
     ...createWebhookQueries(database),
     ...createIdempotencyQueries(database),
     ...createUploadQueries(database),
+    ...createApiKeyQueries(database),
     changeCounter: () => database.changeCounter(),
     close: () => database.close(),
   };

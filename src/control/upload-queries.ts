@@ -1,5 +1,6 @@
 import type { ExpressionBuilder } from "kysely";
 import type { StoredFile } from "../batch/file.ts";
+import { checkUsage } from "./api-key-usage.ts";
 import { insertFile } from "./file-queries.ts";
 import { insertWithAnswer } from "./idempotency-queries.ts";
 import type { Schema } from "./schema.ts";
@@ -8,9 +9,10 @@ import type { UploadRecords } from "./upload-records.ts";
 
 export function createUploadQueries({ run }: SqlDatabase): UploadRecords {
   return {
-    insertUpload: (upload, answer) =>
+    insertUpload: (upload, { quotas, answer } = {}) =>
       run("record the upload", (db) =>
         insertWithAnswer(db, answer, async (transaction) => {
+          await checkUsage(transaction, "open_uploads", { apiKey: upload.api_key, quotas, more: 1 });
           await transaction.insertInto("uploads").values(upload).execute();
         }),
       ),
@@ -36,6 +38,12 @@ export function createUploadQueries({ run }: SqlDatabase): UploadRecords {
             .where("part_bytes", "<=", room.bytes - part.bytes)
             .executeTakeFirst();
           if (result.numUpdatedRows === 0n) return false;
+          const { api_key: apiKey } = await transaction
+            .selectFrom("uploads")
+            .select("api_key")
+            .where("id", "=", part.upload_id)
+            .executeTakeFirstOrThrow();
+          await checkUsage(transaction, "stored_bytes", { apiKey, quotas: room.quotas, more: part.bytes });
           await transaction.insertInto("upload_parts").values(part).execute();
           return true;
         }),

@@ -15,7 +15,7 @@ export function fileRoutes({ files, log }: { files: FileService; log: HttpLog })
     const options = createOptions(c);
     const form = await receiveForm(c.req.raw, {
       fileField: "file",
-      begin: () => files.begin({ limited: true }),
+      begin: () => files.begin({ apiKey: options.apiKey, limited: true }),
     });
     try {
       const purpose = checkUploadPurpose(form.fields.get("purpose"));

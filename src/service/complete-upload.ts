@@ -7,6 +7,7 @@ import { type Clock, unixSeconds } from "../engine/clock.ts";
 import type { FileStore } from "../files/file-store.ts";
 import { type StagedFile, stageFile } from "./files.ts";
 import { free, giveAway } from "./owned-bytes.ts";
+import { unlimited } from "./quotas.ts";
 import { badParts } from "./upload-params.ts";
 
 interface AssemblyDeps {
@@ -36,6 +37,8 @@ export async function assembleUpload(
     control,
     files,
     clock,
+    // Its bytes are counted as those of the parts, which go when the file is there.
+    budget: unlimited,
     async record(file: StoredFile) {
       const owned = { ...file, api_key: upload.api_key };
       // DURABLE: one transaction completes the upload and shows the file, so no crash leaves one without the other.

@@ -4,7 +4,7 @@ import { type FileObject, fileObject, isVisible, type StoredFile } from "../batc
 import { isId, newFileId } from "../batch/ids.ts";
 import { limits } from "../batch/limits.ts";
 import type { ControlStore } from "../control/control-store.ts";
-import type { StoredAnswer } from "../control/idempotency-records.ts";
+import type { InsertOptions } from "../control/insert-options.ts";
 import { type Clock, unixSeconds } from "../engine/clock.ts";
 import type { FileReader, FileStore, FileWriter } from "../files/file-store.ts";
 import { answerOnce } from "./answer-once.ts";
@@ -15,6 +15,7 @@ import type { CreateOptions } from "./create-options.ts";
 import { createFirstLineCheck } from "./first-line.ts";
 import { createLineCount } from "./line-count.ts";
 import { checkCursor, type Page, readPage } from "./page.ts";
+import { type ByteBudget, type ByteBudgets, createByteBudgets } from "./quotas.ts";
 
 /** Files of the `batch` family go after 30 days unless told otherwise, in seconds. */
 const defaultLifetime = 2_592_000;
@@ -25,9 +26,11 @@ const notDownloadable: readonly string[] = ["assistants", "user_data"];
 export interface FileService {
   /**
    * A new file, whose bytes may come before its purpose is known.
+   * @param options.apiKey its quota of bytes holds
    * @param options.limited refuses bytes beyond the largest size that the operator set for clients. Default false
+   * @throws NerifError `quota_exceeded` when the key may store nothing more
    */
-  begin(options?: { limited?: boolean }): Promise<StagedFile>;
+  begin(options?: Pick<CreateOptions, "apiKey"> & { limited?: boolean }): Promise<StagedFile>;
   /** @throws NerifError `file_not_found` */
   retrieve(project: string, id: string): Promise<FileObject>;
   /** Newest first unless `order` is `asc`; `limit` is 10,000 by default and at most. @throws NerifError `cursor_not_found` */
@@ -39,12 +42,13 @@ export interface FileService {
 }
 
 export interface StagedFile {
-  /** @throws NerifError `file_too_large`, `disk_full` */
+  /** @throws NerifError `file_too_large`, `quota_exceeded`, `disk_full` */
   write(chunks: readonly Uint8Array[]): Promise<void>;
   /**
    * Makes the file durable and visible. When it is refused its bytes are discarded, and also when an idempotency key
    * gives an earlier file again.
-   * @throws NerifError `idempotency_key_reused`, `empty_file`, `invalid_file_format`, `file_exists`, `disk_full`, and for bad parameters
+   * @throws NerifError `idempotency_key_reused`, `empty_file`, `invalid_file_format`, `file_exists`, `quota_exceeded`,
+   *   `disk_full`, and for bad parameters
    */
   finish(project: string, params: FileParams, options?: CreateOptions): Promise<FileObject>;
   /** Forgets the bytes. Safe to call at any time and more than once. */
@@ -71,12 +75,15 @@ export interface FileServiceDeps {
   control: ControlStore;
   files: FileStore;
   clock: Clock;
+  /** Default: budgets that no other service shares. */
+  budgets?: ByteBudgets | undefined;
   /** Largest file that a client may send at once, in bytes. Default: none. */
   maxFileBytes?: number | undefined;
 }
 
 /** The use cases around files. */
-export function createFileService({ control, files, clock, maxFileBytes }: FileServiceDeps): FileService {
+export function createFileService(deps: FileServiceDeps): FileService {
+  const { control, files, clock, budgets = createByteBudgets(control), maxFileBytes } = deps;
   async function visible(project: string, id: string): Promise<StoredFile> {
     const file = isId("file", id) ? await control.getFile(project, id) : null;
     if (file === null || !isVisible(file, unixSeconds(clock))) throw noSuchFile(id);
@@ -84,8 +91,11 @@ export function createFileService({ control, files, clock, maxFileBytes }: FileS
   }
 
   return {
-    begin: ({ limited = false } = {}) =>
-      stageFile({ files, clock, record: control.insertFile, control, ...(limited && { maxFileBytes }) }),
+    async begin({ apiKey, limited = false } = {}) {
+      const budget = await budgets.begin(apiKey);
+      const largest = limited ? maxFileBytes : undefined;
+      return stageFile({ control, files, clock, budget, record: control.insertFile, maxFileBytes: largest });
+    },
 
     async retrieve(project, id) {
       return fileObject(await visible(project, id));
@@ -138,9 +148,10 @@ export function noSuchFile(id: string): NerifError {
   return new NerifError("file_not_found", `No such File object: ${id.slice(0, 80)}`, { param: "id" });
 }
 
-interface StageDeps extends FileServiceDeps {
+interface StageDeps extends Omit<FileServiceDeps, "budgets"> {
+  budget: ByteBudget;
   /** Makes the file visible, in one transaction with whatever has to happen with it. */
-  record: (file: StoredFile, answer?: StoredAnswer) => Promise<void>;
+  record: (file: StoredFile, options: InsertOptions) => Promise<void>;
 }
 
 /** A new file on its way; all files that clients make take it. */
@@ -150,7 +161,16 @@ export async function stageFile(deps: StageDeps): Promise<StagedFile> {
 }
 
 function stage(deps: StageDeps & { key: string; writer: FileWriter }): StagedFile {
-  const { control, files, clock, key, writer, record, maxFileBytes = Number.POSITIVE_INFINITY } = deps;
+  const {
+    control,
+    files,
+    clock,
+    key,
+    budget,
+    writer,
+    record,
+    maxFileBytes = Number.POSITIVE_INFINITY,
+  } = deps;
   const firstLine = createFirstLineCheck();
   const lineCount = createLineCount();
   let bytes = 0;
@@ -160,6 +180,7 @@ function stage(deps: StageDeps & { key: string; writer: FileWriter }): StagedFil
     if (state === "open") await writer.abort();
     if (state === "committed") await files.delete(key);
     state = "done";
+    budget.release();
   }
 
   async function publish(project: string, params: FileParams, options: CreateOptions): Promise<FileObject> {
@@ -200,7 +221,7 @@ function stage(deps: StageDeps & { key: string; writer: FileWriter }): StagedFil
         control,
         clock,
         async create(recordOf) {
-          await record(file, recordOf(fileObject(file)));
+          await record(file, { quotas: apiKey?.quotas, answer: recordOf(fileObject(file)) });
           state = "done";
           return fileObject(file);
         },
@@ -214,6 +235,7 @@ function stage(deps: StageDeps & { key: string; writer: FileWriter }): StagedFil
   return {
     async write(chunks) {
       for (const chunk of chunks) {
+        budget.take(chunk.length);
         bytes += chunk.length;
         firstLine.write(chunk);
         lineCount.write(chunk);

@@ -1,3 +1,4 @@
+import type { Quotas } from "../batch/api-key.ts";
 import { NerifError } from "../batch/errors.ts";
 import { newId } from "../batch/ids.ts";
 import { limits } from "../batch/limits.ts";
@@ -5,12 +6,14 @@ import type { StoredUpload, UploadPartObject } from "../batch/upload.ts";
 import type { ControlStore } from "../control/control-store.ts";
 import { type Clock, unixSeconds } from "../engine/clock.ts";
 import type { FileStore } from "../files/file-store.ts";
+import type { ByteBudget } from "./quotas.ts";
 
 const { partBytes, parts: mostParts } = limits.upload;
 
 /** A part whose bytes are on their way to the disk. */
 export interface StagedPart {
-  /** @throws NerifError `file_too_large`, `invalid_request` when the upload has no room for it, `disk_full` */
+  /** @throws NerifError `file_too_large`, `quota_exceeded`, `invalid_request` when the upload has no room for it,
+   *   `disk_full` */
   write(chunks: readonly Uint8Array[]): Promise<void>;
   /**
    * Makes the part durable and adds it to its upload. When it is refused its bytes are discarded.
@@ -28,6 +31,9 @@ interface PartDeps {
   upload: StoredUpload;
   /** Refuses an upload that is not open any more. */
   assertOpen: () => Promise<StoredUpload>;
+  budget: ByteBudget;
+  /** Of the key that sends the part. */
+  quotas: Quotas | undefined;
 }
 
 export async function stagePart({
@@ -36,6 +42,8 @@ export async function stagePart({
   clock,
   upload,
   assertOpen,
+  budget,
+  quotas,
 }: PartDeps): Promise<StagedPart> {
   const id = newId("part");
   const room = roomOf(upload);
@@ -48,6 +56,7 @@ export async function stagePart({
     if (state === "open") await writer.abort();
     if (state === "committed") await files.delete(id);
     state = "done";
+    budget.release();
   }
 
   async function publish(): Promise<UploadPartObject> {
@@ -56,17 +65,21 @@ export async function stagePart({
     state = "committed";
     const now = unixSeconds(clock);
     const part = { id, upload_id: upload.id, bytes, created_at: now };
-    if (!(await control.insertPart(part, { now, parts: mostParts, bytes: room }))) {
+    if (!(await control.insertPart(part, { now, parts: mostParts, bytes: room, quotas }))) {
       assertRoom(await assertOpen(), bytes);
       throw full(upload);
     }
     state = "done";
+    budget.release();
     return { id, object: "upload.part", created_at: now, upload_id: upload.id };
   }
 
   return {
     async write(chunks) {
-      for (const chunk of chunks) bytes += chunk.length;
+      for (const chunk of chunks) {
+        budget.take(chunk.length);
+        bytes += chunk.length;
+      }
       if (bytes > partBytes) {
         throw new NerifError(
           "file_too_large",

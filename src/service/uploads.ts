@@ -9,6 +9,7 @@ import type { FileStore } from "../files/file-store.ts";
 import { answerOnce } from "./answer-once.ts";
 import { assembleUpload } from "./complete-upload.ts";
 import type { CreateOptions } from "./create-options.ts";
+import { type ByteBudgets, createByteBudgets } from "./quotas.ts";
 import { checkCompleteParams, checkUploadParams } from "./upload-params.ts";
 import { type StagedPart, stagePart } from "./upload-part.ts";
 
@@ -19,8 +20,8 @@ export interface UploadService {
     params: Readonly<Record<string, unknown>>,
     options?: CreateOptions,
   ): Promise<UploadObject>;
-  /** A new part, whose bytes come next. @throws NerifError `upload_not_found`, `upload_not_pending` */
-  beginPart(project: string, id: string): Promise<StagedPart>;
+  /** A new part, whose bytes come next. @throws NerifError `upload_not_found`, `upload_not_pending`, `quota_exceeded` */
+  beginPart(project: string, id: string, options?: Pick<CreateOptions, "apiKey">): Promise<StagedPart>;
   /**
    * Makes a file of the parts in the given order.
    * @throws NerifError `upload_not_found`, `upload_completed`, `upload_not_pending`; refusals of the parameters and
@@ -35,11 +36,13 @@ interface UploadServiceDeps {
   control: ControlStore;
   files: FileStore;
   clock: Clock;
+  /** Default: budgets that no other service shares. */
+  budgets?: ByteBudgets | undefined;
 }
 
 /** The use cases around uploads in parts. */
 export function createUploadService(deps: UploadServiceDeps): UploadService {
-  const { control, clock } = deps;
+  const { control, clock, budgets = createByteBudgets(deps.control) } = deps;
   const inTurn = createTurns();
 
   async function load(project: string, id: string): Promise<StoredUpload> {
@@ -94,17 +97,19 @@ export function createUploadService(deps: UploadServiceDeps): UploadService {
           clock,
           async create(recordOf) {
             const answer = uploadObject(upload, null, now);
-            await control.insertUpload(upload, recordOf(answer));
+            await control.insertUpload(upload, { quotas: apiKey?.quotas, answer: recordOf(answer) });
             return answer;
           },
         },
       );
     },
 
-    async beginPart(project, id) {
+    async beginPart(project, id, { apiKey } = {}) {
       const assertOpen = () =>
         loadOpen(project, id, { action: "add a part to", conflict: "upload_not_pending" });
-      return stagePart({ ...deps, upload: await assertOpen(), assertOpen });
+      const upload = await assertOpen();
+      const budget = await budgets.begin(apiKey);
+      return stagePart({ ...deps, upload, assertOpen, budget, quotas: apiKey?.quotas });
     },
 
     async complete(project, id, params) {

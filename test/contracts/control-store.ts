@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe } from "vitest";
 import type { ControlStore } from "../../src/control/control-store.ts";
+import { apiKeyTests } from "./control-store/api-keys.ts";
 import { batchTests } from "./control-store/batches.ts";
 import { fileTests } from "./control-store/files.ts";
 import { idempotencyTests } from "./control-store/idempotency.ts";
@@ -51,5 +52,6 @@ export function describeControlStoreContract(name: string, makeIt: () => Promise
     describe("leases", () => leaseTests(stores));
     describe("webhooks", () => webhookTests(stores));
     describe("uploads", () => uploadTests(stores));
+    describe("API keys", () => apiKeyTests(stores));
   });
 }

@@ -1,3 +1,5 @@
+import { randomBytes } from "node:crypto";
+import { noQuotas, type StoredApiKey } from "../../src/batch/api-key.ts";
 import type { Batch } from "../../src/batch/batch.ts";
 import type { StoredFile } from "../../src/batch/file.ts";
 import { newBatchId, newFileId, newId } from "../../src/batch/ids.ts";
@@ -131,6 +133,21 @@ export function anEvent(batchId: string, more: Partial<WebhookEvent> = {}): Webh
     type: "batch.completed",
     created_at: 1_767_225_700,
     data: { id: batchId },
+    ...more,
+  };
+}
+
+/** A key that may use as much as there is. */
+export function anApiKey(more: Partial<StoredApiKey> = {}): StoredApiKey {
+  return {
+    id: newId("api_key"),
+    project: "default",
+    name: "key",
+    hash: randomBytes(32).toString("hex"),
+    hint: "abcd",
+    quotas: noQuotas,
+    created_at: 1_767_225_600,
+    revoked_at: null,
     ...more,
   };
 }
