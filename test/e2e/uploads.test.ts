@@ -1,4 +1,5 @@
 import { createHash } from "node:crypto";
+import { once } from "node:events";
 import { readdir } from "node:fs/promises";
 import { type ClientRequest, type IncomingMessage, request } from "node:http";
 import { json } from "node:stream/consumers";
@@ -8,6 +9,7 @@ import { describe, expect, it } from "vitest";
 import { createTestClock } from "../support/clock.ts";
 import { anUpload } from "../support/control-rows.ts";
 import { openTestInstance, project, requestLine } from "../support/http-instance.ts";
+import { startServeProcess } from "../support/http-process.ts";
 import { inputForm, startTestServer, type TestServer } from "../support/http-server.ts";
 
 const line = `${requestLine("a")}\n`;
@@ -77,6 +79,21 @@ function sendEndless(url: string, field: string): Promise<{ status: number; body
     outgoing.write(`--x\r\ncontent-disposition: form-data; name="${field}"; filename="a.jsonl"\r\n\r\n{}\n`);
     more();
   });
+}
+
+async function sendInPieces(url: string, body: Buffer, sizes: number[]): Promise<Answer["body"]> {
+  const headers = { "content-type": "multipart/form-data; boundary=boundary" };
+  const outgoing = request(url, { method: "POST", headers });
+  const answered = once(outgoing, "response") as Promise<[IncomingMessage]>;
+  for (let at = 0, turn = 0; at < body.length; turn += 1) {
+    const size = sizes[turn % sizes.length] ?? 1;
+    if (!outgoing.write(body.subarray(at, at + size))) await once(outgoing, "drain");
+    at += size;
+  }
+  outgoing.end();
+  const [response] = await answered;
+  expect(response.statusCode).toBe(200);
+  return (await json(response)) as Answer["body"];
 }
 
 describe("uploads", () => {
@@ -389,6 +406,32 @@ describe("uploads", () => {
   });
 });
 
+describe("a form that passes through a socket", () => {
+  it("keeps every byte of a file that looks like the end of itself, in whatever pieces it comes", async () => {
+    const server = await startTestServer();
+    const unit = fc.constantFrom(
+      "\r\n--",
+      "\r\n--boundar",
+      "\r\n",
+      "-",
+      "\n",
+      "a".repeat(30_000),
+      "z".repeat(70_000),
+    );
+    const sizes = fc.array(fc.integer({ min: 1, max: 100_000 }), { minLength: 1, maxLength: 5 });
+    await fc.assert(
+      fc.asyncProperty(fc.array(unit, { maxLength: 40 }), sizes, async (units, pieces) => {
+        const content = `x${units.join("")}`;
+        const head = '--boundary\r\ncontent-disposition: form-data; name="';
+        const form = `${head}file"; filename="a"\r\n\r\n${content}\r\n${head}purpose"\r\n\r\nfine-tune\r\n--boundary--\r\n`;
+        const { id } = await sendInPieces(`${server.url}/v1/files`, Buffer.from(form), pieces);
+        expect((await contentOf(server, id)).equals(Buffer.from(content))).toBe(true);
+      }),
+      { numRuns: 60 },
+    );
+  });
+});
+
 describe("the OpenAI SDK", () => {
   it("uploads in parts, and is told once what cannot be repeated", async () => {
     const server = await startTestServer();
@@ -432,6 +475,17 @@ describe("the largest file through POST /v1/files", () => {
     const endless = await sendEndless(`${server.url}/v1/files`, "file");
     expect(endless).toMatchObject({ status: 400, body: { error: refusal } });
     expect(await readdir(`${instance.dataDir}/files`)).toHaveLength(1);
+  });
+
+  it("is what the option of the command says", async () => {
+    const server = await startServeProcess({
+      upstream: "http://127.0.0.1:9/v1",
+      args: ["--max-file-bytes", "1KiB"],
+    });
+    const send = async (text: string) =>
+      (await fetch(`${server.url}/v1/files`, { method: "POST", body: inputForm(text) })).status;
+    expect(await send(line.padEnd(1_024))).toBe(200);
+    expect(await send(line.padEnd(1_025))).toBe(400);
   });
 
   it("does not hold for what comes in parts or from this process", async () => {
