@@ -327,6 +327,22 @@ describe("uploads", () => {
     },
   );
 
+  it("is not completed when a cancel overtakes the copy, and leaves no bytes", async () => {
+    const server = await startTestServer();
+    const { fileStore, service, dataDir } = server.instance;
+    const { id } = (await create(server)).body;
+    const part = (await addPart(server, id, line)).body.id;
+    const open = fileStore.open;
+    fileStore.open = async (key) => {
+      await service.uploads.cancel(project, id);
+      return open(key);
+    };
+    const answer = await complete(server, id, [part]);
+    expect(answer).toMatchObject({ status: 400, body: { error: { code: null, param: null } } });
+    expect(answer.body.error?.message).toContain("its status is 'cancelled'");
+    expect(await readdir(`${dataDir}/files`)).toEqual([]);
+  });
+
   it("answers for an upload of another project exactly as for one that never was", async () => {
     const server = await startTestServer();
     const { uploads } = server.instance.service;
