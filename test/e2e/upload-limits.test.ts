@@ -137,6 +137,7 @@ describe("a form that passes through a socket", () => {
     );
   });
 });
+/** A form whose file never ends; resolves when the server answers although the client still sends. */
 function sendEndless(url: string, field: string): Promise<{ status: number; body: unknown; sent: number }> {
   return new Promise((resolve, reject) => {
     const outgoing: ClientRequest = request(url, {

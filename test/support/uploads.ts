@@ -50,5 +50,3 @@ export function completeUpload(
 export async function contentOf(server: TestServer, id: string): Promise<Buffer> {
   return Buffer.from(await (await server.send(`/v1/files/${id}/content`)).arrayBuffer());
 }
-
-/** A form whose file never ends; resolves when the server answers although the client still sends. */
