@@ -2,7 +2,7 @@ import { Writable } from "node:stream";
 import { finished, pipeline } from "node:stream/promises";
 import { Busboy, type BusboyFileStream, type BusboyInstance } from "@fastify/busboy";
 import { NerifError } from "../batch/errors.ts";
-import { free } from "../service/owned-bytes.ts";
+import { free, isGivenAway } from "../service/owned-bytes.ts";
 
 /** What a form may have; how large its file may be is the business of what takes it. */
 const limits = {
@@ -176,8 +176,10 @@ function writableOf(file: FormTarget): Writable {
   async function write(chunks: readonly Uint8Array[]): Promise<void> {
     await file.write(chunks);
     for (const { buffer } of chunks) {
-      // The parser cuts several chunks out of one buffer; when it is at the next, it is done with this one.
-      if (last !== null && last !== buffer) free(last);
+      // The parser cuts chunks out of one buffer and may put bytes of its own between them; when it is at the next
+      // buffer from the socket, it is done with this one.
+      if (buffer === last || !isGivenAway(buffer)) continue;
+      if (last !== null) free(last);
       last = buffer;
     }
   }

@@ -9,6 +9,10 @@ export function giveAway(chunk: Uint8Array): void {
   if (chunk.byteLength === chunk.buffer.byteLength) owned.add(chunk.buffer);
 }
 
+export function isGivenAway(buffer: ArrayBufferLike): boolean {
+  return owned.has(buffer);
+}
+
 /**
  * Frees a buffer that was given away, at once: left to the garbage collector, 60 to 100 MB of them pile up under a
  * large upload or download. Every view of it is empty afterwards.

@@ -89,7 +89,7 @@ describe("server with keys", () => {
 
   it("tells strangers not even which paths there are, save that it is alive", async () => {
     const { server, key } = await withKey();
-    for (const path of ["/v1/nothing", "/", "/v1", "/openai/files", "/metrics", "/healthz/", "/V1/files"]) {
+    for (const path of ["/v1/nothing", "/", "/v1", "/openai/nothing", "/metrics", "/healthz/", "/V1/files"]) {
       expect([path, (await server.send(path)).status]).toEqual([path, 401]);
       expect([path, (await server.send(path, bearer(key))).status]).toEqual([path, 404]);
     }
