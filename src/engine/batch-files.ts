@@ -1,20 +1,11 @@
 import type { Batch } from "../batch/batch.ts";
 import { NerifError } from "../batch/errors.ts";
-import { isId } from "../batch/ids.ts";
 import type { ControlStore } from "../control/control-store.ts";
 import type { FileReader, FileStore } from "../files/file-store.ts";
 
-const planEnding = ".plan";
-
 /** Key of a batch's plan in the file store. */
 export function planKey(batchId: string): string {
-  return `${batchId}${planEnding}`;
-}
-
-/** Batches that have a plan in the file store. */
-export async function plannedBatches({ files }: { files: FileStore }): Promise<string[]> {
-  const keys = await files.keys(planEnding);
-  return keys.map((key) => key.slice(0, -planEnding.length)).filter((id) => isId("batch", id));
+  return `${batchId}.plan`;
 }
 
 export function openPlan(batchId: string, { files }: { files: FileStore }): Promise<FileReader> {

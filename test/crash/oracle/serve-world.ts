@@ -101,16 +101,13 @@ export function createServeWorld(options: ServeWorldOptions): ServeWorld {
   };
 }
 
-/** Working files of batches that are final. */
+/**
+ * Journals of batches that are final. A plan of which a crash left nothing but itself goes after an hour, as all that
+ * nothing names.
+ */
 function leftovers(dataDir: string): string[] {
-  const journals = names(join(dataDir, "journal")).map((name) => `journal/${name}`);
-  const plans = names(join(dataDir, "files")).filter((name) => name.endsWith(".plan"));
-  return [...journals, ...plans.map((name) => `files/${name}`)];
-}
-
-function names(directory: string): string[] {
   try {
-    return readdirSync(directory);
+    return readdirSync(join(dataDir, "journal")).map((name) => `journal/${name}`);
   } catch {
     // Nothing was ever written there.
     return [];
