@@ -4,6 +4,7 @@
  * order and every N means one of them.
  *
  *   NERIF_FAULT_ROOT    calls on files below this directory count
+ *   NERIF_FAULT_SUFFIX  only those whose path ends so; default all
  *   NERIF_FAULT_CALLS   names of calls that count, with commas around each (",fsync,fdatasync,"); default all
  *   NERIF_FAULT_AT      the number of the call, from 1
  *   NERIF_FAULT_ACTION  kill: dies in its place; torn: writes half and dies; short: writes half and says so;
@@ -33,6 +34,7 @@
 enum action { NONE, KILL, TORN, SHORT, FAIL };
 
 static const char *root;
+static const char *suffix;
 static const char *calls;
 static const char *shadow;
 static long at;
@@ -46,6 +48,7 @@ __attribute__((constructor)) static void begin(void) {
   const char *number = getenv("NERIF_FAULT_AT");
   const char *log = getenv("NERIF_FAULT_LOG");
   root = getenv("NERIF_FAULT_ROOT");
+  suffix = getenv("NERIF_FAULT_SUFFIX");
   calls = getenv("NERIF_FAULT_CALLS");
   shadow = getenv("NERIF_FAULT_SHADOW");
   at = number ? atol(number) : 0;
@@ -126,9 +129,14 @@ static void shadow_hold(int directory, const char *path) {
   if (shadow) syscall(SYS_openat, directory, path, O_PATH | O_NOFOLLOW | O_CLOEXEC, 0);
 }
 
+static int has_suffix(const char *path) {
+  size_t length = strlen(path), wanted_length = suffix ? strlen(suffix) : 0;
+  return length >= wanted_length && !strcmp(path + length - wanted_length, suffix ? suffix : "");
+}
+
 /* What is to happen to this call. */
 static enum action judge(const char *name, const char *path) {
-  if (!is_below_root(path)) return NONE;
+  if (!is_below_root(path) || !has_suffix(path)) return NONE;
   if (calls && *calls) {
     char entry[64];
     snprintf(entry, sizeof entry, ",%s,", name);

@@ -11,6 +11,8 @@ export interface Fault {
   action: "kill" | "torn" | "short" | "eio" | "enospc" | "none";
   /** Number of the call, from 1. Default 0: none. */
   at?: number;
+  /** Only calls on paths that end so count. Default all. */
+  suffix?: string;
   /** Names of the calls that count. Default all. */
   calls?: readonly string[];
   /** Gets a line for each call that counts. */
@@ -20,19 +22,14 @@ export interface Fault {
 }
 
 /** Environment variables with which a process meets the fault. */
-export function faultEnvironment({
-  root,
-  action,
-  at = 0,
-  calls,
-  log,
-  shadow,
-}: Fault): Record<string, string> {
+export function faultEnvironment(fault: Fault): Record<string, string> {
+  const { root, action, at = 0, suffix, calls, log, shadow } = fault;
   return {
     LD_PRELOAD: preload("faults"),
     NERIF_FAULT_ROOT: root,
     NERIF_FAULT_ACTION: action,
     NERIF_FAULT_AT: String(at),
+    ...(suffix === undefined ? {} : { NERIF_FAULT_SUFFIX: suffix }),
     ...(calls === undefined ? {} : { NERIF_FAULT_CALLS: `,${calls.join()},` }),
     ...(log === undefined ? {} : { NERIF_FAULT_LOG: log }),
     ...(shadow === undefined ? {} : { NERIF_FAULT_SHADOW: shadow }),
