@@ -37,8 +37,8 @@ export function createClients(
     }
     const id = open[Math.floor(random() * open.length)];
     if (id === undefined) return;
-    if (pick < 0.42) await driver.cancel(id);
-    else if (pick < 0.5) await removeOne();
+    if (pick < 0.38) await driver.cancel(id);
+    else if (pick < 0.46) await removeOne();
     else await driver.look(id);
   }
 
