@@ -11,6 +11,7 @@ import { answerOnce } from "./answer-once.ts";
 import type { FileParams } from "./check-file-params.ts";
 import { checkFileParams } from "./check-file-params.ts";
 import { checkLimit } from "./check-limit.ts";
+import { openChecked } from "./checked-reader.ts";
 import type { CreateOptions } from "./create-options.ts";
 import { createFirstLineCheck } from "./first-line.ts";
 import { createLineCount } from "./line-count.ts";
@@ -269,7 +270,7 @@ function checkOrder(order: string | undefined): "asc" | "desc" {
 
 async function openBytes(files: FileStore, file: StoredFile): Promise<FileReader> {
   try {
-    return await files.open(file.key);
+    return await openChecked(files, file);
   } catch (error) {
     // Deleted or expired since its record was read: for a client it never was there.
     if (error instanceof NerifError && error.code === "file_not_found") throw noSuchFile(file.id);
