@@ -36,7 +36,7 @@ type Flags = Record<string, unknown>;
 async function add(flags: Flags): Promise<void> {
   const { values } = resolveConfig(createOptions, flags);
   await withKeys(values, async (keys) => {
-    const { project, name } = values;
+    const { project, name = "key" } = values;
     const quotas = {
       stored_bytes: values.storedBytes,
       open_uploads: values.openUploads,

@@ -17,6 +17,8 @@ const options = [
   "corsOrigin",
   ...engineOptions,
   "completionWindows",
+  "webhookAllow",
+  "maxFileBytes",
   "logLevel",
   "json",
 ] as const satisfies OptionName[];
@@ -52,6 +54,8 @@ async function serve(flags: Record<string, unknown>): Promise<void> {
     insecure,
     corsOrigin: corsOrigins,
     completionWindows = null,
+    maxFileBytes,
+    webhookAllow,
     logLevel,
     shutdownGrace,
     json,
@@ -66,6 +70,8 @@ async function serve(flags: Record<string, unknown>): Promise<void> {
   const nerif = await openNerif({
     ...built,
     settings: { ...built.settings, completionWindows },
+    webhookAllow,
+    maxFileBytes,
     ignoreOpenAIBaseUrl: true,
     log,
   });

@@ -17,9 +17,3 @@ export interface ApiKeyRecords {
 
 /** The part of a key's quotas that the store can count. */
 export type ApiKeyUsage = { [Q in Exclude<keyof Quotas, "requests_per_second">]: number };
-
-/** How a row is added. */
-export interface InsertOptions {
-  /** Refuses the row when it takes the usage of its key beyond these. Default: it is added whatever is used. */
-  quotas?: Quotas | undefined;
-}

@@ -1,6 +1,7 @@
 import { Hono } from "hono";
 import { NerifError } from "../batch/errors.ts";
 import { admit } from "./authenticate.ts";
+import { routedPath } from "./azure-path.ts";
 import { batchRoutes } from "./batches.ts";
 import { allowOrigins } from "./cross-origin.ts";
 import type { App, HttpLog, HttpServices, RequestContext, RequestEnvironment } from "./environment.ts";
@@ -9,6 +10,8 @@ import { fileRoutes } from "./files.ts";
 import { healthRoutes } from "./health.ts";
 import { modelRoutes } from "./models.ts";
 import { newRequestId } from "./request-id.ts";
+import { uploadRoutes } from "./uploads.ts";
+import { webhookEventTypeRoutes, webhookRoutes } from "./webhooks.ts";
 
 export interface AppOptions {
   log: HttpLog;
@@ -25,7 +28,7 @@ export function createApp(
   services: HttpServices,
   { log, anyHost = false, origins = new Set(), draining = never }: AppOptions,
 ): App {
-  const app = new Hono<RequestEnvironment>();
+  const app = new Hono<RequestEnvironment>({ getPath: routedPath });
 
   app.use(async (c, next) => {
     c.set("requestId", newRequestId());
@@ -52,7 +55,10 @@ export function createApp(
   });
 
   app.route("/v1/files", fileRoutes({ files: services.files, log }));
+  app.route("/v1/uploads", uploadRoutes({ uploads: services.uploads }));
   app.route("/v1/batches", batchRoutes({ batches: services.batches, log, draining }));
+  app.route("/v1/webhook_endpoints", webhookRoutes({ webhooks: services.webhooks }));
+  app.route("/v1/webhook_event_types", webhookEventTypeRoutes());
   app.route("/v1/models", modelRoutes({ models: services.models }));
   app.route("/", healthRoutes({ health: services.health, keys: services.keys, draining }));
 

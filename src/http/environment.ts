@@ -5,11 +5,15 @@ import type { FileService } from "../service/files.ts";
 import type { HealthService } from "../service/health.ts";
 import type { KeyService } from "../service/keys.ts";
 import type { ModelService } from "../service/models.ts";
+import type { UploadService } from "../service/uploads.ts";
+import type { WebhookService } from "../service/webhooks.ts";
 
 /** What the routes work with. */
 export interface HttpServices {
   files: FileService;
+  uploads: UploadService;
   batches: BatchService;
+  webhooks: WebhookService;
   keys: KeyService;
   models: ModelService;
   health: HealthService;

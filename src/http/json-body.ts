@@ -5,14 +5,16 @@ const largestBody = 1024 * 1024;
 /**
  * The JSON object in the body of a request, whatever its content type says.
  *
+ * @param options.mayBeEmpty an empty body counts as an object without keys; default false
  * @param options.withinMs longest time for the whole body, in milliseconds; default 30 s
  * @throws NerifError `invalid_request`, `request_too_large` beyond 1 MiB, `aborted` when it takes too long
  */
 export async function readJsonObject(
   request: Request,
-  { withinMs = 30_000 }: { withinMs?: number } = {},
+  { mayBeEmpty = false, withinMs = 30_000 }: { mayBeEmpty?: boolean; withinMs?: number } = {},
 ): Promise<Record<string, unknown>> {
   const text = await inTime(readText(request), withinMs);
+  if (mayBeEmpty && text.trim() === "") return {};
   const value = parse(text);
   if (typeof value === "object" && value !== null && !Array.isArray(value)) {
     return value as Record<string, unknown>;

@@ -1,9 +1,10 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
-import { Readable } from "node:stream";
+import { Readable, Writable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { getRequestListener, type HttpBindings } from "@hono/node-server";
 import { RESPONSE_ALREADY_SENT } from "@hono/node-server/utils/response";
 import { NerifError } from "../batch/errors.ts";
+import { free, giveAway } from "../service/owned-bytes.ts";
 import { errorResponse } from "./error-response.ts";
 import { newRequestId } from "./request-id.ts";
 
@@ -67,7 +68,10 @@ function takeBody(
         const giveUp = setTimeout(() => incoming.socket.destroy(), bodyIdleMs);
         const { done, value } = await chunks.next().finally(() => clearTimeout(giveUp));
         if (done) controller.close();
-        else controller.enqueue(new Uint8Array(value.buffer, value.byteOffset, value.length));
+        else {
+          giveAway(value);
+          controller.enqueue(new Uint8Array(value.buffer, value.byteOffset, value.length));
+        }
       },
     },
     { highWaterMark: 0 },
@@ -99,12 +103,31 @@ async function send(response: Response, outgoing: ServerResponse): Promise<Respo
   // The first result may be long in coming; the client shall know at once that it will.
   outgoing.flushHeaders();
   try {
-    await pipeline(Readable.fromWeb(response.body as ReadableStream), outgoing);
+    await pipeline(Readable.fromWeb(response.body as ReadableStream), sink(outgoing));
   } catch {
     // The connection is gone: the client broke it off, or sees by that that the body is not whole. Whoever made
     // the body has told why.
   }
   return RESPONSE_ALREADY_SENT;
+}
+
+/** Frees what was given away with the body as soon as it is sent, and ends when the client is gone. */
+function sink(outgoing: ServerResponse): Writable {
+  const writable = new Writable({
+    write(chunk: Buffer, _encoding, done) {
+      outgoing.write(chunk, (error) => {
+        free(chunk.buffer);
+        done(error);
+      });
+    },
+    final: (done) => void outgoing.end(done),
+    destroy(error, done) {
+      if (error !== null) outgoing.destroy();
+      done(error);
+    },
+  });
+  outgoing.once("close", () => writable.destroy());
+  return writable;
 }
 
 /** The bridge itself refuses what is no request, such as a Host that is no host name. */

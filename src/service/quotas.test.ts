@@ -9,7 +9,6 @@ import {
 } from "../../test/support/http-instance.ts";
 import { noQuotas, type Quotas, type StoredApiKey } from "../batch/api-key.ts";
 import type { FileObject } from "../batch/file.ts";
-import { checkOpenUploads, storedBytesLeft } from "./quotas.ts";
 
 async function setUp(quotas: Partial<Quotas>) {
   const instance = await openTestInstance({ clock: createTestClock() });
@@ -38,7 +37,7 @@ it("an upload is refused at the byte that passes the quota, and another key's is
   await staged.discard();
   await upload(instance, jsonOf(60), anApiKey({ quotas: { ...noQuotas, stored_bytes: 60 } }));
   await upload(instance, jsonOf(1_000), null);
-  expect(await storedBytesLeft(instance.control, apiKey)).toBe(40);
+  expect(await instance.control.apiKeyUsage(apiKey.id)).toMatchObject({ stored_bytes: 60 });
 });
 
 it("an upload is refused before its first byte when the quota is used up, and fits again after a delete", async () => {
@@ -89,16 +88,36 @@ it("a retry that the quota of lines refuses leaves no copied lines behind", asyn
 
 it("open uploads are refused beyond their quota", async () => {
   const { instance, apiKey } = await setUp({ open_uploads: 2 });
-  const { control } = instance;
-  await checkOpenUploads(control, apiKey);
-  await checkOpenUploads(control, null);
-  await checkOpenUploads(control, anApiKey());
-  const full = {
-    ...control,
-    apiKeyUsage: async () => ({ stored_bytes: 0, open_uploads: 2, queued_lines: 0 }),
-  };
-  await expect(checkOpenUploads(full, apiKey)).rejects.toMatchObject({
+  const { uploads } = instance.service;
+  const params = { filename: "a.jsonl", purpose: "batch", bytes: 10, mime_type: "application/jsonl" };
+  const open = (key: StoredApiKey | null) => uploads.create("default", params, { apiKey: key });
+  const first = await open(apiKey);
+  await open(apiKey);
+  await open(null);
+  await open(anApiKey());
+  await expect(open(apiKey)).rejects.toMatchObject({
     code: "quota_exceeded",
     message: expect.stringContaining("'open_uploads' of this API key is 2, of which 2 are used"),
+  });
+  await uploads.cancel("default", first.id);
+  await open(apiKey);
+});
+
+it("parts of uploads count, and are refused at the byte that passes the quota", async () => {
+  const { instance, apiKey, files } = await setUp({ stored_bytes: 100 });
+  const { uploads } = instance.service;
+  const params = { filename: "a.jsonl", purpose: "batch", bytes: 60, mime_type: "application/jsonl" };
+  const { id } = await uploads.create("default", params, { apiKey });
+  const part = await uploads.beginPart("default", id, { apiKey });
+  await part.write([Buffer.from(jsonOf(60))]);
+  const { id: partId } = await part.finish();
+  const second = await uploads.beginPart("default", id, { apiKey });
+  await expect(second.write([Buffer.alloc(41)])).rejects.toMatchObject({ code: "quota_exceeded" });
+  await second.discard();
+  // The file takes the place of its parts: together they would be over the quota.
+  await uploads.complete("default", id, { part_ids: [partId] });
+  expect(await instance.control.apiKeyUsage(apiKey.id)).toMatchObject({ stored_bytes: 60 });
+  await expect((await files.begin({ apiKey })).write([Buffer.alloc(41)])).rejects.toMatchObject({
+    code: "quota_exceeded",
   });
 });

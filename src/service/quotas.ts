@@ -9,16 +9,20 @@ export interface ByteBudget {
   release(): void;
 }
 
+export interface ByteBudgets {
+  /** @throws NerifError `quota_exceeded` when nothing is left */
+  begin(apiKey: StoredApiKey | null | undefined): Promise<ByteBudget>;
+}
+
 /**
  * Budgets for bytes that are on their way: what a key stores already and everything that it is just sending must fit
  * its quota together, so that a disk is not filled by files that would be refused at their ends.
  */
-export function createByteBudgets(control: ApiKeyRecords) {
+export function createByteBudgets(control: ApiKeyRecords): ByteBudgets {
   const coming = new Map<string, number>();
 
   return {
-    /** @throws NerifError `quota_exceeded` when nothing is left */
-    async begin(apiKey: StoredApiKey | null | undefined): Promise<ByteBudget> {
+    async begin(apiKey) {
       const left = await storedBytesLeft(control, apiKey);
       if (left === null || apiKey === null || apiKey === undefined) return unlimited;
       const { id } = apiKey;
@@ -43,7 +47,8 @@ export function createByteBudgets(control: ApiKeyRecords) {
   };
 }
 
-const unlimited: ByteBudget = { take() {}, release() {} };
+/** Of bytes that are counted elsewhere, or that nobody limits. */
+export const unlimited: ByteBudget = { take() {}, release() {} };
 
 /**
  * How many bytes more a key may store; null when there is no limit. What is recorded is checked once more by the
@@ -51,7 +56,7 @@ const unlimited: ByteBudget = { take() {}, release() {} };
  *
  * @throws NerifError `quota_exceeded` when nothing is left
  */
-export async function storedBytesLeft(
+async function storedBytesLeft(
   control: ApiKeyRecords,
   apiKey: StoredApiKey | null | undefined,
 ): Promise<number | null> {
@@ -60,15 +65,4 @@ export async function storedBytesLeft(
   const { stored_bytes: used } = await control.apiKeyUsage(apiKey.id);
   if (used >= most) throw quotaExceeded("stored_bytes", { used, more: 1, most });
   return most - used;
-}
-
-/** @throws NerifError `quota_exceeded` when a key may begin no further upload */
-export async function checkOpenUploads(
-  control: ApiKeyRecords,
-  apiKey: StoredApiKey | null | undefined,
-): Promise<void> {
-  const most = apiKey?.quotas.open_uploads ?? null;
-  if (!apiKey || most === null) return;
-  const { open_uploads: used } = await control.apiKeyUsage(apiKey.id);
-  if (used >= most) throw quotaExceeded("open_uploads", { used, more: 1, most });
 }

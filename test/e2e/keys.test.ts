@@ -89,7 +89,7 @@ describe("server with keys", () => {
 
   it("tells strangers not even which paths there are, save that it is alive", async () => {
     const { server, key } = await withKey();
-    for (const path of ["/v1/nothing", "/", "/v1", "/openai/files", "/metrics", "/healthz/", "/V1/files"]) {
+    for (const path of ["/v1/nothing", "/", "/v1", "/openai/nothing", "/metrics", "/healthz/", "/V1/files"]) {
       expect([path, (await server.send(path)).status]).toEqual([path, 401]);
       expect([path, (await server.send(path, bearer(key))).status]).toEqual([path, 404]);
     }
@@ -111,7 +111,8 @@ describe("server with keys", () => {
     instance.engine.progress = () => ({
       counts: { total: 1, completed: 0, failed: 0 },
       inFlight: 0,
-      routes: [{ ...route, limit: 1, inFlight: 0, waiting: 1, succeeded: 0 }],
+      rate: null,
+      routes: [{ ...route, limit: 1, inFlight: 0, waiting: 1, ready: 0, succeeded: 0 }],
     });
     const ready = async (given?: string) =>
       (await server.send("/readyz", given === undefined ? {} : bearer(given))).json();

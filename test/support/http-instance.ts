@@ -16,7 +16,10 @@ import { createBatchService } from "../../src/service/batches.ts";
 import { createFileService } from "../../src/service/files.ts";
 import type { Instance } from "../../src/service/instance.ts";
 import { createKeyService } from "../../src/service/keys.ts";
+import { createUploadService } from "../../src/service/uploads.ts";
+import { createWebhookService } from "../../src/service/webhooks.ts";
 import type { Upstream } from "../../src/upstreams/upstream.ts";
+import { createHttpSender } from "../../src/webhooks/http.ts";
 
 export const project = "default";
 
@@ -40,10 +43,14 @@ export async function openTestInstance({
   clock = createSystemClock(),
   settings = {},
   upstreams = [],
+  webhookAllow = [],
+  maxFileBytes,
 }: {
   clock?: Clock;
   settings?: Partial<EngineSettings>;
   upstreams?: Upstream[];
+  webhookAllow?: string[];
+  maxFileBytes?: number;
 } = {}): Promise<TestInstance> {
   const dataDir = await mkdtemp(join(tmpdir(), "nerif-http-"));
   const control = await openSqliteControlStore({ path: join(dataDir, "nerif.db") });
@@ -62,7 +69,8 @@ export async function openTestInstance({
   });
   return {
     service: {
-      files: createFileService({ control, files: fileStore, clock }),
+      files: createFileService({ control, files: fileStore, clock, maxFileBytes }),
+      uploads: createUploadService({ control, files: fileStore, clock }),
       keys: createKeyService({ control, clock }),
       batches: createBatchService({
         control,
@@ -72,6 +80,7 @@ export async function openTestInstance({
         clock,
         settings: { ...defaultSettings, ...settings },
       }),
+      webhooks: createWebhookService({ control, sender: createHttpSender({ allow: webhookAllow }), clock }),
     },
     control,
     fileStore,
@@ -201,7 +210,7 @@ export async function finishBatch(
   }
   const counts = { total: output.length + error.length, completed: output.length, failed: error.length };
   const patch = { status, output_file_id: ids.output, error_file_id: ids.error, request_counts: counts };
-  await control.updateBatch(batchId, batch.version, patch, files);
+  await control.updateBatch(batchId, batch.version, patch, { files });
 }
 
 interface FinishedBatch {
