@@ -16,7 +16,7 @@ export function uploadRoutes({ uploads }: { uploads: UploadService }): Hono<Requ
   });
 
   routes.post("/:id/parts", async (c) => {
-    const part = await uploads.beginPart(c.get("project"), c.req.param("id"), { apiKey: c.get("apiKey") });
+    const part = await uploads.beginPart(c.get("project"), c.req.param("id"));
     try {
       const { fields } = await receiveForm(c.req.raw, { fileField: "data", begin: async () => part });
       refuseFields(fields);
