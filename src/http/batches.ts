@@ -1,10 +1,11 @@
 import { Hono } from "hono";
 import { isFinal } from "../batch/lifecycle.ts";
 import type { BatchService } from "../service/batches.ts";
+import { batchListParams } from "../service/list-params.ts";
 import { byteStream } from "./byte-stream.ts";
 import type { HttpLog, RequestEnvironment } from "./environment.ts";
 import { readJsonObject } from "./json-body.ts";
-import { integerQuery, listObject, textQuery } from "./list.ts";
+import { listObject, queryParams } from "./list.ts";
 
 /**
  * `/v1/batches`
@@ -27,14 +28,7 @@ export function batchRoutes({
   );
 
   routes.get("/", async (c) =>
-    c.json(
-      listObject(
-        await batches.list(c.get("project"), {
-          limit: integerQuery(c, "limit"),
-          after: textQuery(c, "after"),
-        }),
-      ),
-    ),
+    c.json(listObject(await batches.list(c.get("project"), queryParams(c, batchListParams)))),
   );
 
   routes.get("/:id", async (c) => c.json(await batches.retrieve(c.get("project"), c.req.param("id"))));

@@ -3,7 +3,6 @@ import { NerifError } from "../batch/errors.ts";
 import { isVisible } from "../batch/file.ts";
 import { isId, newBatchId } from "../batch/ids.ts";
 import { advance, isFinal, newBatch } from "../batch/lifecycle.ts";
-import { limits } from "../batch/limits.ts";
 import type { ControlStore } from "../control/control-store.ts";
 import { type Clock, unixSeconds } from "../engine/clock.ts";
 import type { Engine } from "../engine/engine.ts";
@@ -11,11 +10,12 @@ import type { EngineSettings } from "../engine/settings.ts";
 import type { FileStore } from "../files/file-store.ts";
 import type { Journal } from "../journal/journal.ts";
 import { type BatchParams, checkBatchParams } from "./batch-params.ts";
-import { checkLimit } from "./check-limit.ts";
 import type { CreateOptions } from "./create-options.ts";
 import { createFileService } from "./files.ts";
+import { batchListParams } from "./list-params.ts";
 import { nextChange } from "./next-change.ts";
 import { type Page, readPage } from "./page.ts";
+import { parseParams } from "./parse-params.ts";
 import { streamResults } from "./results.ts";
 import { prepareRetry } from "./retry.ts";
 
@@ -38,7 +38,10 @@ export interface BatchService {
   /** @throws NerifError `batch_not_found` */
   retrieve(project: string, id: string): Promise<BatchObject>;
   /** Newest first; `limit` is 20 by default and 100 at most. @throws NerifError `cursor_not_found` */
-  list(project: string, query?: BatchListQuery): Promise<Page<BatchObject>>;
+  list(
+    project: string,
+    query?: BatchListQuery | Readonly<Record<string, unknown>>,
+  ): Promise<Page<BatchObject>>;
   /** @throws NerifError `batch_not_found`, `batch_not_cancellable` when it is completed, failed or expired */
   cancel(project: string, id: string): Promise<BatchObject>;
   /** Resolves when the batch is final, and executes it when nobody else does. @throws NerifError `aborted` */
@@ -176,8 +179,8 @@ export function createBatchService(deps: BatchServiceDeps): BatchService {
     cancel,
     wait,
     retrieve: async (project, id) => batchObject(await load(project, id)),
-    async list(project, { limit: asked, after } = {}) {
-      const limit = checkLimit(asked, limits.batchList);
+    async list(project, query = {}) {
+      const { limit, after } = parseParams(batchListParams, query, "list batches");
       const page = await readPage(limit, (count) => control.listBatches({ project, limit: count, after }));
       return { ...page, data: page.data.map(batchObject) };
     },

@@ -2,16 +2,16 @@ import { isAbsolute } from "node:path";
 import { NerifError } from "../batch/errors.ts";
 import { type FileObject, fileObject, isVisible, type StoredFile } from "../batch/file.ts";
 import { isId, newFileId } from "../batch/ids.ts";
-import { limits } from "../batch/limits.ts";
 import type { ControlStore } from "../control/control-store.ts";
 import { type Clock, unixSeconds } from "../engine/clock.ts";
 import type { FileReader, FileStore, FileWriter } from "../files/file-store.ts";
 import type { FileParams } from "./check-file-params.ts";
 import { checkFileParams } from "./check-file-params.ts";
-import { checkLimit } from "./check-limit.ts";
 import type { CreateOptions } from "./create-options.ts";
 import { createFirstLineCheck } from "./first-line.ts";
+import { fileListParams } from "./list-params.ts";
 import { type Page, readPage } from "./page.ts";
+import { parseParams } from "./parse-params.ts";
 
 /** Files of the `batch` family go after 30 days unless told otherwise, in seconds. */
 const defaultLifetime = 2_592_000;
@@ -25,7 +25,7 @@ export interface FileService {
   /** @throws NerifError `file_not_found` */
   retrieve(project: string, id: string): Promise<FileObject>;
   /** Newest first unless `order` is `asc`; `limit` is 10,000 by default and at most. @throws NerifError `cursor_not_found` */
-  list(project: string, query?: FileListQuery): Promise<Page<FileObject>>;
+  list(project: string, query?: FileListQuery | Readonly<Record<string, unknown>>): Promise<Page<FileObject>>;
   /** @throws NerifError `file_not_found`, `file_in_use` while a batch that is not final needs it */
   delete(project: string, id: string): Promise<{ id: string; object: "file"; deleted: true }>;
   /** Opens a file for reading; call `close` when done. @throws NerifError `file_not_found`, `file_not_downloadable` */
@@ -86,12 +86,10 @@ export function createFileService({
     },
 
     async list(project, query = {}) {
-      const limit = checkLimit(query.limit, limits.fileList);
-      const order = checkOrder(query.order);
+      const { limit, ...asked } = parseParams(fileListParams, query, "list files");
       const now = unixSeconds(clock);
-      const { purpose, after } = query;
       const page = await readPage(limit, (count) =>
-        control.listFiles({ project, now, limit: count, order, purpose, after }),
+        control.listFiles({ project, now, limit: count, ...asked }),
       );
       return { ...page, data: page.data.map(fileObject) };
     },
@@ -209,16 +207,6 @@ function stage({ control, files, clock, key, writer }: Stage): StagedFile {
 
     discard,
   };
-}
-
-function checkOrder(order: string | undefined): "asc" | "desc" {
-  if (order === undefined || order === "desc") return "desc";
-  if (order === "asc") return "asc";
-  throw new NerifError(
-    "invalid_value",
-    `Invalid value: '${order.slice(0, 80)}'. Supported values are: 'asc' and 'desc'.`,
-    { param: "order" },
-  );
 }
 
 async function openBytes(files: FileStore, file: StoredFile): Promise<FileReader> {
