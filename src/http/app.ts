@@ -7,6 +7,7 @@ import { fileRoutes } from "./files.ts";
 import { healthRoutes } from "./health.ts";
 import { guardLoopback } from "./loopback-guard.ts";
 import { modelRoutes } from "./models.ts";
+import { descriptionRoutes } from "./openapi/routes.ts";
 import { newRequestId } from "./request-id.ts";
 
 export interface AppOptions {
@@ -46,6 +47,7 @@ export function createApp(
   app.route("/v1/batches", batchRoutes({ batches: services.batches, log, draining }));
   app.route("/v1/models", modelRoutes({ models: services.models }));
   app.route("/", healthRoutes({ health: services.health, draining }));
+  app.route("/", descriptionRoutes());
 
   app.notFound((c) => {
     const { pathname } = new URL(c.req.url);

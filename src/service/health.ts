@@ -16,7 +16,7 @@ export interface Readiness {
   waiting: WaitingRoute[];
 }
 
-interface WaitingRoute extends Pick<RouteProgress, "endpoint" | "model" | "upstream"> {
+export interface WaitingRoute extends Pick<RouteProgress, "endpoint" | "model" | "upstream"> {
   batch: string;
   reason: string;
   message: string;

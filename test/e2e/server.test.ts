@@ -336,7 +336,7 @@ describe("server", () => {
     });
   });
 
-  it("lists the models of its upstreams, each once", async () => {
+  it("lists the models of its upstreams, each once, with all that clients rely on", async () => {
     const upstream = (name: string, models: unknown[], serves = () => true) => ({
       name,
       serves,
@@ -347,8 +347,8 @@ describe("server", () => {
     });
     const instance = await openTestInstance({
       upstreams: [
-        upstream("a", [{ id: "m1", object: "model", owned_by: "a" }, { no: "id" }, null]),
-        upstream("b", [{ id: "m1", owned_by: "b" }, { id: "m2" }]),
+        upstream("a", [{ id: "m1", created: 5, root: "x" }, { no: "id" }, null]),
+        upstream("b", [{ id: "m1" }, { id: "m2", object: "thing", created: "today", owned_by: "me" }]),
         upstream("c", [{ id: "m3" }], () => false),
         { ...upstream("d", []), models: () => Promise.reject(new Error("down")) },
       ],
@@ -356,7 +356,10 @@ describe("server", () => {
     const server = await startTestServer({ instance });
     expect(await (await server.send("/v1/models")).json()).toEqual({
       object: "list",
-      data: [{ id: "m1", object: "model", owned_by: "a" }, { id: "m2" }],
+      data: [
+        { id: "m1", object: "model", created: 5, owned_by: "a", root: "x" },
+        { id: "m2", object: "model", created: 0, owned_by: "me" },
+      ],
     });
   });
 
