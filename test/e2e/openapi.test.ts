@@ -129,6 +129,43 @@ describe("GET /openapi.json", () => {
     expect(await ask("GET /openapi.json")).toMatchObject({ openapi: "3.1.0" });
   });
 
+  it("describes no field of a batch that a client could set by sending it back", async () => {
+    const { ask, api, send } = await startDescribedServer();
+    const file = await ask("POST /v1/files", { body: inputForm(`${requestLine("a")}\n`) });
+    const body = { ...order, input_file_id: file.id };
+    const batch = await ask("POST /v1/batches", { body });
+    const { CreateBatchRequest, Batch } = api.document.components.schemas;
+    const accepted = Object.keys(CreateBatchRequest?.properties ?? {});
+    const answered = Object.keys(Batch?.properties ?? {}).filter((field) => !accepted.includes(field));
+    expect(answered).toContain("output_file_id");
+    for (const field of [
+      ...answered,
+      "project",
+      "api_key",
+      "version",
+      "ending",
+      "result_files",
+      "__proto__",
+    ]) {
+      const sent = JSON.stringify(body).replace(/\}$/, `,"${field}":${JSON.stringify(batch[field] ?? "x")}}`);
+      const refused = await send("/v1/batches", { method: "POST", body: sent });
+      await api.assertAnswer("POST /v1/batches", refused);
+      expect([field, refused.status, await refused.json()]).toEqual([
+        field,
+        400,
+        {
+          error: {
+            message: `Unknown parameter: '${field}'.`,
+            type: "invalid_request_error",
+            param: field,
+            code: "unknown_parameter",
+          },
+        },
+      ]);
+    }
+    expect((await ask("GET /v1/batches")).data).toEqual([batch]);
+  });
+
   it("lets nothing pass that it does not describe", async () => {
     const { api, ask } = await startDescribedServer();
     const file = await ask("POST /v1/files", { body: inputForm("{}\n") });

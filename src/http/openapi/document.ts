@@ -6,6 +6,7 @@ import type { ErrorStatus } from "../error-table.ts";
 import type { Answer, Operation, RequestBody } from "./operation.ts";
 import { operations } from "./operations.ts";
 import { components, objectOf } from "./schemas.ts";
+import { webhookEvent } from "./webhooks.ts";
 
 type Json = Record<string, unknown>;
 
@@ -39,6 +40,7 @@ export function createDocument(): Json {
     security: [{ bearer: [] }, {}],
     tags: [...new Set(operations.map(({ tag }) => tag))].map((name) => ({ name })),
     paths: paths(),
+    webhooks: { batch: { post: webhook() } },
     components: {
       securitySchemes: { bearer: { type: "http", scheme: "bearer" } },
       schemas: componentSchemas(),
@@ -52,6 +54,22 @@ function paths(): Record<string, Json> {
     byPath[operation.path] = { ...byPath[operation.path], [operation.method]: describe(operation) };
   }
   return byPath;
+}
+
+/** What Nerif itself sends to the receivers of a project. */
+function webhook(): Json {
+  return {
+    operationId: "batchEvent",
+    tags: ["Webhooks"],
+    summary: "A batch has ended",
+    security: [],
+    parameters: ["webhook-id", "webhook-timestamp", "webhook-signature"].map((name) => ({
+      ...{ name, in: "header", required: true },
+      schema: { type: "string" },
+    })),
+    requestBody: requestBody({ schema: webhookEvent }),
+    responses: { "2XX": { description: "The receiver has it; after anything else it is sent again." } },
+  };
 }
 
 function describe(operation: Operation): Json {

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { type WebhookEndpointObject, webhookEventTypes } from "../../batch/webhook.ts";
+import { type WebhookEndpointObject, type WebhookEvent, webhookEventTypes } from "../../batch/webhook.ts";
 import type { Operation } from "./operation.ts";
 import { listOf, named, objectOf, type ShapeOf, unixTime } from "./schemas.ts";
 
@@ -43,6 +43,15 @@ const eventTypeList = named(
   "WebhookEventTypeList",
   z.object({ object: z.literal("list"), data: z.array(eventType) }),
 );
+
+/** What receivers get. */
+export const webhookEvent = objectOf<WebhookEvent>("WebhookEvent", {
+  id: z.string(),
+  object: z.literal("event"),
+  type: eventType,
+  created_at: unixTime,
+  data: z.object({ id: z.string().describe("The id of the batch.") }),
+});
 
 const name = z.string().min(1).max(256);
 const url = z.string().max(2_048);
