@@ -1,7 +1,7 @@
 import { Hono } from "hono";
 import { isFinal } from "../batch/lifecycle.ts";
+import { batchListParams } from "../service/batch-list-params.ts";
 import type { BatchService } from "../service/batches.ts";
-import { batchListParams } from "../service/list-params.ts";
 import { byteStream } from "./byte-stream.ts";
 import type { HttpLog, RequestEnvironment } from "./environment.ts";
 import { readJsonObject } from "./json-body.ts";

@@ -1,7 +1,7 @@
 import { Hono } from "hono";
 import { checkUploadPurpose } from "../service/check-file-params.ts";
+import { fileListParams } from "../service/file-list-params.ts";
 import type { FileService } from "../service/files.ts";
-import { fileListParams } from "../service/list-params.ts";
 import type { HttpLog, RequestEnvironment } from "./environment.ts";
 import { contentResponse } from "./file-content.ts";
 import { listObject, queryParams } from "./list.ts";

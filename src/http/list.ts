@@ -42,6 +42,9 @@ export function queryParams(context: RequestContext, schema: z.ZodObject): Recor
 }
 
 function isNumber(type: z.core.$ZodType): boolean {
-  if (type instanceof z.ZodOptional || type instanceof z.ZodDefault) return isNumber(type.unwrap());
+  if (type instanceof z.ZodPipe) return isNumber(type.in);
+  if (type instanceof z.ZodOptional || type instanceof z.ZodNullable || type instanceof z.ZodDefault) {
+    return isNumber(type.unwrap());
+  }
   return type instanceof z.ZodNumber;
 }

@@ -8,8 +8,8 @@ import type { FileReader, FileStore, FileWriter } from "../files/file-store.ts";
 import type { FileParams } from "./check-file-params.ts";
 import { checkFileParams } from "./check-file-params.ts";
 import type { CreateOptions } from "./create-options.ts";
+import { fileListParams } from "./file-list-params.ts";
 import { createFirstLineCheck } from "./first-line.ts";
-import { fileListParams } from "./list-params.ts";
 import { type Page, readPage } from "./page.ts";
 import { parseParams } from "./parse-params.ts";
 

@@ -1,8 +1,9 @@
 import { describe, expect, it } from "vitest";
 import { z } from "zod";
 import { NerifError } from "../batch/errors.ts";
+import { batchListParams } from "./batch-list-params.ts";
 import { batchParams } from "./batch-params.ts";
-import { batchListParams, fileListParams } from "./list-params.ts";
+import { fileListParams } from "./file-list-params.ts";
 import { parseParams } from "./parse-params.ts";
 
 const sample = z.strictObject({
@@ -29,7 +30,7 @@ describe("parseParams", () => {
   it("gives back what fits, with defaults", () => {
     expect(parseParams(sample, good, "try")).toEqual(good);
     expect(parseParams(batchListParams, {}, "list")).toEqual({ limit: 20 });
-    expect(parseParams(fileListParams, { limit: 0, after: undefined }, "list")).toEqual({
+    expect(parseParams(fileListParams, { limit: 0, after: undefined, order: null }, "list")).toEqual({
       limit: 0,
       order: "desc",
     });

@@ -19,6 +19,7 @@ it.each<[string, JsonSchema, JsonSchema, string[]]>([
   ["a value more", { enum: ["a"], ...text }, { enum: ["a", "b"], ...text }, ["x may be b"]],
   ["a value fewer", { enum: ["a", "b"], ...text }, { const: "a", ...text }, []],
   ["any value for a few", { enum: ["a"], ...text }, text, ["x may be more than a"]],
+  ["another default", { default: "a", ...text }, { default: "b", ...text }, ["x has the default b, not a"]],
   ["a wider bound", { minLength: 2, ...text }, { minLength: 1, ...text }, ["x has the minLength 1, not 2"]],
   ["a narrower bound", { minLength: 2, maxLength: 5, ...text }, { minLength: 3, maxLength: 4, ...text }, []],
   [

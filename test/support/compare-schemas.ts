@@ -40,6 +40,7 @@ function misfitsOfOne(wide: JsonSchema, narrow: JsonSchema, at: string): Misfit[
   return [
     ...valueMisfits(wide, narrow, at),
     ...boundMisfits(wide, narrow, at),
+    ...defaultMisfits(wide, narrow, at),
     ...(wide.items !== undefined && narrow.items !== undefined
       ? misfits(wide.items, narrow.items, `${at}[]`)
       : []),
@@ -67,6 +68,13 @@ function boundMisfits(wide: JsonSchema, narrow: JsonSchema, at: string): Misfit[
     if (sign * given > sign * most) found.push({ at, what: `has the ${bound} ${given}, not ${most}` });
   }
   return found;
+}
+
+/** Whoever leaves a value out counts on the same one. */
+function defaultMisfits(wide: JsonSchema, narrow: JsonSchema, at: string): Misfit[] {
+  if (wide.default === undefined || narrow.default === undefined || wide.default === narrow.default)
+    return [];
+  return [{ at, what: `has the default ${narrow.default}, not ${wide.default}` }];
 }
 
 const bounds: readonly (readonly [string, 1 | -1])[] = [

@@ -2,8 +2,8 @@ import { z } from "zod";
 import { type BatchError, type BatchObject, batchStatuses, type RequestCounts } from "../../batch/batch.ts";
 import { endpoints, limits } from "../../batch/limits.ts";
 import type { Usage } from "../../batch/usage.ts";
+import { batchListParams } from "../../service/batch-list-params.ts";
 import { batchParams } from "../../service/batch-params.ts";
-import { batchListParams } from "../../service/list-params.ts";
 import type { Operation } from "./operation.ts";
 import { count, listOf, named, objectOf, unixTime } from "./schemas.ts";
 
@@ -14,7 +14,7 @@ const batchError = objectOf<BatchError>("BatchError", {
   param: z.string().nullable(),
 });
 
-const requestCounts = objectOf<RequestCounts>("BatchRequestCounts", {
+export const requestCounts = objectOf<RequestCounts>("BatchRequestCounts", {
   total: count.describe("Lines of the input; 0 until validation has ended."),
   completed: count.describe("Lines in the output file."),
   failed: count.describe(
@@ -112,6 +112,7 @@ export const batchOperations: readonly Operation[] = [
     method: "post",
     path: "/v1/batches/{batch_id}/retry",
     summary: "Create a batch of the failed, expired and cancelled lines of a final one",
+    idempotent: true,
     answers: { 200: batchSchema },
     refusals: [400, 404, 409, 507],
   },

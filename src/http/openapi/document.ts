@@ -109,8 +109,18 @@ function queryParameters({ query }: Operation): Json[] {
   return Object.entries(properties).map(([name, { description, ...schema }]) => ({
     ...{ name, in: "query", required: required.includes(name) },
     ...(description === undefined ? {} : { description }),
-    schema,
+    // `metadata[team]=search`
+    ...(String(schema.type).startsWith("object") ? { style: "deepObject", explode: true } : {}),
+    schema: withoutNull(schema),
   }));
+}
+
+/** Programs may say null for what is absent; a URL cannot. */
+function withoutNull({ type, anyOf, ...schema }: Json): Json {
+  if (Array.isArray(type)) return { type: type.filter((one) => one !== "null")[0], ...schema };
+  if (!Array.isArray(anyOf)) return type === undefined ? schema : { type, ...schema };
+  const [only = {}] = (anyOf as Json[]).filter((one) => one.type !== "null");
+  return { ...only, ...schema };
 }
 
 function headers({ idempotent = false }: Operation): Json[] {

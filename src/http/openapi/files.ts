@@ -2,7 +2,7 @@ import { z } from "zod";
 import type { FileObject } from "../../batch/file.ts";
 import { uploadPurposes } from "../../service/check-file-params.ts";
 import { expiresAfter } from "../../service/expires-after.ts";
-import { fileListParams } from "../../service/list-params.ts";
+import { fileListParams } from "../../service/file-list-params.ts";
 import type { Operation } from "./operation.ts";
 import { count, listOf, named, objectOf, unixTime } from "./schemas.ts";
 

@@ -19,7 +19,12 @@ export function objectOf<T extends object>(id: string, shape: ShapeOf<T>): z.Zod
   return named(id, z.object(shape as z.ZodRawShape) as unknown as z.ZodType<T>);
 }
 
-export type ShapeOf<T> = { [K in keyof T]-?: z.ZodType<T[K]> };
+/** A schema for each field; an optional one for a field that may be absent. */
+export type ShapeOf<T> = {
+  [K in keyof T]-?: Record<never, never> extends Pick<T, K>
+    ? z.ZodOptional<z.ZodType<Exclude<T[K], undefined>>>
+    : z.ZodType<T[K]>;
+};
 
 /** The envelope of a list with pages. */
 export function listOf<T>(id: string, item: z.ZodType<T>): z.ZodType<ListObject<T>> {

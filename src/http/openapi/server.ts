@@ -1,8 +1,13 @@
 import { z } from "zod";
-import type { WaitingRoute } from "../../service/health.ts";
-import type { ReadinessObject } from "../health.ts";
+import type { Readiness, WaitingRoute } from "../../service/health.ts";
 import type { Operation } from "./operation.ts";
 import { named, objectOf } from "./schemas.ts";
+
+/** Whoever has no key may be told less. */
+interface ReadinessObject extends Partial<Pick<Readiness, "waiting">> {
+  status: "ok" | "unavailable";
+  reason: Readiness["reason"] | "draining";
+}
 
 const model = named(
   "Model",
@@ -30,7 +35,10 @@ const waitingRoute = objectOf<WaitingRoute>("WaitingRoute", {
 const readiness = objectOf<ReadinessObject>("Readiness", {
   status: z.enum(["ok", "unavailable"]),
   reason: z.enum(["storage_unavailable", "disk_full", "draining"]).nullable(),
-  waiting: z.array(waitingRoute).describe("Routes on which nothing new is sent, which makes nobody unready."),
+  waiting: z
+    .array(waitingRoute)
+    .optional()
+    .describe("Routes of one's own batches on which nothing new is sent, which makes nobody unready."),
 });
 
 /** What is about the server as a whole. */

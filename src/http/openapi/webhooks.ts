@@ -80,7 +80,7 @@ const rotateSecret = named(
 const testEndpoint = named("TestWebhookEndpointRequest", z.strictObject({ event_type: eventType }));
 
 const endpointListParams = z.strictObject({
-  limit: z.int().min(0).max(100).default(20).describe("How many items a page has at most."),
+  limit: z.int().min(1).max(100).default(20).describe("How many items a page has at most."),
   after: z.string().optional().describe("The id of the last item that is known already."),
 });
 
