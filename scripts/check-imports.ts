@@ -7,6 +7,7 @@ const ports = [
   "files/file-store.ts",
   "journal/journal.ts",
   "control/control-store.ts",
+  "control/idempotency-records.ts",
   "upstreams/upstream.ts",
   "engine/engine.ts",
   "engine/clock.ts",

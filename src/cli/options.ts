@@ -1,6 +1,8 @@
 import { z } from "zod";
+import { batchStatuses } from "../batch/batch.ts";
 import { parseCompletionWindow, parseDuration } from "../batch/duration.ts";
 import { NerifError } from "../batch/errors.ts";
+import { parseMoment } from "./moment.ts";
 import { parseSize } from "./sizes.ts";
 
 /** One option of the command. Its flag, environment variable and configuration key follow from its name. */
@@ -148,6 +150,17 @@ export const optionTable = {
     default: "24h",
   },
   metadata: { value: "<key=value,...>", help: "metadata of the batch", schema: parsedPairs() },
+  status: { value: "<status>", help: "only batches in this status", schema: z.enum(batchStatuses) },
+  createdAfter: {
+    value: "<time>",
+    help: "only batches created later than this: Unix seconds or an ISO date",
+    schema: parsed(parseMoment),
+  },
+  createdBefore: {
+    value: "<time>",
+    help: "only batches created earlier than this",
+    schema: parsed(parseMoment),
+  },
   follow: { help: "go on until the batch is final", schema: onOff, default: false },
   olderThan: {
     value: "<duration>",

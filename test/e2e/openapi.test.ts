@@ -119,6 +119,19 @@ describe("GET /openapi.json", () => {
     await ask("GET /v1/batches?limit=101", { status: 400 });
   });
 
+  it("describes progress and the filters of the list", async () => {
+    const { ask } = await startDescribedServer();
+    const file = await ask("POST /v1/files", { body: inputForm(`${requestLine("a")}\n`) });
+    const batch = await ask("POST /v1/batches", { body: { ...order, input_file_id: file.id } });
+    expect(await ask(`GET /v1/batches/${batch.id}/progress`)).toMatchObject({ state: "validating" });
+    await ask("GET /v1/batches/batch_x/progress", { status: 404 });
+    const listed = await ask("GET /v1/batches?status=validating&created_after=0&limit=1");
+    expect(listed.data).toEqual([batch]);
+    expect((await ask("GET /v1/batches?metadata[team]=x")).data).toEqual([]);
+    await ask("GET /v1/batches?status=done", { status: 400 });
+    await ask(`GET /v1/batches/${batch.id}/results?follow=maybe`, { status: 400 });
+  });
+
   it("describes models, health and itself", async () => {
     const { ask, instance } = await startDescribedServer();
     await ask("GET /v1/models");

@@ -9,7 +9,12 @@ describe("server", () => {
     ["PUT", "/v1/batches", 404, { message: "Invalid URL (PUT /v1/batches)" }],
     ["GET", "/v1/files/file-x", 404, { message: "No such File object: file-x", param: "id", code: null }],
     ["GET", "/v1/files/..%2f..%2fetc%2fpasswd/content", 404, { param: "id", code: null }],
-    ["GET", "/v1/batches/batch_x", 404, { message: "No batch found with id 'batch_x'.", code: null }],
+    [
+      "GET",
+      "/v1/batches/batch_x",
+      404,
+      { message: "No batch found with id 'batch_x'.", param: null, code: null },
+    ],
     ["POST", "/v1/batches/batch_x/cancel", 404, { code: null }],
     [
       "POST",
@@ -125,7 +130,8 @@ describe("server", () => {
     server.instance.engine.progress = () => ({
       counts: { total: 1, completed: 0, failed: 0 },
       inFlight: 0,
-      routes: [{ ...route, limit: 1, inFlight: 0, waiting: 1, succeeded: 0 }],
+      rate: null,
+      routes: [{ ...route, limit: 1, inFlight: 0, ready: 0, waiting: 1, succeeded: 0 }],
     });
     const ready = await server.send("/readyz");
     expect(ready.status).toBe(200);

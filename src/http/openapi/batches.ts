@@ -126,6 +126,6 @@ export const batchOperations: readonly Operation[] = [
       follow: z.enum(["true", "false"]).default("false").describe("Go on until the batch is final."),
     }),
     answers: { 200: { type: "application/jsonl", summary: "One JSON object for each line that is done." } },
-    refusals: [404],
+    refusals: [400, 404],
   },
 ];

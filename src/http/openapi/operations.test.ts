@@ -11,7 +11,6 @@ const notServedYet: readonly RegExp[] = [
   /^post \/v1\/uploads\b/,
   / \/v1\/webhook_endpoints\b/,
   / \/v1\/webhook_event_types$/,
-  / \/v1\/batches\/\{\}\/progress$/,
 ];
 
 async function servedRoutes(): Promise<string[]> {
