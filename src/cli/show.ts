@@ -2,6 +2,7 @@ import type { BatchObject } from "../batch/batch.ts";
 import { formatDuration } from "../batch/duration.ts";
 import type { FileObject } from "../batch/file.ts";
 import type { BatchProgress } from "../batch/progress.ts";
+import type { WebhookEndpointObject } from "../batch/webhook.ts";
 import { formatSize } from "./sizes.ts";
 import { escapeControls, formatCount } from "./terminal.ts";
 
@@ -51,11 +52,16 @@ export function fileLine({ id, bytes, created_at, purpose, filename }: FileObjec
   return `${id}  ${formatSize(bytes).padStart(9)}  ${purpose.padEnd(12)}  ${dateOf(created_at)}  ${filename}`;
 }
 
+/** A webhook endpoint in one line. */
+export function webhookLine({ id, name, url, event_types }: WebhookEndpointObject): string {
+  return `${id}  ${name}  ${url}  ${event_types.join(",")}`;
+}
+
 export function progressOf({ total, completed, failed }: BatchObject["request_counts"]): string {
   return `${formatCount(completed + failed)}/${formatCount(total)} done, ${formatCount(failed)} failed`;
 }
 
 /** `2026-11-23 08:30:00Z` */
-function dateOf(seconds: number): string {
+export function dateOf(seconds: number): string {
   return `${new Date(seconds * 1_000).toISOString().slice(0, 19).replace("T", " ")}Z`;
 }

@@ -2,7 +2,12 @@ import type { Batch, BatchStatus } from "../batch/batch.ts";
 import type { StoredFile } from "../batch/file.ts";
 import type { BatchPatch } from "../batch/lifecycle.ts";
 import type { Tokens } from "../batch/usage.ts";
-import type { IdempotencyRecords, StoredAnswer } from "./idempotency-records.ts";
+import type { WebhookEvent } from "../batch/webhook.ts";
+import type { ApiKeyRecords } from "./api-key-records.ts";
+import type { IdempotencyRecords } from "./idempotency-records.ts";
+import type { InsertOptions } from "./insert-options.ts";
+import type { UploadRecords } from "./upload-records.ts";
+import type { WebhookRecords } from "./webhook-records.ts";
 
 /**
  * The truth about files, batches, shards and leases. Rows grow with shards, never with lines. It knows no rule
@@ -10,13 +15,9 @@ import type { IdempotencyRecords, StoredAnswer } from "./idempotency-records.ts"
  *
  * Every method throws NerifError `storage_unavailable` when the database cannot be reached or stays locked.
  */
-export interface ControlStore extends IdempotencyRecords {
-  /**
-   * Records a file, and with it the answer that tells of it.
-   * @throws NerifError `file_exists` when there is or was a file with this id, `idempotency_key_reused` when the key
-   *   of the answer has one already; then nothing is recorded
-   */
-  insertFile(file: StoredFile, answer?: StoredAnswer): Promise<void>;
+export interface ControlStore extends ApiKeyRecords, IdempotencyRecords, UploadRecords, WebhookRecords {
+  /** @throws NerifError `file_exists` when there is or was a file with this id, and those of the options */
+  insertFile(file: StoredFile, options?: InsertOptions): Promise<void>;
   /** Null when there is none, or it belongs to another project, or it was deleted. `project` null: any. */
   getFile(project: string | null, id: string): Promise<StoredFile | null>;
   /**
@@ -34,13 +35,11 @@ export interface ControlStore extends IdempotencyRecords {
   removableFiles(now: number, limit: number): Promise<StoredFile[]>;
   /** Notes that the bytes of a file are gone. */
   markBytesRemoved(id: string): Promise<void>;
+  /** Those of up to 1,000 keys of the file store that a file with bytes or a part of an upload names. */
+  namedKeys(keys: readonly string[]): Promise<string[]>;
 
-  /**
-   * Records a batch, and with it the answer that tells of it.
-   * @throws NerifError `input_file_gone` when its input file was deleted, `idempotency_key_reused` when the key of the
-   *   answer has one already; then nothing is recorded
-   */
-  insertBatch(batch: Batch, answer?: StoredAnswer): Promise<void>;
+  /** @throws NerifError `input_file_gone` when its input file was deleted, and those of the options */
+  insertBatch(batch: Batch, options?: InsertOptions): Promise<void>;
   /** While a batch runs, `completed`, `failed` and `usage` are the sums over its shards. */
   getBatch(project: string | null, id: string): Promise<Batch | null>;
   /**
@@ -53,10 +52,11 @@ export interface ControlStore extends IdempotencyRecords {
   /** Whether a batch that is not final reads this file. */
   isInputInUse(fileId: string): Promise<boolean>;
   /**
-   * Applies `patch` and adds `files` in one transaction if the batch still has `version`, and raises the version.
+   * Applies `patch`, and what belongs to it, in one transaction if the batch still has `version`, and raises the
+   * version.
    * @returns the batch as it is now, or null when another writer was first
    */
-  updateBatch(id: string, version: number, patch: BatchPatch, files?: StoredFile[]): Promise<Batch | null>;
+  updateBatch(id: string, version: number, patch: BatchPatch, more?: WithUpdate): Promise<Batch | null>;
   /** Removes a batch and its shards for good. */
   deleteBatch(id: string): Promise<void>;
 
@@ -96,6 +96,13 @@ export interface ControlStore extends IdempotencyRecords {
   changeCounter(): Promise<number>;
   /** Waits for what is running; later calls are refused. Safe to call again. */
   close(): Promise<void>;
+}
+
+/** What is recorded together with a change of a batch. */
+export interface WithUpdate {
+  files?: StoredFile[];
+  /** For every webhook endpoint of the batch's project that wants events of this type; due at once. */
+  event?: WebhookEvent | null;
 }
 
 export interface FileQuery {

@@ -47,6 +47,8 @@ async function createUploads(db: Kysely<Schema>): Promise<void> {
     .addColumn("file_lifetime", "bigint")
     .addColumn("status", "text", (column) => column.notNull())
     .addColumn("file_id", "text")
+    .addColumn("part_count", "bigint", (column) => column.notNull())
+    .addColumn("part_bytes", "bigint", (column) => column.notNull())
     .execute();
   await db.schema.createIndex("uploads_by_status").on("uploads").columns(["status", "expires_at"]).execute();
   await db.schema.createIndex("uploads_by_key").on("uploads").columns(["api_key", "status"]).execute();
@@ -58,6 +60,8 @@ async function createUploads(db: Kysely<Schema>): Promise<void> {
     .addColumn("created_at", "bigint", (column) => column.notNull())
     .execute();
   await db.schema.createIndex("upload_parts_of").on("upload_parts").columns(["upload_id"]).execute();
+  // Whoever looks for bytes that nothing names asks by key.
+  await db.schema.createIndex("files_by_bytes").on("files").columns(["key"]).execute();
 }
 
 async function createWebhooks(db: Kysely<Schema>, { sequence }: MigrationDialect): Promise<void> {
@@ -65,6 +69,7 @@ async function createWebhooks(db: Kysely<Schema>, { sequence }: MigrationDialect
     .createTable("webhook_endpoints")
     .addColumn("seq", sequence.type, sequence.build)
     .addColumn("id", "text", (column) => column.notNull().unique())
+    .addColumn("version", "integer", (column) => column.notNull())
     .addColumn("project", "text", (column) => column.notNull())
     .addColumn("name", "text", (column) => column.notNull())
     .addColumn("url", "text", (column) => column.notNull())
@@ -87,14 +92,18 @@ async function createWebhooks(db: Kysely<Schema>, { sequence }: MigrationDialect
       column.notNull().references("webhook_endpoints.id").onDelete("cascade"),
     )
     .addColumn("event_json", "text", (column) => column.notNull())
-    .addColumn("created_at", "bigint", (column) => column.notNull())
     .addColumn("attempts", "integer", (column) => column.notNull())
     .addColumn("due_at", "bigint", (column) => column.notNull())
     .execute();
   await db.schema
     .createIndex("webhook_deliveries_due")
     .on("webhook_deliveries")
-    .columns(["due_at"])
+    .columns(["due_at", "endpoint_id", "id"])
+    .execute();
+  await db.schema
+    .createIndex("webhook_deliveries_of")
+    .on("webhook_deliveries")
+    .columns(["endpoint_id"])
     .execute();
 }
 
