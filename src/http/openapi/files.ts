@@ -1,7 +1,6 @@
 import { z } from "zod";
 import type { FileObject } from "../../batch/file.ts";
-import { uploadPurposes } from "../../service/check-file-params.ts";
-import { expiresAfter } from "../../service/expires-after.ts";
+import { fileFields, uploadPurposes } from "../../service/check-file-params.ts";
 import { fileListParams } from "../../service/file-list-params.ts";
 import type { Operation } from "./operation.ts";
 import { count, listOf, named, objectOf, unixTime } from "./schemas.ts";
@@ -30,8 +29,8 @@ const fileForm = named(
   "CreateFileRequest",
   z.strictObject({
     file: z.file().describe("With a file name; the one of a batch input ends with `.jsonl`."),
-    purpose: z.enum(uploadPurposes),
-    expires_after: expiresAfter.describe(
+    purpose: fileFields.purpose,
+    expires_after: fileFields.expires_after.describe(
       "As the fields `expires_after[anchor]` and `expires_after[seconds]`.",
     ),
   }),

@@ -1,7 +1,7 @@
 import { z } from "zod";
 import type { UploadObject, UploadPartObject } from "../../batch/upload.ts";
 import { uploadPurposes } from "../../service/check-file-params.ts";
-import { expiresAfter } from "../../service/expires-after.ts";
+import { completeParams, uploadParams } from "../../service/upload-params.ts";
 import { fileSchema } from "./files.ts";
 import type { Operation } from "./operation.ts";
 import { count, named, objectOf, unixTime } from "./schemas.ts";
@@ -25,26 +25,11 @@ const uploadPart = objectOf<UploadPartObject>("UploadPart", {
   upload_id: z.string(),
 });
 
-const createUpload = named(
-  "CreateUploadRequest",
-  z.strictObject({
-    filename: z.string().min(1).max(1_024),
-    purpose: z.enum(uploadPurposes),
-    bytes: count.describe("Size of the whole file."),
-    mime_type: z.string(),
-    expires_after: expiresAfter,
-  }),
-);
+const createUpload = named("CreateUploadRequest", uploadParams);
 
 const addPart = named("AddUploadPartRequest", z.strictObject({ data: z.file() }));
 
-const completeUpload = named(
-  "CompleteUploadRequest",
-  z.strictObject({
-    part_ids: z.array(z.string()).describe("In the order of their bytes in the file."),
-    md5: z.string().optional().describe("Of the whole file, in hexadecimal or base64."),
-  }),
-);
+const completeUpload = named("CompleteUploadRequest", completeParams);
 
 /** `/v1/uploads` */
 export const uploadOperations: readonly Operation[] = [
