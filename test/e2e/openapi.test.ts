@@ -179,6 +179,14 @@ describe("GET /openapi.json", () => {
     expect((await ask("GET /v1/batches")).data).toEqual([batch]);
   });
 
+  it("describes what it refuses without a key, and asks for none itself", async () => {
+    const { ask, instance } = await startDescribedServer();
+    await instance.service.keys.create({ project: "own" });
+    for (const route of ["files", "batches", "models"]) await ask(`GET /v1/${route}`, { status: 401 });
+    expect(await ask("GET /readyz")).not.toHaveProperty("waiting");
+    await ask("GET /openapi.json");
+  });
+
   it("lets nothing pass that it does not describe", async () => {
     const { api, ask } = await startDescribedServer();
     const file = await ask("POST /v1/files", { body: inputForm("{}\n") });

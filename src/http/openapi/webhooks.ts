@@ -1,5 +1,13 @@
 import { z } from "zod";
 import { type WebhookEndpointObject, type WebhookEvent, webhookEventTypes } from "../../batch/webhook.ts";
+import {
+  rotateParams,
+  testParams,
+  webhookEndpointChanges,
+  webhookEndpointList,
+  webhookEndpointParams,
+} from "../../service/webhook-params.ts";
+import type { WebhookEndpointWithSecret, WebhookTest } from "../../service/webhooks.ts";
 import type { Operation } from "./operation.ts";
 import { listOf, named, objectOf, type ShapeOf, unixTime } from "./schemas.ts";
 
@@ -18,26 +26,23 @@ const shape: ShapeOf<WebhookEndpointObject> = {
 
 const endpoint = objectOf<WebhookEndpointObject>("WebhookEndpoint", shape);
 
-const endpointWithSecret = objectOf<WebhookEndpointObject & { signing_secret: string }>(
-  "WebhookEndpointWithSecret",
-  { ...shape, signing_secret: z.string().describe("Shown only at creation and rotation.") },
-);
+const endpointWithSecret = objectOf<WebhookEndpointWithSecret>("WebhookEndpointWithSecret", {
+  ...shape,
+  signing_secret: z.string().describe("Shown only at creation and rotation."),
+});
 
 const deletedEndpoint = named(
   "DeletedWebhookEndpoint",
   z.object({ id: z.string(), object: z.literal("webhook_endpoint.deleted"), deleted: z.literal(true) }),
 );
 
-const testResult = named(
-  "WebhookTestResult",
-  z.object({
-    object: z.literal("webhook_endpoint.test"),
-    webhook_endpoint_id: z.string(),
-    event_type: eventType,
-    status_code: z.int().describe("What the receiver answered."),
-    success: z.literal(true).describe("That there was an answer, whatever it is."),
-  }),
-);
+const testResult = objectOf<WebhookTest>("WebhookTestResult", {
+  object: z.literal("webhook_endpoint.test"),
+  webhook_endpoint_id: z.string(),
+  event_type: eventType,
+  status_code: z.int().describe("What the receiver answered."),
+  success: z.literal(true).describe("That there was an answer, whatever it is."),
+});
 
 const eventTypeList = named(
   "WebhookEventTypeList",
@@ -53,36 +58,13 @@ export const webhookEvent = objectOf<WebhookEvent>("WebhookEvent", {
   data: z.object({ id: z.string().describe("The id of the batch.") }),
 });
 
-const name = z.string().min(1).max(256);
-const url = z.string().max(2_048);
-const eventTypes = z.array(eventType).min(1);
+const createEndpoint = named("CreateWebhookEndpointRequest", webhookEndpointParams);
 
-const createEndpoint = named(
-  "CreateWebhookEndpointRequest",
-  z.strictObject({ name, url, event_types: eventTypes }),
-);
+const updateEndpoint = named("UpdateWebhookEndpointRequest", webhookEndpointChanges);
 
-const updateEndpoint = named(
-  "UpdateWebhookEndpointRequest",
-  z.strictObject({ name: name.optional(), url: url.optional(), event_types: eventTypes.optional() }),
-);
+const rotateSecret = named("RotateWebhookSecretRequest", rotateParams);
 
-const rotateSecret = named(
-  "RotateWebhookSecretRequest",
-  z.strictObject({
-    keep_old_secret_active_for_24_hours: z
-      .boolean()
-      .default(false)
-      .describe("Sign with both secrets for 24 hours."),
-  }),
-);
-
-const testEndpoint = named("TestWebhookEndpointRequest", z.strictObject({ event_type: eventType }));
-
-const endpointListParams = z.strictObject({
-  limit: z.int().min(1).max(100).default(20).describe("How many items a page has at most."),
-  after: z.string().optional().describe("The id of the last item that is known already."),
-});
+const testEndpoint = named("TestWebhookEndpointRequest", testParams);
 
 /** `/v1/webhook_endpoints` and `/v1/webhook_event_types` */
 export const webhookOperations: readonly Operation[] = [
@@ -102,7 +84,7 @@ export const webhookOperations: readonly Operation[] = [
     method: "get",
     path: "/v1/webhook_endpoints",
     summary: "List receivers, newest first",
-    query: endpointListParams,
+    query: webhookEndpointList,
     answers: { 200: listOf("WebhookEndpointList", endpoint) },
     refusals: [400, 404],
   },
@@ -121,7 +103,7 @@ export const webhookOperations: readonly Operation[] = [
     method: "post",
     path: "/v1/webhook_endpoints/{webhook_endpoint_id}",
     summary: "Change a receiver",
-    body: { schema: updateEndpoint },
+    body: { schema: updateEndpoint, required: false },
     answers: { 200: endpoint },
     refusals: [400, 404, 413],
   },
