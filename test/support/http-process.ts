@@ -26,11 +26,14 @@ export async function startServeProcess({
   upstream,
   dataDir,
   args = [],
+  atEnd = onTestFinished,
 }: {
   upstream: string;
   /** Default: a new one, which goes with the test. */
   dataDir?: string;
   args?: string[];
+  /** Takes what stops the server. Default: it ends with the test. */
+  atEnd?: (stop: () => Promise<void>) => void;
 }): Promise<ServeProcess> {
   const directory = dataDir ?? (await mkdtemp(join(tmpdir(), "nerif-serve-")));
   const child = spawn(
@@ -46,7 +49,7 @@ export async function startServeProcess({
     const [code, by] = await ended;
     return { code, signal: by };
   }
-  onTestFinished(async () => {
+  atEnd(async () => {
     await stop("SIGKILL");
     if (dataDir === undefined) await rm(directory, { recursive: true, force: true });
   });
