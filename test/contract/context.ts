@@ -28,7 +28,8 @@ export async function rowContext(driver: Driver, servers: Servers): Promise<RowC
       const clock = createTestClock();
       const instance = await openTestInstance({ clock });
       const still = await startTestServer({ instance });
-      return { clock, server: still, sdk: driver.open({ baseUrl: `${still.url}/v1` }) };
+      const open = (options = {}) => driver.open({ baseUrl: `${still.url}/v1`, ...options });
+      return { clock, server: still, sdk: open(), client: open };
     },
     async file(content, name = "input.jsonl") {
       const directory = await mkdtemp(join(tmpdir(), "nerif-contract-"));

@@ -34,9 +34,16 @@ export interface RowContext {
   /** Another client, by default of the usual server. */
   client(options: Partial<ClientOptions>): Sdk;
   /** A server in this process that executes nothing and has a clock of its own. */
-  still(): Promise<{ sdk: Sdk; clock: TestClock; server: TestServer }>;
+  still(): Promise<StillServer>;
   /** A file on disk with this content. */
   file(content: string | Buffer, name?: string): Promise<string>;
+}
+
+export interface StillServer {
+  sdk: Sdk;
+  client(options: Partial<ClientOptions>): Sdk;
+  clock: TestClock;
+  server: TestServer;
 }
 
 export interface Connection {

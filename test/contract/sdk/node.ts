@@ -75,7 +75,7 @@ function nodeCalls(toFile: NodeSdk["toFile"]): Record<Method, Call> {
   return {
     "files.create": async (client, { file, ...params }: Params & { file: NodeSource }) => {
       const source = "path" in file ? createReadStream(file.path) : await bytes(file.base64, file.name);
-      return plain(await client.files.create({ ...params, file: source } as never));
+      return plain(await client.files.create({ file: source, ...params } as never));
     },
     "files.list": async (client, { query }: Query) => plain(await client.files.list(query)),
     "files.all": (client, { query }: Query) => all(client.files.list(query)),
