@@ -89,7 +89,7 @@ export function createBatchService(deps: BatchServiceDeps): BatchService {
   async function load(project: string, id: string): Promise<Batch> {
     const batch = isId("batch", id) ? await control.getBatch(project, id) : null;
     if (batch !== null) return batch;
-    throw new NerifError("batch_not_found", `No batch found with id '${id.slice(0, 80)}'.`, { param: "id" });
+    throw new NerifError("batch_not_found", `No batch found with id '${id.slice(0, 80)}'.`);
   }
 
   async function create(

@@ -1,8 +1,8 @@
 import type { TestClock } from "../support/clock.ts";
 import type { TestServer } from "../support/http-server.ts";
 import type { ClientOptions, Method, Sdk } from "./sdk/sdk.ts";
-import type { ServerKind } from "./servers.ts";
-import type { Exchange, Tap } from "./tap.ts";
+import type { ContractServer, ServerKind } from "./servers.ts";
+import type { Exchange } from "./tap.ts";
 
 /** One fact of the contract, and how we know that it holds, or why it does not. */
 export interface Row {
@@ -46,13 +46,9 @@ export interface StillServer {
   server: TestServer;
 }
 
-export interface Connection {
+/** A server, and a client of it. */
+export interface Connection extends ContractServer {
   sdk: Sdk;
-  /** Without `/v1`, through the tap. */
-  url: string;
-  /** Without `/v1`, past the tap. */
-  directUrl: string;
-  tap: Tap;
   /** The last exchange with a path that has this in it. */
   last(path?: string): Exchange;
 }

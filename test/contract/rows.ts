@@ -6,6 +6,13 @@ import { fileRows } from "./sections/section-03-files.ts";
 import { uploadRows } from "./sections/section-04-uploads.ts";
 import { createRows } from "./sections/section-05-create.ts";
 import { batchRows } from "./sections/section-06-batch.ts";
+import { inputRows } from "./sections/section-07-input.ts";
+import { validationRows } from "./sections/section-08-validation.ts";
+import { resultRows } from "./sections/section-09-results.ts";
+import { errorRows } from "./sections/section-10-errors.ts";
+import { eventRows } from "./sections/section-11-events.ts";
+import { clientRows } from "./sections/section-12-clients.ts";
+import { limitRows } from "./sections/section-14-limits.ts";
 
 /** The whole table, in the order of the contract. */
 export const rows: readonly Row[] = [
@@ -16,4 +23,11 @@ export const rows: readonly Row[] = [
   ...uploadRows,
   ...createRows,
   ...batchRows,
+  ...inputRows,
+  ...validationRows,
+  ...resultRows,
+  ...errorRows,
+  ...eventRows,
+  ...clientRows,
+  ...limitRows,
 ];

@@ -1,4 +1,11 @@
-import { createSimulator, type SimulatorOptions } from "../../src/upstreams/simulator/simulator.ts";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import {
+  createSimulator,
+  type Simulator,
+  type SimulatorOptions,
+} from "../../src/upstreams/simulator/simulator.ts";
 import { startServeProcess } from "../support/http-process.ts";
 import { type Exchange, openTap, type Tap } from "./tap.ts";
 
@@ -17,13 +24,23 @@ const kinds = {
     simulation: { latency: { kind: "fixed", ms: 200 } },
   },
   /** Its model server always fails with 500. */
-  failing: {
-    args: ["--completion-windows", "1s..7d", "--max-attempts", "2"],
-    simulation: { errorRate: 1 },
-  },
+  failing: { args: ["--max-attempts", "1"], simulation: { errorRate: 1 } },
+  /** The same, and lines are tried again and again. */
+  patient: { args: ["--max-attempts", "1000"], simulation: { errorRate: 1 } },
+  /** Its model server fails now and then. */
+  flaky: { args: ["--max-attempts", "20"], simulation: { errorRate: 0.2, resetRate: 0.1 } },
+  /** Its model server is for models of one name only. */
+  pooled: { args: [], simulation: {}, models: ["simulated"] },
   /** With OpenAI's own limits. */
   strict: { args: ["--strict"], simulation: {} },
-} as const satisfies Record<string, { args: readonly string[]; simulation: SimulatorOptions }>;
+} as const satisfies Record<string, Kind>;
+
+interface Kind {
+  args: readonly string[];
+  simulation: SimulatorOptions;
+  /** Models that the server is told its model server has. Default: whatever a line names. */
+  models?: readonly string[];
+}
 
 export type ServerKind = keyof typeof kinds;
 
@@ -34,6 +51,8 @@ export interface ContractServer {
   /** Of the server itself. */
   directUrl: string;
   tap: Tap;
+  /** Its model server. */
+  upstream: Pick<Simulator, "served">;
 }
 
 export interface Servers {
@@ -48,15 +67,16 @@ export function createServers(seen: (exchange: Exchange) => void): Servers {
   const ends: (() => Promise<unknown>)[] = [];
 
   async function start(kind: ServerKind): Promise<ContractServer> {
-    const { args, simulation } = kinds[kind];
-    const upstream = createSimulator(simulation as SimulatorOptions);
-    ends.push(() => upstream.close());
-    const { url } = await upstream.listen();
+    const { args, simulation, models }: Kind = kinds[kind];
     const atEnd = (end: () => Promise<unknown>) => void ends.push(end);
-    const server = await startServeProcess({ upstream: url, args: [...args], atEnd });
+    const upstream = createSimulator(simulation);
+    atEnd(() => upstream.close());
+    const { url } = await upstream.listen();
+    const named = models === undefined ? {} : { config: await configFile({ url, models }, atEnd) };
+    const server = await startServeProcess({ upstream: url, args: [...args], atEnd, ...named });
     const tap = await openTap(server.url, seen);
-    ends.push(() => tap.close());
-    return { url: tap.url, directUrl: server.url, tap };
+    atEnd(() => tap.close());
+    return { url: tap.url, directUrl: server.url, tap, upstream };
   }
 
   return {
@@ -69,4 +89,15 @@ export function createServers(seen: (exchange: Exchange) => void): Servers {
       for (const end of ends.reverse()) await end();
     },
   };
+}
+
+async function configFile(
+  upstream: { url: string; models: readonly string[] },
+  atEnd: (end: () => Promise<unknown>) => void,
+): Promise<string> {
+  const directory = await mkdtemp(join(tmpdir(), "nerif-contract-"));
+  atEnd(() => rm(directory, { recursive: true, force: true }));
+  const path = join(directory, "nerif.config.json");
+  await writeFile(path, JSON.stringify({ upstreams: [{ name: "simulator", ...upstream }] }));
+  return path;
 }

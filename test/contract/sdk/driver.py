@@ -123,6 +123,7 @@ calls = {
     "files.delete": lambda client, args: plain(client.files.delete(args["id"])),
     "files.content": lambda client, args: base64.b64encode(client.files.content(args["id"]).content).decode(),
     "files.waitForProcessing": lambda client, args: plain(client.files.wait_for_processing(args["id"])),
+    "files.legacyContent": lambda client, args: client.files.retrieve_content(args["id"]),
     "uploads.create": lambda client, args: plain(client.uploads.create(**args["params"])),
     "uploads.part": lambda client, args: plain(
         client.uploads.parts.create(args["id"], data=base64.b64decode(args["base64"]))

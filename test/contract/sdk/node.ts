@@ -54,7 +54,7 @@ function openClient(sdk: NodeSdk, options: ClientOptions): OpenAI {
 }
 
 function hasMethod(client: OpenAI, method: Method): boolean {
-  if (method === "uploads.chunked") return false;
+  if (method === "uploads.chunked" || method === "files.legacyContent") return false;
   const isNew = method.startsWith("webhooks.") && method !== "webhooks.unwrap";
   return !isNew || "rotateSecret" in client.webhooks;
 }
@@ -85,6 +85,7 @@ function nodeCalls(toFile: NodeSdk["toFile"]): Record<Method, Call> {
       Buffer.from(await (await client.files.content(id)).arrayBuffer()).toString("base64"),
     "files.waitForProcessing": async (client, { id }: Identified) =>
       plain(await client.files.waitForProcessing(id)),
+    "files.legacyContent": onlyInPython,
     "uploads.create": async (client, { params }: { params: never }) =>
       plain(await client.uploads.create(params)),
     "uploads.part": async (client, { id, base64 }: Identified & { base64: string }) =>
@@ -92,7 +93,7 @@ function nodeCalls(toFile: NodeSdk["toFile"]): Record<Method, Call> {
     "uploads.complete": async (client, { id, params }: Identified & { params: never }) =>
       plain(await client.uploads.complete(id, params)),
     "uploads.cancel": async (client, { id }: Identified) => plain(await client.uploads.cancel(id)),
-    "uploads.chunked": () => Promise.reject(new Error("The Node SDK has no such helper")),
+    "uploads.chunked": onlyInPython,
     "batches.create": async (client, { params }: { params: never }) =>
       plain(await client.batches.create(params)),
     "batches.list": async (client, { query }: Query) => plain(await client.batches.list(query)),
@@ -118,6 +119,10 @@ function nodeCalls(toFile: NodeSdk["toFile"]): Record<Method, Call> {
     request: async (client, { path, ...request }: { method: "get"; path: string; body?: never }) =>
       client.request({ path, ...request }),
   };
+}
+
+function onlyInPython(): Promise<never> {
+  return Promise.reject(new Error("The Node SDK has no such call"));
 }
 
 type NodeSource = { path: string } | { base64: string; name?: string };

@@ -79,6 +79,8 @@ export interface Sdk {
     delete(id: string): Promise<Answer<Deleted>>;
     content(id: string): Promise<Buffer>;
     waitForProcessing(id: string): Promise<Answer<FileObject>>;
+    /** Python's older `retrieve_content`. */
+    legacyContent(id: string): Promise<string>;
   };
   uploads: {
     create(params: Params): Promise<Answer<UploadObject>>;
@@ -168,6 +170,7 @@ export function createSdk(call: (method: Method, args: Params) => Promise<unknow
       delete: (id) => ask("files.delete", { id }),
       content: async (id) => Buffer.from(await ask<string>("files.content", { id }), "base64"),
       waitForProcessing: (id) => ask("files.waitForProcessing", { id }),
+      legacyContent: (id) => ask("files.legacyContent", { id }),
     },
     uploads: {
       create: (params) => ask("uploads.create", { params }),
