@@ -13,7 +13,7 @@ export default defineConfig({
         test: {
           name: "quick",
           include: folders.map((folder) => `${folder}/**/*.test.ts`),
-          exclude: ["**/*.long.test.ts", "test/contract/**"],
+          exclude: ["**/*.long.test.ts"],
           testTimeout: 30_000,
           hookTimeout: 30_000,
         },
@@ -33,7 +33,7 @@ export default defineConfig({
         extends: true,
         test: {
           name: "contract",
-          include: ["test/contract/*.test.ts"],
+          include: ["test/contract/*.contract.ts"],
           testTimeout: 120_000,
           hookTimeout: 120_000,
         },

@@ -202,7 +202,7 @@ export const surfaceRows: Row[] = [
   {
     section: "1",
     title: "`OpenAI-Organization` and `OpenAI-Project` may be sent",
-    difference: "Accepted and not used: a key belongs to a project of its own (nerif.md §4, decision 13)",
+    difference: "Accepted and not used: a key belongs to a project of its own",
     async check({ client, server }) {
       const headers = { "OpenAI-Organization": "org-1", "OpenAI-Project": "proj_1" };
       await client({ headers }).files.list({ limit: 1 });

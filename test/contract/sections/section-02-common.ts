@@ -166,8 +166,7 @@ export const commonRows: Row[] = [
   {
     section: "2.2",
     title: "422 is `UnprocessableEntityError`",
-    difference:
-      "Never sent: what OpenAI refuses on these routes is 400, and so it is here (openai-batch.md §10)",
+    difference: "Never sent: what OpenAI refuses on these routes is 400, and so it is here",
   },
   {
     section: "2.2",

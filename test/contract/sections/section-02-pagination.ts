@@ -108,8 +108,7 @@ export const paginationRows: Row[] = [
   {
     section: "2.5",
     title: "Batches: no `order` and no filter",
-    difference:
-      "There are filters: `status`, `created_after`, `created_before`, `metadata[key]` (nerif.md §2)",
+    difference: "There are filters: `status`, `created_after`, `created_before`, `metadata[key]`",
     pending: "batches",
     async check({ sdk, server }) {
       const { id } = await start(sdk, undefined, { metadata: { team: "contract" } });
@@ -205,7 +204,7 @@ export const paginationRows: Row[] = [
   {
     section: "2.5",
     title: "An `after` that nobody knows",
-    difference: "Not public at OpenAI; 404 here (nerif.md §4, decision 9)",
+    difference: "Not public at OpenAI; 404 here",
     async check({ sdk }) {
       expect(await refusal(sdk.files.list({ after: `file-${"x".repeat(22)}` }))).toMatchObject({
         status: 404,

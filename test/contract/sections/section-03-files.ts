@@ -89,8 +89,7 @@ export const fileRows: Row[] = [
   {
     section: "3",
     title: "Generated files are named `batch_<id>_output.jsonl` and `batch_<id>_error.jsonl`",
-    difference:
-      "Not public at OpenAI; `<batch id>_output.jsonl` and `_error.jsonl` (nerif.md §4, decision 11)",
+    difference: "Not public at OpenAI; `<batch id>_output.jsonl` and `_error.jsonl`",
     async check({ sdk }) {
       const batch = await run(sdk, mixed);
       const names = [batch.output_file_id, batch.error_file_id].map((id) => sdk.files.retrieve(id ?? ""));
@@ -249,7 +248,7 @@ export const fileRows: Row[] = [
     section: "3.1",
     title: "At most 512 MB per file, 200 MB per batch input, 2.5 TB per project",
     difference:
-      "The limit is the disk (nerif.md §4, decision 1); `--strict` restores the 200 MiB of a batch input, and keys have quotas of stored bytes",
+      "The limit is the disk; `--strict` restores the 200 MiB of a batch input, and keys have quotas of stored bytes",
   },
   {
     section: "3.1",
@@ -315,8 +314,7 @@ export const fileRows: Row[] = [
   {
     section: "3.2",
     title: "`Content-Disposition: attachment` with the file's name",
-    difference:
-      "Not public at OpenAI; sent, with `X-Content-Type-Options: nosniff` (nerif.md §4, decision 11)",
+    difference: "Not public at OpenAI; sent, with `X-Content-Type-Options: nosniff`",
     async check({ sdk, server }) {
       const { id } = await upload(sdk, lines(1), "nightly.jsonl");
       await sdk.files.content(id);
@@ -329,7 +327,7 @@ export const fileRows: Row[] = [
   {
     section: "3.2",
     title: "`Range` and `ETag`",
-    difference: "Not public at OpenAI; supported (nerif.md §4, decision 11)",
+    difference: "Not public at OpenAI; supported",
     async check({ sdk, server }) {
       const { id } = await upload(sdk, "{}\n".repeat(10));
       const url = `${server.url}/v1/files/${id}/content`;
@@ -385,7 +383,7 @@ export const fileRows: Row[] = [
   {
     section: "3.3",
     title: "Deleting the input of a batch that runs",
-    difference: "Not public at OpenAI; 409 until the batch is final (nerif.md §4, decision 9)",
+    difference: "Not public at OpenAI; 409 until the batch is final",
     async check({ on }) {
       const { sdk } = await on("hanging");
       const batch = await start(sdk);

@@ -165,7 +165,7 @@ export const uploadRows: Row[] = [
   {
     section: "4",
     title: "`md5` in base64",
-    difference: "Not public at OpenAI which encoding is meant; both are accepted (nerif.md §4, decision 10)",
+    difference: "Not public at OpenAI which encoding is meant; both are accepted",
     pending: "uploads",
     async check({ sdk }) {
       expect(await complete(sdk, { md5: hash("md5", text, "base64") })).toMatchObject({
@@ -301,7 +301,7 @@ export const uploadRows: Row[] = [
       expect(refused.status).toBe(400);
       expect(server.last().path).toMatch(/^\/v1\/uploads/);
     },
-    difference: "An empty file is refused, as at `POST /files` (nerif.md §4, decision 7)",
+    difference: "An empty file is refused, as at `POST /files`",
   },
   {
     section: "4",
@@ -322,8 +322,7 @@ export const uploadRows: Row[] = [
   {
     section: "4",
     title: "Repeated, unknown and foreign part ids",
-    difference:
-      "Not public at OpenAI; 400, and the upload stays pending, as with a wrong size or sum (nerif.md §4, decision 10)",
+    difference: "Not public at OpenAI; 400, and the upload stays pending, as with a wrong size or sum",
     pending: "uploads",
     async check({ sdk }) {
       const { id } = await sdk.uploads.create(params);
@@ -351,7 +350,7 @@ export const uploadRows: Row[] = [
   {
     section: "4",
     title: "A second `complete`",
-    difference: "Not public at OpenAI; 409 with `x-should-retry: false` (nerif.md §4, decision 10)",
+    difference: "Not public at OpenAI; 409 with `x-should-retry: false`",
     pending: "uploads",
     async check({ sdk, server }) {
       const { id } = await complete(sdk);
@@ -362,7 +361,7 @@ export const uploadRows: Row[] = [
   {
     section: "4",
     title: "A cancel after the completion",
-    difference: "Not public at OpenAI; 4xx here, and the file stays (nerif.md §4, decision 10)",
+    difference: "Not public at OpenAI; 4xx here, and the file stays",
     pending: "uploads",
     async check({ sdk }) {
       const { id, file } = await complete(sdk);

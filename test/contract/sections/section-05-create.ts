@@ -36,7 +36,7 @@ export const createRows: Row[] = [
     (endpoint): Row => ({
       section: "5",
       title: `\`endpoint\` may be \`${endpoint}\``,
-      difference: "Refused at create: Nerif runs five endpoints (nerif.md §4, decision 2)",
+      difference: "Refused at create: Nerif runs five endpoints",
       async check({ sdk }) {
         const refused = await refusal(start(sdk, undefined, { endpoint }));
         expect(refused).toMatchObject({ status: 400, param: "endpoint", code: "invalid_value" });
@@ -46,8 +46,7 @@ export const createRows: Row[] = [
   {
     section: "5",
     title: "`completion_window` can only be `24h`",
-    difference:
-      "So it is, unless the operator admits others with `--completion-windows` (nerif.md §4, decision 3)",
+    difference: "So it is, unless the operator admits others with `--completion-windows`",
     async check({ sdk, on }) {
       const refused = await refusal(start(sdk, undefined, { completion_window: "48h" }));
       expect(refused).toMatchObject({ status: 400, param: "completion_window" });
@@ -164,7 +163,7 @@ export const createRows: Row[] = [
   {
     section: "5",
     title: "A repeat of a create with the same `Idempotency-Key`",
-    difference: "An extension: the first answer comes again for 24 h (nerif.md §2)",
+    difference: "An extension: the first answer comes again for 24 h",
     pending: "batches",
     async check({ sdk, client }) {
       const body = { input_file_id: (await upload(sdk)).id, ...chat };

@@ -14,8 +14,7 @@ export const batchRows: Row[] = [
   {
     section: "6",
     title: "One batch has one model",
-    difference:
-      "Lines may name different ones, and `model` is then null; `--strict` restores the refusal (nerif.md §4, decision 1)",
+    difference: "Lines may name different ones, and `model` is then null; `--strict` restores the refusal",
     async check({ on }) {
       const { sdk } = await on("slow");
       const batch = await run(
@@ -194,8 +193,7 @@ export const batchRows: Row[] = [
   {
     section: "6.1",
     title: "`finalizing` with the window over",
-    difference:
-      "Every line is done by then: it becomes `completed`, not `expired` (nerif.md §4, decision 16)",
+    difference: "Every line is done by then: it becomes `completed`, not `expired`",
   },
   {
     section: "6.1",
@@ -229,7 +227,7 @@ export const batchRows: Row[] = [
   {
     section: "6.1",
     title: "`cancelling` lasts while lines in flight finish, at most 10 minutes",
-    difference: "At most `--cancel-grace`, by default 30 s (nerif.md §4, decision 16)",
+    difference: "At most `--cancel-grace`, by default 30 s",
     async check({ on }) {
       const { sdk } = await on("slow");
       const { id } = await start(sdk, lines(400));
@@ -245,7 +243,7 @@ export const batchRows: Row[] = [
   {
     section: "6.1",
     title: "Whether `finalizing_at` is set on the way to `expired` and `cancelled`",
-    difference: "Not public at OpenAI; it is not set here (nerif.md §4, decision 16)",
+    difference: "Not public at OpenAI; it is not set here",
     async check({ on }) {
       const { sdk } = await on("hanging");
       const expired = await run(sdk, lines(1), { completion_window: "1s" });

@@ -35,8 +35,7 @@ export const inputRows: Row[] = [
   {
     section: "7",
     title: "`url` is exactly the `endpoint` of the batch",
-    difference:
-      "Any supported endpoint may stand there; `--strict` restores the refusal (nerif.md §4, decision 1)",
+    difference: "Any supported endpoint may stand there; `--strict` restores the refusal",
     async check({ sdk, on }) {
       const mixed = `${line(0)}\n${line(1, { url: "/v1/embeddings", body: { model: "simulated", input: "x" } })}\n`;
       expect(await run(sdk, mixed)).toMatchObject({ status: "completed", request_counts: { completed: 2 } });
@@ -57,7 +56,7 @@ export const inputRows: Row[] = [
   {
     section: "7",
     title: "The same model on every line",
-    difference: "Any; `--strict` restores the refusal (nerif.md §4, decision 1)",
+    difference: "Any; `--strict` restores the refusal",
     async check({ sdk, on }) {
       const mixed = lines(2, (index) => ({
         body: { model: index === 0 ? "simulated" : "absent", messages: [] },
@@ -81,7 +80,7 @@ export const inputRows: Row[] = [
   {
     section: "7",
     title: "Lines for `/v1/images/edits` and `/v1/videos` are JSON with assets by id or URL",
-    difference: "These endpoints are refused (nerif.md §4, decision 2)",
+    difference: "These endpoints are refused",
     async check({ sdk }) {
       for (const url of ["/v1/images/generations", "/v1/images/edits", "/v1/videos"]) {
         expect(await inputErrors(sdk, line(0, { url }))).toMatchObject([{ code: "invalid_url", line: 1 }]);
@@ -107,7 +106,7 @@ export const inputRows: Row[] = [
   {
     section: "7",
     title: "At most 50,000 lines",
-    difference: "No limit; `--strict` restores it (nerif.md §4, decision 1)",
+    difference: "No limit; `--strict` restores it",
     async check({ on }) {
       const { sdk } = await on("strict");
       const errors = await inputErrors(sdk, lines(50_001));
@@ -117,7 +116,7 @@ export const inputRows: Row[] = [
   {
     section: "7",
     title: "At most 209,715,200 bytes",
-    difference: "The limit is the disk; `--strict` restores OpenAI's (nerif.md §4, decision 1)",
+    difference: "The limit is the disk; `--strict` restores OpenAI's",
     async check({ on, file }) {
       const { sdk } = await on("strict");
       const filler = Buffer.alloc(209_715_201, " ");
@@ -155,7 +154,7 @@ export const inputRows: Row[] = [
   {
     section: "7",
     title: "A byte order mark makes line 1 fail as `invalid_json_line`",
-    difference: "Skipped at the start of the file (nerif.md §4, decision 7)",
+    difference: "Skipped at the start of the file",
     async check({ sdk }) {
       const batch = await run(sdk, `\ufeff${lines(1)}`);
       expect(batch).toMatchObject({ status: "completed", request_counts: { completed: 1 } });
@@ -164,8 +163,7 @@ export const inputRows: Row[] = [
   {
     section: "7",
     title: "Blank lines and CRLF",
-    difference:
-      "Not public at OpenAI; blank lines are skipped but counted, CRLF is fine (nerif.md §4, decision 7)",
+    difference: "Not public at OpenAI; blank lines are skipped but counted, CRLF is fine",
     async check({ sdk }) {
       const text = `\r\n${line(0)}\r\n\r\n${line(1)}\r\n`;
       expect(await run(sdk, text)).toMatchObject({ request_counts: { total: 2, completed: 2 } });
@@ -184,8 +182,7 @@ export const inputRows: Row[] = [
   {
     section: "7",
     title: "Repeated keys of a line",
-    difference:
-      "Not public at OpenAI; refused, since nobody could say which counts (nerif.md §4, decision 7)",
+    difference: "Not public at OpenAI; refused, since nobody could say which counts",
     async check({ sdk }) {
       const text = line(0).replace("{", '{"url":"/v1/embeddings",');
       expect(await inputErrors(sdk, text)).toMatchObject([
@@ -196,8 +193,7 @@ export const inputRows: Row[] = [
   {
     section: "7",
     title: "A `custom_id` that is empty, long, or no text",
-    difference:
-      "Not public at OpenAI; `invalid_custom_id` unless it is text of 1 to 512 bytes (nerif.md §4, decision 7)",
+    difference: "Not public at OpenAI; `invalid_custom_id` unless it is text of 1 to 512 bytes",
     async check({ sdk }) {
       const longest = "x".repeat(512);
       expect(await run(sdk, line(0, { custom_id: longest }))).toMatchObject({ status: "completed" });

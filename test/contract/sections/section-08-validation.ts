@@ -45,8 +45,7 @@ export const validationRows: Row[] = [
   {
     section: "8",
     title: "How many entries are listed",
-    difference:
-      "Not public at OpenAI; the first 1,000, and one more says how many there are beside (nerif.md §4, decision 7)",
+    difference: "Not public at OpenAI; the first 1,000, and one more says how many there are beside",
     async check({ sdk }) {
       const errors = await inputErrors(sdk, `${line(0)}\n${"nonsense\n".repeat(1_500)}`);
       expect(errors).toHaveLength(1_001);
@@ -128,7 +127,7 @@ export const validationRows: Row[] = [
   {
     section: "8",
     title: "`mismatched_model`: `The model 'x' for this request does not match the rest of the batch. …`",
-    difference: "With `--strict` only (nerif.md §4, decision 1)",
+    difference: "With `--strict` only",
     async check({ on }) {
       const { sdk } = await on("strict");
       const text = lines(2, (index) => ({ body: { model: index === 0 ? "a" : "x", messages: hi } }));
@@ -146,8 +145,7 @@ export const validationRows: Row[] = [
   {
     section: "8",
     title: "`invalid_url`: `The URL provided for this request does not match the batch endpoint.`",
-    difference:
-      "With `--strict` only; else `invalid_url` names the urls that are supported (nerif.md §4, decision 7)",
+    difference: "With `--strict` only; else `invalid_url` names the urls that are supported",
     async check({ sdk, on }) {
       const text = line(0, { url: "/v1/embeddings", body: { model: "m", input: "x" } });
       const strict = await on("strict");
@@ -216,7 +214,7 @@ export const validationRows: Row[] = [
   {
     section: "8",
     title: "`invalid_request` without a line: `Cannot find file file-…`",
-    difference: "Refused at create with 400, as OpenAI also did at times (nerif.md §4, decision 9)",
+    difference: "Refused at create with 400, as OpenAI also did at times",
     async check({ sdk }) {
       const input_file_id = `file-${"x".repeat(22)}`;
       const params = { endpoint: "/v1/chat/completions", completion_window: "24h" };
@@ -236,20 +234,18 @@ export const validationRows: Row[] = [
   {
     section: "8",
     title: "`The batch input file is larger than the 209715200 maximum …` (its code was not recorded)",
-    difference: "With `--strict` only, as `file_too_large` (nerif.md §4, decisions 1 and 7); see §7",
+    difference: "With `--strict` only, as `file_too_large`; see §7",
   },
   {
     section: "8",
     title:
       "`url_not_found`, `empty_file`, `too_many_tasks`, `url_mismatch`, `model_mismatch`, `empty_batch` of other vendors",
-    difference:
-      "Not OpenAI's; of them only `empty_file` is used, for a file of blank lines (nerif.md §4, decision 7)",
+    difference: "Not OpenAI's; of them only `empty_file` is used, for a file of blank lines",
   },
   {
     section: "8",
     title: "Codes for too many lines, a wrong method, too many embedding inputs",
-    difference:
-      "Not public at OpenAI; `too_many_lines` (strict), `invalid_method`, none (nerif.md §4, decision 7)",
+    difference: "Not public at OpenAI; `too_many_lines` (strict), `invalid_method`, none",
     async check({ sdk }) {
       expect(await inputErrors(sdk, line(0, { method: "GET" }))).toMatchObject([{ code: "invalid_method" }]);
     },

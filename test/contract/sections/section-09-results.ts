@@ -36,7 +36,7 @@ export const resultRows: Row[] = [
   {
     section: "9",
     title: "The order is not that of the input; clients match by `custom_id`",
-    difference: "Both files are in the order of the input (nerif.md §4, decision 6)",
+    difference: "Both files are in the order of the input",
     async check({ on }) {
       const { sdk } = await on("slow");
       const batch = await run(sdk, lines(20));
@@ -81,8 +81,7 @@ export const resultRows: Row[] = [
   {
     section: "9",
     title: "Its top-level `error` is null",
-    difference:
-      "It repeats `code`, `message` and `type`, so that readers of either half are served (nerif.md §4, decision 4)",
+    difference: "It repeats `code`, `message` and `type`, so that readers of either half are served",
     async check({ sdk }) {
       const batch = await run(sdk, line(0, absent));
       const [failed] = await resultLines(sdk, batch.error_file_id);

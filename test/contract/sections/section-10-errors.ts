@@ -128,7 +128,7 @@ export const errorRows: Row[] = [
   {
     section: "10",
     title: "Create, unknown input file: 400 `Cannot find file file-…`",
-    difference: "The sources disagree; always 400 with param `input_file_id` (nerif.md §4, decision 9)",
+    difference: "The sources disagree; always 400 with param `input_file_id`",
     async check({ sdk }) {
       expect(await refusal(sdk.batches.create({ input_file_id: unknownFile, ...chat }))).toMatchObject({
         status: 400,
@@ -142,7 +142,7 @@ export const errorRows: Row[] = [
   {
     section: "10",
     title: "Create, a file of another purpose",
-    difference: "Not public at OpenAI; 400 with param `input_file_id` (nerif.md §4, decision 9)",
+    difference: "Not public at OpenAI; 400 with param `input_file_id`",
     async check({ sdk }) {
       const { id } = await sdk.files.create({ file: { bytes: "{}", name: "a.jsonl" }, purpose: "evals" });
       expect(await refusal(sdk.batches.create({ input_file_id: id, ...chat }))).toMatchObject({
@@ -191,7 +191,7 @@ export const errorRows: Row[] = [
   {
     section: "10",
     title: "Cancel of `cancelling` and of `expired`",
-    difference: "Not public at OpenAI; 200 and 409 (nerif.md §4, decision 9)",
+    difference: "Not public at OpenAI; 200 and 409",
     async check({ on }) {
       const slow = await on("slow");
       const { id } = await start(slow.sdk, lines(100));
@@ -268,8 +268,7 @@ export const errorRows: Row[] = [
   {
     section: "10",
     title: "Upload, too large: 400 `File is too large.`",
-    difference:
-      "No limit but the disk, which is 507 with `x-should-retry: false` (nerif.md §4, decisions 1 and 18)",
+    difference: "No limit but the disk, which is 507 with `x-should-retry: false`",
   },
   {
     section: "10",

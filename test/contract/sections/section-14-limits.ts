@@ -7,7 +7,7 @@ export const limitRows: Row[] = [
   {
     section: "14",
     title: "50,000 lines, 209,715,200 bytes and 50,000 embedding inputs per batch",
-    difference: "The first two with `--strict`, the third not at all (nerif.md §4, decision 1); shown in §7",
+    difference: "The first two with `--strict`, the third not at all; shown in §7",
   },
   {
     section: "14",
@@ -25,7 +25,7 @@ export const limitRows: Row[] = [
   {
     section: "14",
     title: "At most 10 minutes of grace for a cancel",
-    difference: "`--cancel-grace`, by default 30 s (nerif.md §4, decision 16); shown in §6.1",
+    difference: "`--cancel-grace`, by default 30 s; shown in §6.1",
   },
   {
     section: "14",
@@ -41,7 +41,7 @@ export const limitRows: Row[] = [
   {
     section: "14",
     title: "512 MB through `/files`",
-    difference: "The limit is the disk (nerif.md §4, decision 1)",
+    difference: "The limit is the disk",
   },
   {
     section: "14",
