@@ -7,7 +7,9 @@ const ports = [
   "files/file-store.ts",
   "journal/journal.ts",
   "control/control-store.ts",
+  "control/webhook-records.ts",
   "upstreams/upstream.ts",
+  "webhooks/sender.ts",
   "engine/engine.ts",
   "engine/clock.ts",
 ];
@@ -29,6 +31,7 @@ const arrows: Record<string, readonly string[]> = {
   "journal/": ["batch/", ...ports],
   "control/": ["batch/", ...ports],
   "upstreams/": ["batch/", ...ports],
+  "webhooks/": ["batch/", ...ports],
   "batch/": [],
 };
 

@@ -18,10 +18,12 @@ import { type BatchService, createBatchService } from "./service/batches.ts";
 import { createFileService, type FileService } from "./service/files.ts";
 import { createHealthService, type HealthService } from "./service/health.ts";
 import { createModelService, type ModelService } from "./service/models.ts";
+import { createWebhookService, type WebhookService } from "./service/webhooks.ts";
 import { createHttpUpstream } from "./upstreams/http.ts";
 import { resolveUpstreams, type UpstreamOptions } from "./upstreams/resolve.ts";
 import { createRouter } from "./upstreams/route.ts";
 import type { Upstream } from "./upstreams/upstream.ts";
+import { createSenderOnDemand } from "./webhooks/on-demand.ts";
 
 export type { Logger, UpstreamOptions };
 
@@ -41,6 +43,11 @@ export interface NerifOptions {
   concurrency?: number | "auto" | undefined;
   /** Longest wait for one answer. Default 10 minutes. */
   requestTimeoutMs?: number | undefined;
+  /**
+   * Receivers of webhooks that are admitted although they are not public, and over plain HTTP: host names,
+   * addresses, ranges such as `10.1.0.0/16`. Default: none.
+   */
+  webhookAllow?: readonly string[] | undefined;
   /** Whether the process stays alive until the batches that it executes are final. Default true. */
   keepAlive?: boolean | undefined;
   /** False: this process never executes; batches wait for one that does. Default true. */
@@ -58,7 +65,13 @@ export interface NerifOptions {
 
 /** Everything built and connected, for one data directory. */
 export interface Opened {
-  service: { files: FileService; batches: BatchService; models: ModelService; health: HealthService };
+  service: {
+    files: FileService;
+    batches: BatchService;
+    webhooks: WebhookService;
+    models: ModelService;
+    health: HealthService;
+  };
   engine: Engine;
   control: ControlStore;
   fileStore: FileStore;
@@ -88,13 +101,15 @@ export async function openNerif(options: NerifOptions = {}): Promise<Opened> {
   const settings = { ...defaultSettings, ...options.settings };
   const clock = createSystemClock({ keepAlive: options.keepAlive ?? true });
 
+  const sender = await createSenderOnDemand({ allow: options.webhookAllow });
   const control = await openSqliteControlStore({ path: join(dataDir, "nerif.db"), onFatal });
   const files = createDiskFileStore(join(dataDir, "files"), { onFatal });
   const journal = createDiskJournal({ directory: join(dataDir, "journal"), onFatal });
   const lock = options.execute === false ? neverAcquired(executorLock()) : executorLock();
   const upstreams = onceOnDemand(() => connect(options));
   const router = onceOnDemand(() => createRouter(upstreams.get()));
-  const place = options.place === undefined ? {} : { place: options.place };
+  // `nerif run` tells nobody: its private store has no endpoints.
+  const place = options.place === undefined ? { sender } : { place: options.place };
   const engine = createEngine({
     control,
     files,
@@ -110,6 +125,7 @@ export async function openNerif(options: NerifOptions = {}): Promise<Opened> {
   const service = {
     files: createFileService({ control, files, clock }),
     batches: createBatchService({ control, files, journal, engine, clock, settings, canExecute }),
+    webhooks: createWebhookService({ control, sender, clock }),
     models: createModelService({ upstreams: upstreams.get }),
     health: createHealthService({ control, files, journal, engine }),
   };

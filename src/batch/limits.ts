@@ -43,4 +43,7 @@ export const limits = {
   expiresAfter: { min: 3_600, max: 2_592_000 },
   batchList: { max: 100, default: 20 },
   fileList: { max: 10_000, default: 10_000 },
+  webhookEndpointList: { max: 100, default: 20 },
+  /** Each batch that ends costs a request to every one of them. */
+  webhookEndpoints: { perProject: 20, nameLength: 256, urlLength: 2_048 },
 } as const;

@@ -14,7 +14,9 @@ import { say } from "./terminal.ts";
 const common = ["server", "dataDir", "json"] as const satisfies OptionName[];
 const createOptions = [...common, "endpoint", "completionWindow", "metadata", "completionWindows"] as const;
 const listOptions = [...common, "limit", "after"] as const;
-const executing = [...common, ...engineOptions.filter((name) => name !== "dataDir")] as const;
+const executing = ["server", "json", ...engineOptions, "webhookAllow"] as const;
+/** What receivers of webhooks get of the end of a batch that this process has run, in milliseconds. */
+const tellMs = 2_000;
 const resultOptions = [...common, "follow", "output", "force"] as const;
 
 /** `nerif batches`: batches of a server or of the local data directory. */
@@ -36,7 +38,7 @@ export function batchesCommand(): Command {
   });
   add("list", { help: "list batches, newest first", options: listOptions, action: list });
   add("get <batch>", { help: "show a batch", options: common, action: get });
-  add("cancel <batch>", { help: "cancel a batch", options: [...common, ...engineFlags], action: cancel });
+  add("cancel <batch>", { help: "cancel a batch", options: executing, action: cancel });
   add("wait <batch>", {
     help: "wait until a batch is final; runs it when no other process does",
     options: executing,
@@ -54,8 +56,6 @@ export function batchesCommand(): Command {
   });
   return batches.addHelpText("after", examples);
 }
-
-const engineFlags = engineOptions.filter((name) => name !== "dataDir");
 
 interface Subcommand {
   help: string;
@@ -107,20 +107,22 @@ async function get(id: string, flags: Record<string, unknown>): Promise<number> 
 }
 
 async function cancel(id: string, flags: Record<string, unknown>): Promise<number> {
-  const config = resolveConfig([...engineOptions, ...common], flags);
+  const config = resolveConfig(executing, flags);
   const { values } = config;
-  const engine = { ...nerifOptions(config, "nerif batches cancel"), server: values.server };
+  const { server, webhookAllow } = values;
+  const engine = { ...nerifOptions(config, "nerif batches cancel"), server, webhookAllow };
   return withClient({ ...engine, execute: true }, async (client) =>
     shown(await client.batches.cancel(id), values),
   );
 }
 
 async function wait(id: string, flags: Record<string, unknown>): Promise<number> {
-  const config = resolveConfig([...engineOptions, ...common], flags);
+  const config = resolveConfig(executing, flags);
   const { values } = config;
-  const engine = { ...nerifOptions(config, "nerif batches wait"), server: values.server, execute: true };
+  const { server, webhookAllow } = values;
+  const engine = { ...nerifOptions(config, "nerif batches wait"), server, webhookAllow, execute: true };
   const stop = new AbortController();
-  let graceMs = 0;
+  let graceMs = tellMs;
   const forget = onStopSignal({ interruptMs: 5_000, terminateMs: values.shutdownGrace }, (ms) => {
     graceMs = ms;
     stop.abort();
@@ -169,7 +171,7 @@ async function withClient(options: ClientOptions, use: (client: Client) => Promi
   try {
     return await use(client);
   } finally {
-    await client.close();
+    await client.close({ graceMs: tellMs });
   }
 }
 

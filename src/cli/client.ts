@@ -1,10 +1,12 @@
 import type { BatchObject } from "../batch/batch.ts";
 import type { FileObject } from "../batch/file.ts";
+import type { WebhookEndpointObject } from "../batch/webhook.ts";
 import type { NerifOptions } from "../compose.ts";
+import type { WebhookEndpointWithSecret, WebhookTest } from "../service/webhooks.ts";
 import { createLocalClient } from "./local-client.ts";
 import { createRemoteClient } from "./remote-client.ts";
 
-/** Files and batches, in the local data directory or at a server. */
+/** Files, batches and webhook endpoints, in the local data directory or at a server. */
 export interface Client {
   files: {
     /** @param path of a JSONL file */
@@ -27,6 +29,14 @@ export interface Client {
     ): Promise<BatchObject>;
     results(id: string, options: { follow: boolean; signal: AbortSignal }): AsyncIterable<Uint8Array>;
   };
+  webhooks: {
+    create(endpoint: NewWebhookEndpoint): Promise<WebhookEndpointWithSecret>;
+    list(page: PageQuery): Promise<ListPage<WebhookEndpointObject>>;
+    retrieve(id: string): Promise<WebhookEndpointObject>;
+    delete(id: string): Promise<void>;
+    rotate(id: string, how: { keepOld: boolean }): Promise<WebhookEndpointWithSecret>;
+    test(id: string, eventType: string): Promise<WebhookTest>;
+  };
   close(options?: { graceMs: number }): Promise<void>;
 }
 
@@ -45,6 +55,12 @@ export interface NewBatch {
   endpoint: string;
   completion_window: string;
   metadata?: Record<string, string> | undefined;
+}
+
+export interface NewWebhookEndpoint {
+  name: string;
+  url: string;
+  event_types: readonly string[];
 }
 
 export interface ClientOptions extends NerifOptions {

@@ -95,6 +95,11 @@ export const optionTable = {
     help: "completion windows to admit beside 24h, such as 1m..7d",
     schema: parsed(windowRange),
   },
+  webhookAllow: {
+    value: "<list>",
+    help: "receivers of webhooks to admit though they are not public: host names, addresses, ranges such as 10.1.0.0/16",
+    schema: list(),
+  },
   host: { value: "<address>", help: "address to listen on", schema: filled, default: "127.0.0.1" },
   port: {
     value: "<n>",
@@ -148,6 +153,15 @@ export const optionTable = {
     default: "24h",
   },
   metadata: { value: "<key=value,...>", help: "metadata of the batch", schema: parsedPairs() },
+  events: {
+    value: "<list>",
+    help: "events to tell the receiver of, such as batch.completed,batch.failed",
+    schema: list(),
+    defaultText: "all",
+  },
+  name: { value: "<name>", help: "a name for people", schema: filled, defaultText: "the URL's host" },
+  eventType: { value: "<event>", help: "the event to send", schema: filled, default: "batch.completed" },
+  keepOld: { help: "let the old secret sign as well for 24 hours", schema: onOff, default: false },
   follow: { help: "go on until the batch is final", schema: onOff, default: false },
   olderThan: {
     value: "<duration>",
@@ -247,6 +261,21 @@ function windowRange(text: string): { min: number; max: number } {
   throw new NerifError(
     "invalid_value",
     `Cannot take ${JSON.stringify(text)} as a range: ${from} is more than ${to}`,
+  );
+}
+
+/** In a configuration file it may be a real list. */
+function list() {
+  const items = z.array(filled).min(1, "it is empty");
+  return z.union(
+    [
+      items,
+      z
+        .string()
+        .transform((text) => text.split(","))
+        .pipe(items),
+    ],
+    "it must be a list of texts",
   );
 }
 

@@ -5,6 +5,8 @@ import type { BatchObject } from "../batch/batch.ts";
 import { type ErrorCode, errorCodes, NerifError } from "../batch/errors.ts";
 import type { FileObject } from "../batch/file.ts";
 import { isFinal } from "../batch/lifecycle.ts";
+import type { WebhookEndpointObject } from "../batch/webhook.ts";
+import type { WebhookEndpointWithSecret, WebhookTest } from "../service/webhooks.ts";
 import type { Client, ListPage, PageQuery } from "./client.ts";
 import { inputPath } from "./run-places.ts";
 
@@ -35,7 +37,9 @@ export async function createRemoteClient(server: string): Promise<Client> {
 
   const batch = (id: string) => `/v1/batches/${encodeURIComponent(id)}`;
   const file = (id: string) => `/v1/files/${encodeURIComponent(id)}`;
+  const webhook = (id: string) => `/v1/webhook_endpoints/${encodeURIComponent(id)}`;
   const post = { method: "POST" };
+  const postJson = (value: object) => ({ ...post, body: JSON.stringify(value) });
   const retrieve = (id: string) => json<BatchObject>(batch(id));
 
   return {
@@ -54,7 +58,7 @@ export async function createRemoteClient(server: string): Promise<Client> {
       },
     },
     batches: {
-      create: (params) => json<BatchObject>("/v1/batches", { ...post, body: JSON.stringify(params) }),
+      create: (params) => json<BatchObject>("/v1/batches", postJson(params)),
       list: (page) => json<ListPage<BatchObject>>(`/v1/batches${query(page)}`),
       retrieve,
       cancel: (id) => json<BatchObject>(`${batch(id)}/cancel`, post),
@@ -71,6 +75,20 @@ export async function createRemoteClient(server: string): Promise<Client> {
       },
       results: (id, { follow, signal }) =>
         bytes(`${batch(id)}/results${follow ? "?follow=true" : ""}`, signal),
+    },
+    webhooks: {
+      create: (endpoint) => json<WebhookEndpointWithSecret>("/v1/webhook_endpoints", postJson(endpoint)),
+      list: (page) => json<ListPage<WebhookEndpointObject>>(`/v1/webhook_endpoints${query(page)}`),
+      retrieve: (id) => json<WebhookEndpointObject>(webhook(id)),
+      async delete(id) {
+        await ask(webhook(id), { method: "DELETE" });
+      },
+      rotate: (id, { keepOld }) =>
+        json<WebhookEndpointWithSecret>(
+          `${webhook(id)}/rotate_secret`,
+          postJson({ keep_old_secret_active_for_24_hours: keepOld }),
+        ),
+      test: (id, event_type) => json<WebhookTest>(`${webhook(id)}/test`, postJson({ event_type })),
     },
     async close() {},
   };

@@ -16,6 +16,7 @@ const options = [
   "insecure",
   ...engineOptions,
   "completionWindows",
+  "webhookAllow",
   "logLevel",
   "json",
 ] as const satisfies OptionName[];
@@ -46,6 +47,7 @@ stops at once.`;
 async function serve(flags: Record<string, unknown>): Promise<void> {
   const config = resolveConfig(options, flags);
   const { host, port, insecure, completionWindows = null, logLevel, shutdownGrace, json } = config.values;
+  const { webhookAllow } = config.values;
   // Keys reach no log by themselves; this is for those that stand in an error's fields.
   const log = pino(
     { level: logLevel, redact: ["*.authorization", "*.apiKey", "*.headers.authorization"] },
@@ -56,6 +58,7 @@ async function serve(flags: Record<string, unknown>): Promise<void> {
   const nerif = await openNerif({
     ...built,
     settings: { ...built.settings, completionWindows },
+    webhookAllow,
     ignoreOpenAIBaseUrl: true,
     log,
   });

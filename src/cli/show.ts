@@ -1,5 +1,6 @@
 import type { BatchObject } from "../batch/batch.ts";
 import type { FileObject } from "../batch/file.ts";
+import type { WebhookEndpointObject } from "../batch/webhook.ts";
 import { formatSize } from "./sizes.ts";
 import { escapeControls, formatCount } from "./terminal.ts";
 
@@ -36,6 +37,11 @@ export function batchLines(batch: BatchObject): string[] {
 /** A file in one line. */
 export function fileLine({ id, bytes, created_at, purpose, filename }: FileObject): string {
   return `${id}  ${formatSize(bytes).padStart(9)}  ${purpose.padEnd(12)}  ${dateOf(created_at)}  ${filename}`;
+}
+
+/** A webhook endpoint in one line. */
+export function webhookLine({ id, name, url, event_types }: WebhookEndpointObject): string {
+  return `${id}  ${name}  ${url}  ${event_types.join(",")}`;
 }
 
 export function progressOf({ total, completed, failed }: BatchObject["request_counts"]): string {

@@ -8,6 +8,7 @@ import type { BatchQuery, ControlStore, ShardTally } from "./control-store.ts";
 import { insertFile } from "./file-queries.ts";
 import type { BatchRow, Schema } from "./schema.ts";
 import { type SqlDatabase, snapshot } from "./sql-database.ts";
+import { insertDeliveries } from "./webhook-queries.ts";
 
 type BatchQueries = Pick<
   ControlStore,
@@ -80,7 +81,7 @@ export function createBatchQueries({ run }: SqlDatabase): BatchQueries {
         return row !== undefined;
       }),
 
-    updateBatch: (id, version, patch, files = []) =>
+    updateBatch: (id, version, patch, { files = [], event = null } = {}) =>
       run("update the batch", (db) =>
         db.transaction().execute(async (transaction) => {
           const rows = await transaction
@@ -90,8 +91,10 @@ export function createBatchQueries({ run }: SqlDatabase): BatchQueries {
             .where("version", "=", version)
             .returningAll()
             .execute();
-          if (rows.length === 0) return null;
+          const [row] = rows;
+          if (row === undefined) return null;
           for (const file of files) await insertFile(transaction, file);
+          if (event !== null) await insertDeliveries(transaction, { project: row.project, event });
           const [batch] = await withSums(transaction, rows);
           return batch ?? null;
         }),

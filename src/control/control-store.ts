@@ -2,6 +2,8 @@ import type { Batch, BatchStatus } from "../batch/batch.ts";
 import type { StoredFile } from "../batch/file.ts";
 import type { BatchPatch } from "../batch/lifecycle.ts";
 import type { Tokens } from "../batch/usage.ts";
+import type { WebhookEvent } from "../batch/webhook.ts";
+import type { WebhookRecords } from "./webhook-records.ts";
 
 /**
  * The truth about files, batches, shards and leases. Rows grow with shards, never with lines. It knows no rule
@@ -9,7 +11,7 @@ import type { Tokens } from "../batch/usage.ts";
  *
  * Every method throws NerifError `storage_unavailable` when the database cannot be reached or stays locked.
  */
-export interface ControlStore {
+export interface ControlStore extends WebhookRecords {
   /** @throws NerifError `file_exists` when there is or was a file with this id */
   insertFile(file: StoredFile): Promise<void>;
   /** Null when there is none, or it belongs to another project, or it was deleted. `project` null: any. */
@@ -41,10 +43,11 @@ export interface ControlStore {
   /** Whether a batch that is not final reads this file. */
   isInputInUse(fileId: string): Promise<boolean>;
   /**
-   * Applies `patch` and adds `files` in one transaction if the batch still has `version`, and raises the version.
+   * Applies `patch`, and what belongs to it, in one transaction if the batch still has `version`, and raises the
+   * version.
    * @returns the batch as it is now, or null when another writer was first
    */
-  updateBatch(id: string, version: number, patch: BatchPatch, files?: StoredFile[]): Promise<Batch | null>;
+  updateBatch(id: string, version: number, patch: BatchPatch, more?: WithUpdate): Promise<Batch | null>;
   /** Removes a batch and its shards for good. */
   deleteBatch(id: string): Promise<void>;
 
@@ -84,6 +87,13 @@ export interface ControlStore {
   changeCounter(): Promise<number>;
   /** Waits for what is running; later calls are refused. Safe to call again. */
   close(): Promise<void>;
+}
+
+/** What is recorded together with a change of a batch. */
+export interface WithUpdate {
+  files?: StoredFile[];
+  /** For every webhook endpoint of the batch's project that wants events of this type; due at once. */
+  event?: WebhookEvent | null;
 }
 
 export interface FileQuery {

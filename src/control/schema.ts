@@ -134,6 +134,7 @@ export interface UploadPartsTable {
 export interface WebhookEndpointsTable {
   seq: Generated<number>;
   id: string;
+  version: number;
   project: string;
   name: string;
   url: string;
@@ -150,7 +151,6 @@ export interface WebhookDeliveriesTable {
   id: string;
   endpoint_id: string;
   event_json: string;
-  created_at: number;
   attempts: number;
   due_at: number;
 }
@@ -172,3 +172,4 @@ export type FileRow = Selectable<FilesTable>;
 export type BatchRow = Selectable<BatchesTable>;
 export type NewBatchRow = Insertable<BatchesTable>;
 export type ShardRow = Selectable<ShardsTable>;
+export type WebhookEndpointRow = Selectable<WebhookEndpointsTable>;

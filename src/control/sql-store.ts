@@ -3,6 +3,7 @@ import type { ControlStore } from "./control-store.ts";
 import { createFileQueries } from "./file-queries.ts";
 import { createShardQueries } from "./shard-queries.ts";
 import type { SqlDatabase } from "./sql-database.ts";
+import { createWebhookQueries } from "./webhook-queries.ts";
 
 /** The control store on any database that speaks the SQL of `sql-database.ts`, its schema being the newest. */
 export function createSqlStore(database: SqlDatabase): ControlStore {
@@ -10,6 +11,7 @@ export function createSqlStore(database: SqlDatabase): ControlStore {
     ...createFileQueries(database),
     ...createBatchQueries(database),
     ...createShardQueries(database),
+    ...createWebhookQueries(database),
     changeCounter: () => database.changeCounter(),
     close: () => database.close(),
   };

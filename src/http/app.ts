@@ -8,6 +8,7 @@ import { healthRoutes } from "./health.ts";
 import { guardLoopback } from "./loopback-guard.ts";
 import { modelRoutes } from "./models.ts";
 import { newRequestId } from "./request-id.ts";
+import { webhookEventTypeRoutes, webhookRoutes } from "./webhooks.ts";
 
 export interface AppOptions {
   log: HttpLog;
@@ -44,6 +45,8 @@ export function createApp(
 
   app.route("/v1/files", fileRoutes({ files: services.files, log }));
   app.route("/v1/batches", batchRoutes({ batches: services.batches, log, draining }));
+  app.route("/v1/webhook_endpoints", webhookRoutes({ webhooks: services.webhooks }));
+  app.route("/v1/webhook_event_types", webhookEventTypeRoutes());
   app.route("/v1/models", modelRoutes({ models: services.models }));
   app.route("/", healthRoutes({ health: services.health, draining }));
 

@@ -3,11 +3,13 @@ import type { BatchService } from "../service/batches.ts";
 import type { FileService } from "../service/files.ts";
 import type { HealthService } from "../service/health.ts";
 import type { ModelService } from "../service/models.ts";
+import type { WebhookService } from "../service/webhooks.ts";
 
 /** What the routes work with. */
 export interface HttpServices {
   files: FileService;
   batches: BatchService;
+  webhooks: WebhookService;
   models: ModelService;
   health: HealthService;
 }

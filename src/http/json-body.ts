@@ -5,10 +5,15 @@ const largestBody = 1024 * 1024;
 /**
  * The JSON object in the body of a request, whatever its content type says.
  *
+ * @param options.mayBeEmpty an empty body counts as an object without keys; default false
  * @throws NerifError `invalid_request`, `request_too_large` beyond 1 MiB
  */
-export async function readJsonObject(request: Request): Promise<Record<string, unknown>> {
+export async function readJsonObject(
+  request: Request,
+  { mayBeEmpty = false }: { mayBeEmpty?: boolean } = {},
+): Promise<Record<string, unknown>> {
   const text = await readText(request);
+  if (mayBeEmpty && text.trim() === "") return {};
   const value = parse(text);
   if (typeof value === "object" && value !== null && !Array.isArray(value)) {
     return value as Record<string, unknown>;

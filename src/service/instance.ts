@@ -5,10 +5,11 @@ import type { Journal } from "../journal/journal.ts";
 import type { Upstream } from "../upstreams/upstream.ts";
 import type { BatchService } from "./batches.ts";
 import type { FileService } from "./files.ts";
+import type { WebhookService } from "./webhooks.ts";
 
 /** A data directory that is open, with all that works on it. */
 export interface Instance {
-  service: { files: FileService; batches: BatchService };
+  service: { files: FileService; batches: BatchService; webhooks: WebhookService };
   control: ControlStore;
   fileStore: FileStore;
   journal: Journal;

@@ -4,6 +4,7 @@ import { batchTests } from "./control-store/batches.ts";
 import { fileTests } from "./control-store/files.ts";
 import { leaseTests } from "./control-store/leases.ts";
 import { shardTests } from "./control-store/shards.ts";
+import { webhookTests } from "./control-store/webhooks.ts";
 
 /** A database for one test, which any number of stores may have open. */
 export interface TestDatabase {
@@ -45,5 +46,6 @@ export function describeControlStoreContract(name: string, makeIt: () => Promise
     describe("batches", () => batchTests(stores));
     describe("shards", () => shardTests(stores));
     describe("leases", () => leaseTests(stores));
+    describe("webhooks", () => webhookTests(stores));
   });
 }

@@ -1,7 +1,8 @@
 import type { Batch } from "../../src/batch/batch.ts";
 import type { StoredFile } from "../../src/batch/file.ts";
-import { newBatchId, newFileId } from "../../src/batch/ids.ts";
+import { newBatchId, newFileId, newId } from "../../src/batch/ids.ts";
 import { newBatch } from "../../src/batch/lifecycle.ts";
+import { type StoredWebhookEndpoint, type WebhookEvent, webhookEventTypes } from "../../src/batch/webhook.ts";
 import type { NewShard, ShardTally } from "../../src/control/control-store.ts";
 
 /** A file as the control store keeps it, of 2026-01-01 if not told otherwise. */
@@ -75,5 +76,35 @@ export function aTally(completed: number, failed = 0): ShardTally {
       reasoning: 2 * completed,
       total: 15 * completed,
     },
+  };
+}
+
+/** A receiver of all events of project `default`, of 2026-01-01 if not told otherwise. */
+export function aWebhookEndpoint(more: Partial<StoredWebhookEndpoint> = {}): StoredWebhookEndpoint {
+  return {
+    id: newId("webhook_endpoint"),
+    version: 1,
+    project: "default",
+    name: "receiver",
+    url: "https://hooks.example.net/nerif",
+    event_types: [...webhookEventTypes],
+    secret: "whsec_MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=",
+    old_secret: null,
+    old_secret_until: null,
+    created_at: 1_767_225_600,
+    updated_at: 1_767_225_600,
+    ...more,
+  };
+}
+
+/** The news that a batch is completed. */
+export function anEvent(batchId: string, more: Partial<WebhookEvent> = {}): WebhookEvent {
+  return {
+    id: newId("webhook_event"),
+    object: "event",
+    type: "batch.completed",
+    created_at: 1_767_225_700,
+    data: { id: batchId },
+    ...more,
   };
 }

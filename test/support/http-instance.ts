@@ -15,7 +15,9 @@ import { recordKinds } from "../../src/journal/journal.ts";
 import { createBatchService } from "../../src/service/batches.ts";
 import { createFileService } from "../../src/service/files.ts";
 import type { Instance } from "../../src/service/instance.ts";
+import { createWebhookService } from "../../src/service/webhooks.ts";
 import type { Upstream } from "../../src/upstreams/upstream.ts";
+import { createHttpSender } from "../../src/webhooks/http.ts";
 
 export const project = "default";
 
@@ -39,10 +41,12 @@ export async function openTestInstance({
   clock = createSystemClock(),
   settings = {},
   upstreams = [],
+  webhookAllow = [],
 }: {
   clock?: Clock;
   settings?: Partial<EngineSettings>;
   upstreams?: Upstream[];
+  webhookAllow?: string[];
 } = {}): Promise<TestInstance> {
   const dataDir = await mkdtemp(join(tmpdir(), "nerif-http-"));
   const control = await openSqliteControlStore({ path: join(dataDir, "nerif.db") });
@@ -70,6 +74,7 @@ export async function openTestInstance({
         clock,
         settings: { ...defaultSettings, ...settings },
       }),
+      webhooks: createWebhookService({ control, sender: createHttpSender({ allow: webhookAllow }), clock }),
     },
     control,
     fileStore,
@@ -199,7 +204,7 @@ export async function finishBatch(
   if (batch === null) throw new Error("There is no such batch");
   const counts = { total: output.length + error.length, completed: output.length, failed: error.length };
   const patch = { status, output_file_id: ids.output, error_file_id: ids.error, request_counts: counts };
-  await control.updateBatch(batchId, batch.version, patch, files);
+  await control.updateBatch(batchId, batch.version, patch, { files });
 }
 
 interface FinishedBatch {

@@ -26,6 +26,7 @@ export async function startServeProcess({
   upstream,
   dataDir,
   args = [],
+  env = {},
   config,
   atEnd = onTestFinished,
 }: {
@@ -33,6 +34,7 @@ export async function startServeProcess({
   /** Default: a new one, which goes with the test. */
   dataDir?: string;
   args?: string[];
+  env?: Record<string, string>;
   /** A configuration file that names the upstream, in place of the flag. */
   config?: string;
   /** Takes what stops the server. Default: it ends with the test. */
@@ -43,7 +45,7 @@ export async function startServeProcess({
   const child = spawn(
     process.execPath,
     [command, "serve", "--json", "--port", "0", ...named, "--data-dir", directory, ...args],
-    { stdio: ["ignore", "pipe", "pipe"], env: cleanEnvironment() },
+    { stdio: ["ignore", "pipe", "pipe"], env: { ...cleanEnvironment(), ...env } },
   );
   const ended = once(child, "exit") as Promise<[number | null, NodeJS.Signals | null]>;
   const errors: string[] = [];

@@ -63,6 +63,7 @@ async function createWebhooks(db: Kysely<Schema>, { sequence }: MigrationDialect
     .createTable("webhook_endpoints")
     .addColumn("seq", sequence.type, sequence.build)
     .addColumn("id", "text", (column) => column.notNull().unique())
+    .addColumn("version", "integer", (column) => column.notNull())
     .addColumn("project", "text", (column) => column.notNull())
     .addColumn("name", "text", (column) => column.notNull())
     .addColumn("url", "text", (column) => column.notNull())
@@ -85,14 +86,18 @@ async function createWebhooks(db: Kysely<Schema>, { sequence }: MigrationDialect
       column.notNull().references("webhook_endpoints.id").onDelete("cascade"),
     )
     .addColumn("event_json", "text", (column) => column.notNull())
-    .addColumn("created_at", "bigint", (column) => column.notNull())
     .addColumn("attempts", "integer", (column) => column.notNull())
     .addColumn("due_at", "bigint", (column) => column.notNull())
     .execute();
   await db.schema
     .createIndex("webhook_deliveries_due")
     .on("webhook_deliveries")
-    .columns(["due_at"])
+    .columns(["due_at", "endpoint_id", "id"])
+    .execute();
+  await db.schema
+    .createIndex("webhook_deliveries_of")
+    .on("webhook_deliveries")
+    .columns(["endpoint_id"])
     .execute();
 }
 

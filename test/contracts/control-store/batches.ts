@@ -57,7 +57,7 @@ export function batchTests(stores: () => Stores): void {
       metadata: null,
       usage: noUsage,
     };
-    const updated = await store.updateBatch(batch.id, 4, patch, files);
+    const updated = await store.updateBatch(batch.id, 4, patch, { files });
     expect(updated).toEqual({ ...batch, ...patch, version: 5 });
     expect(await other.getBatch(null, batch.id)).toEqual(updated);
     for (const file of files) expect(await other.getFile("default", file.id)).toEqual(file);
@@ -68,8 +68,8 @@ export function batchTests(stores: () => Stores): void {
     const batch = aBatch({ version: 4 });
     await store.insertBatch(batch);
     const file = aFile();
-    expect(await store.updateBatch(batch.id, 3, { status: "cancelling" }, [file])).toBeNull();
-    expect(await store.updateBatch(aBatch().id, 1, { status: "cancelling" }, [file])).toBeNull();
+    expect(await store.updateBatch(batch.id, 3, { status: "cancelling" }, { files: [file] })).toBeNull();
+    expect(await store.updateBatch(aBatch().id, 1, { status: "cancelling" }, { files: [file] })).toBeNull();
     expect(await store.getBatch(null, batch.id)).toEqual(batch);
     expect(await store.getFile(null, file.id)).toBeNull();
   });
@@ -80,7 +80,7 @@ export function batchTests(stores: () => Stores): void {
     const [taken, fresh] = [aFile(), aFile()] as const;
     await store.insertBatch(batch);
     await store.insertFile(taken);
-    const update = store.updateBatch(batch.id, 1, { status: "cancelling" }, [fresh, taken]);
+    const update = store.updateBatch(batch.id, 1, { status: "cancelling" }, { files: [fresh, taken] });
     await expect(update).rejects.toMatchObject({ code: "file_exists" });
     expect(await store.getBatch(null, batch.id)).toEqual(batch);
     expect(await store.getFile(null, fresh.id)).toBeNull();
