@@ -8,6 +8,7 @@ const ports = [
   "journal/journal.ts",
   "control/control-store.ts",
   "control/webhook-records.ts",
+  "control/idempotency-records.ts",
   "upstreams/upstream.ts",
   "webhooks/sender.ts",
   "engine/engine.ts",

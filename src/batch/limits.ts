@@ -9,8 +9,16 @@ export const endpoints = [
 
 export type Endpoint = (typeof endpoints)[number];
 
-export function isEndpoint(value: unknown): value is Endpoint {
-  return (endpoints as readonly unknown[]).includes(value);
+/**
+ * The endpoint that somebody means; null for what is none. Azure's clients leave `/v1` out.
+ */
+export function endpointOf(value: unknown): Endpoint | null {
+  return endpoints.find((endpoint) => endpoint === value || shortOf(endpoint) === value) ?? null;
+}
+
+/** `/chat/completions` for `/v1/chat/completions` */
+export function shortOf(endpoint: Endpoint): string {
+  return endpoint.slice("/v1".length);
 }
 
 const MiB = 1024 * 1024;
@@ -41,6 +49,8 @@ export const limits = {
   metadata: { pairs: 16, keyLength: 64, valueLength: 512 },
   /** `expires_after` and `output_expires_after`, in seconds. */
   expiresAfter: { min: 3_600, max: 2_592_000 },
+  /** Longest `Idempotency-Key` in characters, and how long its first answer is given again, in seconds. */
+  idempotencyKey: { length: 255, lifetime: 86_400 },
   batchList: { max: 100, default: 20 },
   fileList: { max: 10_000, default: 10_000 },
   webhookEndpointList: { max: 100, default: 20 },

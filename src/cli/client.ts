@@ -1,5 +1,6 @@
-import type { BatchObject } from "../batch/batch.ts";
+import type { BatchObject, BatchStatus } from "../batch/batch.ts";
 import type { FileObject } from "../batch/file.ts";
+import type { BatchProgress } from "../batch/progress.ts";
 import type { WebhookEndpointObject } from "../batch/webhook.ts";
 import type { NerifOptions } from "../compose.ts";
 import type { WebhookEndpointWithSecret, WebhookTest } from "../service/webhooks.ts";
@@ -18,8 +19,9 @@ export interface Client {
   };
   batches: {
     create(params: NewBatch): Promise<BatchObject>;
-    list(page: PageQuery): Promise<ListPage<BatchObject>>;
+    list(query: BatchQuery): Promise<ListPage<BatchObject>>;
     retrieve(id: string): Promise<BatchObject>;
+    progress(id: string): Promise<BatchProgress>;
     cancel(id: string): Promise<BatchObject>;
     retry(id: string): Promise<BatchObject>;
     /** Resolves when the batch is final. @throws NerifError `aborted` */
@@ -43,6 +45,14 @@ export interface Client {
 export interface PageQuery {
   limit: number | undefined;
   after: string | undefined;
+}
+
+export interface BatchQuery extends PageQuery {
+  status: BatchStatus | undefined;
+  /** Unix seconds. */
+  created_after: number | undefined;
+  created_before: number | undefined;
+  metadata: Record<string, string> | undefined;
 }
 
 export interface ListPage<T> {

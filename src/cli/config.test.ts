@@ -40,6 +40,9 @@ describe("resolveConfig()", () => {
       cancelGrace: "1m",
       shutdownGrace: "1m",
       deadline: "1m",
+      status: "failed",
+      createdAfter: "2026-11-22",
+      createdBefore: "1795300000",
     };
     for (const name of optionNames.filter((option) => option !== "config")) {
       const sample = samples[name] ?? (specOf(name).value === undefined ? "true" : "/text");

@@ -45,8 +45,9 @@ export async function createLocalClient(options: NerifOptions): Promise<Client> 
     },
     batches: {
       create: (params) => batches.create(project, params),
-      list: (page) => batches.list(project, page),
+      list: (query) => batches.list(project, query),
       retrieve: (id) => batches.retrieve(project, id),
+      progress: (id) => batches.progress(project, id),
       cancel: (id) => batches.cancel(project, id),
       retry: (id) => batches.retry(project, id),
       wait: (id, waiting) => batches.wait(project, id, waiting),

@@ -1,6 +1,8 @@
 import { z } from "zod";
+import { batchStatuses } from "../batch/batch.ts";
 import { parseCompletionWindow, parseDuration } from "../batch/duration.ts";
 import { NerifError } from "../batch/errors.ts";
+import { parseMoment } from "./moment.ts";
 import { parseSize } from "./sizes.ts";
 
 /** One option of the command. Its flag, environment variable and configuration key follow from its name. */
@@ -162,6 +164,17 @@ export const optionTable = {
   name: { value: "<name>", help: "a name for people", schema: filled, defaultText: "the URL's host" },
   eventType: { value: "<event>", help: "the event to send", schema: filled, default: "batch.completed" },
   keepOld: { help: "let the old secret sign as well for 24 hours", schema: onOff, default: false },
+  status: { value: "<status>", help: "only batches in this status", schema: z.enum(batchStatuses) },
+  createdAfter: {
+    value: "<time>",
+    help: "only batches created later than this: Unix seconds or an ISO date",
+    schema: parsed(parseMoment),
+  },
+  createdBefore: {
+    value: "<time>",
+    help: "only batches created earlier than this",
+    schema: parsed(parseMoment),
+  },
   follow: { help: "go on until the batch is final", schema: onOff, default: false },
   olderThan: {
     value: "<duration>",

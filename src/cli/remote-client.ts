@@ -5,9 +5,10 @@ import type { BatchObject } from "../batch/batch.ts";
 import { type ErrorCode, errorCodes, NerifError } from "../batch/errors.ts";
 import type { FileObject } from "../batch/file.ts";
 import { isFinal } from "../batch/lifecycle.ts";
+import type { BatchProgress } from "../batch/progress.ts";
 import type { WebhookEndpointObject } from "../batch/webhook.ts";
 import type { WebhookEndpointWithSecret, WebhookTest } from "../service/webhooks.ts";
-import type { Client, ListPage, PageQuery } from "./client.ts";
+import type { BatchQuery, Client, ListPage, PageQuery } from "./client.ts";
 import { inputPath } from "./run-places.ts";
 
 const pollMs = 1_000;
@@ -59,8 +60,9 @@ export async function createRemoteClient(server: string): Promise<Client> {
     },
     batches: {
       create: (params) => json<BatchObject>("/v1/batches", postJson(params)),
-      list: (page) => json<ListPage<BatchObject>>(`/v1/batches${query(page)}`),
+      list: (wanted) => json<ListPage<BatchObject>>(`/v1/batches${query(wanted)}`),
       retrieve,
+      progress: (id) => json<BatchProgress>(`${batch(id)}/progress`),
       cancel: (id) => json<BatchObject>(`${batch(id)}/cancel`, post),
       retry: (id) => json<BatchObject>(`${batch(id)}/retry`, post),
       async wait(id, { signal, onProgress }) {
@@ -108,10 +110,13 @@ function baseUrl(server: string): string {
   );
 }
 
-function query({ limit, after }: PageQuery): string {
+function query(wanted: PageQuery & Partial<BatchQuery>): string {
+  const { limit, after, status, created_after, created_before, metadata = {} } = wanted;
   const pairs = new URLSearchParams();
-  if (limit !== undefined) pairs.set("limit", String(limit));
-  if (after !== undefined) pairs.set("after", after);
+  for (const [name, value] of Object.entries({ limit, after, status, created_after, created_before })) {
+    if (value !== undefined) pairs.set(name, String(value));
+  }
+  for (const [key, value] of Object.entries(metadata)) pairs.set(`metadata[${key}]`, value);
   return pairs.size === 0 ? "" : `?${pairs}`;
 }
 

@@ -1,5 +1,7 @@
 import type { BatchObject } from "../batch/batch.ts";
+import { formatDuration } from "../batch/duration.ts";
 import type { FileObject } from "../batch/file.ts";
+import type { BatchProgress } from "../batch/progress.ts";
 import type { WebhookEndpointObject } from "../batch/webhook.ts";
 import { formatSize } from "./sizes.ts";
 import { escapeControls, formatCount } from "./terminal.ts";
@@ -32,6 +34,17 @@ export function batchLines(batch: BatchObject): string[] {
     ({ line, code, message }) => `  error: ${line === null ? "" : `line ${line}: `}${code}: ${message}`,
   );
   return [id, `  progress: ${progressOf(request_counts)}`, ...fields, ...refused];
+}
+
+/** What only the process that executes a batch can tell: its rate, and which routes wait. */
+export function progressLines({ rate, eta_seconds, routes }: BatchProgress): string[] {
+  const left = eta_seconds === null ? "" : `, ${formatDuration(eta_seconds * 1_000)} left`;
+  const waits = routes.flatMap(({ model, endpoint, upstream, reason }) =>
+    reason === null
+      ? []
+      : [`  waits: ${model ?? endpoint}${upstream === null ? "" : ` at ${upstream}`}: ${reason.message}`],
+  );
+  return [...(rate === null ? [] : [`  rate: ${rate} lines/s${left}`]), ...waits];
 }
 
 /** A file in one line. */

@@ -6,6 +6,8 @@ import { noTokens } from "../batch/usage.ts";
 import { batchOf, changedColumns, newBatchRow, unfinishedStatuses } from "./batch-row.ts";
 import type { BatchQuery, ControlStore, ShardTally } from "./control-store.ts";
 import { insertFile } from "./file-queries.ts";
+import { insertWithAnswer } from "./idempotency-queries.ts";
+import { pairText } from "./metadata-text.ts";
 import type { BatchRow, Schema } from "./schema.ts";
 import { type SqlDatabase, snapshot } from "./sql-database.ts";
 import { insertDeliveries } from "./webhook-queries.ts";
@@ -23,9 +25,9 @@ type BatchQueries = Pick<
 
 export function createBatchQueries({ run }: SqlDatabase): BatchQueries {
   return {
-    insertBatch: (batch) =>
+    insertBatch: (batch, answer) =>
       run("record the batch", (db) =>
-        db.transaction().execute(async (transaction) => {
+        insertWithAnswer(db, answer, async (transaction) => {
           const deleted = await transaction
             .selectFrom("files")
             .select("id")
@@ -110,11 +112,24 @@ export function createBatchQueries({ run }: SqlDatabase): BatchQueries {
 
 async function batchPage(
   db: Kysely<Schema>,
-  { project, limit, after, status }: BatchQuery,
+  { project, limit, after, status, created_after, created_before, metadata = {} }: BatchQuery,
 ): Promise<BatchRow[]> {
   let rows = db.selectFrom("batches").selectAll();
   if (project !== null) rows = rows.where("project", "=", project);
   if (status !== undefined) rows = rows.where("status", "=", status);
+  if (created_after !== undefined) rows = rows.where("created_at", ">", created_after);
+  if (created_before !== undefined) rows = rows.where("created_at", "<", created_before);
+  for (const [key, value] of Object.entries(metadata)) {
+    const pair = pairText(key, value);
+    // Not with `like`, which takes one letter for another and has signs of its own.
+    rows = rows.where((eb) =>
+      eb(
+        eb.fn<string>("replace", ["metadata_json", eb.val(pair), eb.val("")]),
+        "<>",
+        eb.ref("metadata_json"),
+      ),
+    );
+  }
   if (after !== undefined) {
     const cursor = await findCursor(db, project, after);
     rows = rows.where((eb) =>
@@ -129,9 +144,13 @@ async function findCursor(db: Kysely<Schema>, project: string | null, after: str
   if (project !== null) query = query.where("project", "=", project);
   const cursor = await query.executeTakeFirst();
   if (cursor !== undefined) return cursor;
-  throw new NerifError("cursor_not_found", `Cannot list batches after '${after}': there is no such batch`, {
-    param: "after",
-  });
+  throw new NerifError(
+    "cursor_not_found",
+    `Cannot list batches after '${after.slice(0, 80)}': there is no such batch`,
+    {
+      param: "after",
+    },
+  );
 }
 
 /** Batches with the counts of the moment; the shards of those that are not final are added up in one query. */

@@ -3,6 +3,7 @@ import type { StoredFile } from "../batch/file.ts";
 import type { BatchPatch } from "../batch/lifecycle.ts";
 import type { Tokens } from "../batch/usage.ts";
 import type { WebhookEvent } from "../batch/webhook.ts";
+import type { IdempotencyRecords, StoredAnswer } from "./idempotency-records.ts";
 import type { WebhookRecords } from "./webhook-records.ts";
 
 /**
@@ -11,9 +12,13 @@ import type { WebhookRecords } from "./webhook-records.ts";
  *
  * Every method throws NerifError `storage_unavailable` when the database cannot be reached or stays locked.
  */
-export interface ControlStore extends WebhookRecords {
-  /** @throws NerifError `file_exists` when there is or was a file with this id */
-  insertFile(file: StoredFile): Promise<void>;
+export interface ControlStore extends IdempotencyRecords, WebhookRecords {
+  /**
+   * Records a file, and with it the answer that tells of it.
+   * @throws NerifError `file_exists` when there is or was a file with this id, `idempotency_key_reused` when the key
+   *   of the answer has one already; then nothing is recorded
+   */
+  insertFile(file: StoredFile, answer?: StoredAnswer): Promise<void>;
   /** Null when there is none, or it belongs to another project, or it was deleted. `project` null: any. */
   getFile(project: string | null, id: string): Promise<StoredFile | null>;
   /**
@@ -32,11 +37,18 @@ export interface ControlStore extends WebhookRecords {
   /** Notes that the bytes of a file are gone. */
   markBytesRemoved(id: string): Promise<void>;
 
-  /** @throws NerifError `input_file_gone` when its input file was deleted */
-  insertBatch(batch: Batch): Promise<void>;
+  /**
+   * Records a batch, and with it the answer that tells of it.
+   * @throws NerifError `input_file_gone` when its input file was deleted, `idempotency_key_reused` when the key of the
+   *   answer has one already; then nothing is recorded
+   */
+  insertBatch(batch: Batch, answer?: StoredAnswer): Promise<void>;
   /** While a batch runs, `completed`, `failed` and `usage` are the sums over its shards. */
   getBatch(project: string | null, id: string): Promise<Batch | null>;
-  /** Newest first, starting after the batch `after`. @throws NerifError `cursor_not_found` */
+  /**
+   * Newest first, starting after the batch `after`, whether or not that one is among those asked for.
+   * @throws NerifError `cursor_not_found`
+   */
   listBatches(query: BatchQuery): Promise<Batch[]>;
   /** Batches that are not final, oldest deadline first, then oldest. Their counts and usage are not summed up. */
   unfinishedBatches(): Promise<Batch[]>;
@@ -111,6 +123,12 @@ export interface BatchQuery {
   limit: number;
   after?: string | undefined;
   status?: BatchStatus | undefined;
+  /** Only batches created later than this, in Unix seconds. */
+  created_after?: number | undefined;
+  /** Only batches created earlier than this, in Unix seconds. */
+  created_before?: number | undefined;
+  /** Only batches whose metadata has all of these pairs, letter for letter. */
+  metadata?: Readonly<Record<string, string>> | undefined;
 }
 
 export interface NewShard {

@@ -3,6 +3,7 @@ import { NerifError } from "../batch/errors.ts";
 import type { StoredFile } from "../batch/file.ts";
 import { unfinishedStatuses } from "./batch-row.ts";
 import type { ControlStore, FileQuery } from "./control-store.ts";
+import { insertWithAnswer } from "./idempotency-queries.ts";
 import type { FileRow, Schema } from "./schema.ts";
 import type { SqlDatabase } from "./sql-database.ts";
 
@@ -13,7 +14,10 @@ type FileQueries = Pick<
 
 export function createFileQueries({ run }: SqlDatabase): FileQueries {
   return {
-    insertFile: (file) => run("record the file", (db) => insertFile(db, file)),
+    insertFile: (file, answer) =>
+      run("record the file", (db) =>
+        insertWithAnswer(db, answer, (transaction) => insertFile(transaction, file)),
+      ),
 
     getFile: (project, id) =>
       run("look up the file", async (db) => {
@@ -124,9 +128,13 @@ async function findCursor(db: Kysely<Schema>, project: string, after: string) {
     .where("project", "=", project)
     .executeTakeFirst();
   if (cursor !== undefined) return cursor;
-  throw new NerifError("cursor_not_found", `Cannot list files after '${after}': there is no such file`, {
-    param: "after",
-  });
+  throw new NerifError(
+    "cursor_not_found",
+    `Cannot list files after '${after.slice(0, 80)}': there is no such file`,
+    {
+      param: "after",
+    },
+  );
 }
 
 function fileOf(row: FileRow): StoredFile {

@@ -1,6 +1,7 @@
 import { createBatchQueries } from "./batch-queries.ts";
 import type { ControlStore } from "./control-store.ts";
 import { createFileQueries } from "./file-queries.ts";
+import { createIdempotencyQueries } from "./idempotency-queries.ts";
 import { createShardQueries } from "./shard-queries.ts";
 import type { SqlDatabase } from "./sql-database.ts";
 import { createWebhookQueries } from "./webhook-queries.ts";
@@ -12,6 +13,7 @@ export function createSqlStore(database: SqlDatabase): ControlStore {
     ...createBatchQueries(database),
     ...createShardQueries(database),
     ...createWebhookQueries(database),
+    ...createIdempotencyQueries(database),
     changeCounter: () => database.changeCounter(),
     close: () => database.close(),
   };

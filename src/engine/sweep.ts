@@ -15,7 +15,7 @@ export async function removeWorkingFiles(batchId: string, { files, journal }: En
 
 /**
  * Removes what a crash or the passing of time has left: working files of final batches, and the bytes of files
- * that were deleted or have expired, unless a batch still reads them.
+ * that were deleted or have expired, unless a batch still reads them; answers under idempotency keys of yesterday.
  */
 export async function sweep(deps: EngineDeps): Promise<void> {
   const { control, files, journal, clock } = deps;
@@ -30,4 +30,5 @@ export async function sweep(deps: EngineDeps): Promise<void> {
     if (!isAbsolute(file.key)) await files.delete(file.key);
     await control.markBytesRemoved(file.id);
   }
+  await control.removeOldAnswers(unixSeconds(clock));
 }

@@ -1,5 +1,6 @@
 import { Hono } from "hono";
 import { NerifError } from "../batch/errors.ts";
+import { routedPath } from "./azure-path.ts";
 import { batchRoutes } from "./batches.ts";
 import type { App, HttpLog, HttpServices, RequestContext, RequestEnvironment } from "./environment.ts";
 import { errorResponse, isServerFault } from "./error-response.ts";
@@ -23,7 +24,7 @@ export function createApp(
   services: HttpServices,
   { log, anyHost = false, draining = never }: AppOptions,
 ): App {
-  const app = new Hono<RequestEnvironment>();
+  const app = new Hono<RequestEnvironment>({ getPath: routedPath });
 
   app.use(async (c, next) => {
     c.set("requestId", newRequestId());

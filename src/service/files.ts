@@ -6,12 +6,13 @@ import { limits } from "../batch/limits.ts";
 import type { ControlStore } from "../control/control-store.ts";
 import { type Clock, unixSeconds } from "../engine/clock.ts";
 import type { FileReader, FileStore, FileWriter } from "../files/file-store.ts";
+import { answerOnce } from "./answer-once.ts";
 import type { FileParams } from "./check-file-params.ts";
 import { checkFileParams } from "./check-file-params.ts";
 import { checkLimit } from "./check-limit.ts";
 import type { CreateOptions } from "./create-options.ts";
 import { createFirstLineCheck } from "./first-line.ts";
-import { type Page, readPage } from "./page.ts";
+import { checkCursor, type Page, readPage } from "./page.ts";
 
 /** Files of the `batch` family go after 30 days unless told otherwise, in seconds. */
 const defaultLifetime = 2_592_000;
@@ -35,8 +36,9 @@ export interface FileService {
 export interface StagedFile {
   write(chunks: readonly Uint8Array[]): Promise<void>;
   /**
-   * Makes the file durable and visible. When it is refused its bytes are discarded.
-   * @throws NerifError `empty_file`, `invalid_file_format`, `file_exists`, `disk_full`, and for bad parameters
+   * Makes the file durable and visible. When it is refused its bytes are discarded, and also when an idempotency key
+   * gives an earlier file again.
+   * @throws NerifError `idempotency_key_reused`, `empty_file`, `invalid_file_format`, `file_exists`, `disk_full`, and for bad parameters
    */
   finish(project: string, params: FileParams, options?: CreateOptions): Promise<FileObject>;
   /** Forgets the bytes. Safe to call at any time and more than once. */
@@ -90,6 +92,7 @@ export function createFileService({
       const order = checkOrder(query.order);
       const now = unixSeconds(clock);
       const { purpose, after } = query;
+      checkCursor("file", after);
       const page = await readPage(limit, (count) =>
         control.listFiles({ project, now, limit: count, order, purpose, after }),
       );
@@ -150,11 +153,8 @@ function stage({ control, files, clock, key, writer }: Stage): StagedFile {
     state = "done";
   }
 
-  async function publish(
-    project: string,
-    params: FileParams,
-    { apiKey = null }: CreateOptions,
-  ): Promise<FileObject> {
+  async function publish(project: string, params: FileParams, options: CreateOptions): Promise<FileObject> {
+    const { apiKey = null } = options;
     const { expiresAfter } = checkFileParams(params);
     const { purpose, filename, id = key } = params;
     if (purpose !== "batch_output" && bytes === 0) {
@@ -184,9 +184,22 @@ function stage({ control, files, clock, key, writer }: Stage): StagedFile {
       api_key: apiKey?.id ?? null,
       lines: null,
     };
-    await control.insertFile(file);
-    state = "done";
-    return fileObject(file);
+    const given = { filename, purpose, expires_after: expiresAfter, sha256: file.sha256, id: params.id };
+    const answer = await answerOnce<FileObject>(
+      { project, route: "POST /v1/files", params: given, options },
+      {
+        control,
+        clock,
+        async create(recordOf) {
+          await control.insertFile(file, recordOf(fileObject(file)));
+          state = "done";
+          return fileObject(file);
+        },
+      },
+    );
+    // Where an earlier answer is given again there is a file already: these bytes are nobody's.
+    await discard();
+    return answer;
   }
 
   return {

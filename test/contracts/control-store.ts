@@ -2,6 +2,7 @@ import { afterEach, beforeEach, describe } from "vitest";
 import type { ControlStore } from "../../src/control/control-store.ts";
 import { batchTests } from "./control-store/batches.ts";
 import { fileTests } from "./control-store/files.ts";
+import { idempotencyTests } from "./control-store/idempotency.ts";
 import { leaseTests } from "./control-store/leases.ts";
 import { shardTests } from "./control-store/shards.ts";
 import { webhookTests } from "./control-store/webhooks.ts";
@@ -45,6 +46,7 @@ export function describeControlStoreContract(name: string, makeIt: () => Promise
     describe("files", () => fileTests(stores));
     describe("batches", () => batchTests(stores));
     describe("shards", () => shardTests(stores));
+    describe("idempotency keys", () => idempotencyTests(stores));
     describe("leases", () => leaseTests(stores));
     describe("webhooks", () => webhookTests(stores));
   });

@@ -1,13 +1,15 @@
 import type { Kysely } from "kysely";
+import { metadataText } from "../metadata-text.ts";
 import type { Schema } from "../schema.ts";
 import type { MigrationDialect } from "../sql-database.ts";
 
-/** Uploads, API keys, webhooks and idempotency keys. */
+/** Uploads, API keys, webhooks and idempotency keys; metadata can be searched. */
 export async function api(db: Kysely<Schema>, dialect: MigrationDialect): Promise<void> {
   await createApiKeys(db, dialect);
   await createUploads(db);
   await createWebhooks(db, dialect);
   await createIdempotencyKeys(db);
+  await rewriteMetadata(db);
 }
 
 async function createApiKeys(db: Kysely<Schema>, { sequence }: MigrationDialect): Promise<void> {
@@ -111,4 +113,34 @@ async function createIdempotencyKeys(db: Kysely<Schema>): Promise<void> {
     .addColumn("created_at", "bigint", (column) => column.notNull())
     .addPrimaryKeyConstraint("idempotency_keys_key", ["project", "key"])
     .execute();
+  await db.schema
+    .createIndex("idempotency_keys_by_age")
+    .on("idempotency_keys")
+    .columns(["created_at"])
+    .execute();
+}
+
+/** Earlier metadata was JSON without newlines, in which a pair cannot be searched for. */
+async function rewriteMetadata(db: Kysely<Schema>): Promise<void> {
+  for (let after = 0; ; ) {
+    const rows = await db
+      .selectFrom("batches")
+      .select(["seq", "metadata_json"])
+      .where("metadata_json", "is not", null)
+      .where("seq", ">", after)
+      .orderBy("seq")
+      .limit(1_000)
+      .execute();
+    for (const { seq, metadata_json } of rows) {
+      const metadata: Record<string, string> = JSON.parse(metadata_json ?? "{}");
+      await db
+        .updateTable("batches")
+        .set({ metadata_json: metadataText(metadata) })
+        .where("seq", "=", seq)
+        .execute();
+    }
+    const last = rows.at(-1);
+    if (last === undefined) return;
+    after = last.seq;
+  }
 }
