@@ -8,10 +8,17 @@ import { startTestServer } from "../support/http-server.ts";
 import type { Connection, RowContext } from "./row.ts";
 import type { Driver } from "./sdk/sdk.ts";
 import type { ContractServer, ServerKind, Servers } from "./servers.ts";
-import type { Exchange } from "./tap.ts";
+import { type Exchange, openTap } from "./tap.ts";
 
-/** What one row gets while its test runs. */
-export async function rowContext(driver: Driver, servers: Servers): Promise<RowContext> {
+/**
+ * What one row gets while its test runs.
+ *
+ * @param options.seen told every exchange with the servers that the row itself starts
+ */
+export async function rowContext(
+  driver: Driver,
+  { servers, seen }: { servers: Servers; seen: (exchange: Exchange) => void },
+): Promise<RowContext> {
   async function on(kind: ServerKind): Promise<Connection> {
     const server = await servers.get(kind);
     const sdk = driver.open({ baseUrl: `${server.url}/v1` });
@@ -24,12 +31,14 @@ export async function rowContext(driver: Driver, servers: Servers): Promise<RowC
     server,
     on,
     client: (options) => driver.open({ baseUrl: `${server.url}/v1`, ...options }),
-    async still() {
+    async still(options = {}) {
       const clock = createTestClock();
-      const instance = await openTestInstance({ clock });
+      const instance = await openTestInstance({ clock, ...options });
       const still = await startTestServer({ instance });
-      const open = (options = {}) => driver.open({ baseUrl: `${still.url}/v1`, ...options });
-      return { clock, server: still, sdk: open(), client: open };
+      const tap = await openTap(still.url, seen);
+      onTestFinished(() => tap.close());
+      const open = (settings = {}) => driver.open({ baseUrl: `${tap.url}/v1`, ...settings });
+      return { clock, tap, server: still, sdk: open(), client: open };
     },
     async file(content, name = "input.jsonl") {
       const directory = await mkdtemp(join(tmpdir(), "nerif-contract-"));

@@ -1,8 +1,9 @@
+import type { Clock } from "../../src/engine/clock.ts";
 import type { TestClock } from "../support/clock.ts";
 import type { TestServer } from "../support/http-server.ts";
 import type { ClientOptions, Method, Sdk } from "./sdk/sdk.ts";
 import type { ContractServer, ServerKind } from "./servers.ts";
-import type { Exchange } from "./tap.ts";
+import type { Exchange, Tap } from "./tap.ts";
 
 /** One fact of the contract, and how we know that it holds, or why it does not. */
 export interface Row {
@@ -33,8 +34,8 @@ export interface RowContext {
   on(kind: ServerKind): Promise<Connection>;
   /** Another client, by default of the usual server. */
   client(options: Partial<ClientOptions>): Sdk;
-  /** A server in this process that executes nothing and has a clock of its own. */
-  still(): Promise<StillServer>;
+  /** A server in this process that executes nothing and has a clock of its own, which stands still unless given. */
+  still(options?: { clock?: Clock }): Promise<StillServer>;
   /** A file on disk with this content. */
   file(content: string | Buffer, name?: string): Promise<string>;
 }
@@ -42,7 +43,9 @@ export interface RowContext {
 export interface StillServer {
   sdk: Sdk;
   client(options: Partial<ClientOptions>): Sdk;
+  /** Means nothing where another clock was given. */
   clock: TestClock;
+  tap: Tap;
   server: TestServer;
 }
 

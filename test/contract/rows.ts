@@ -10,8 +10,11 @@ import { inputRows } from "./sections/section-07-input.ts";
 import { validationRows } from "./sections/section-08-validation.ts";
 import { resultRows } from "./sections/section-09-results.ts";
 import { errorRows } from "./sections/section-10-errors.ts";
+import { deliveryRows } from "./sections/section-11-deliveries.ts";
+import { endpointRows } from "./sections/section-11-endpoints.ts";
 import { eventRows } from "./sections/section-11-events.ts";
 import { clientRows } from "./sections/section-12-clients.ts";
+import { azureRows } from "./sections/section-13-azure.ts";
 import { limitRows } from "./sections/section-14-limits.ts";
 
 /** The whole table, in the order of the contract. */
@@ -28,6 +31,9 @@ export const rows: readonly Row[] = [
   ...resultRows,
   ...errorRows,
   ...eventRows,
+  ...deliveryRows,
+  ...endpointRows,
   ...clientRows,
+  ...azureRows,
   ...limitRows,
 ];

@@ -11,11 +11,11 @@ import { type Exchange, openTap, type Tap } from "./tap.ts";
 
 /** The servers that rows ask for by name: `nerif serve` with these arguments before such a model server. */
 const kinds = {
-  /** As it comes. */
-  usual: { args: [], simulation: { models: ["simulated"] } },
+  /** As it comes, with receivers of webhooks on this machine. */
+  usual: { args: ["--webhook-allow", "127.0.0.1"], simulation: { models: ["simulated"] } },
   /** Its model server never answers; batches may be ended soon. */
   hanging: {
-    args: ["--completion-windows", "1s..7d", "--cancel-grace", "0s"],
+    args: ["--completion-windows", "1s..7d", "--cancel-grace", "0s", "--webhook-allow", "127.0.0.1"],
     simulation: { hangRate: 1 },
   },
   /** Its model server answers, but only after a while; batches may be ended soon. */
@@ -29,6 +29,8 @@ const kinds = {
   patient: { args: ["--max-attempts", "1000"], simulation: { errorRate: 1 } },
   /** Its model server fails now and then. */
   flaky: { args: ["--max-attempts", "20"], simulation: { errorRate: 0.2, resetRate: 0.1 } },
+  /** Its model server always throttles. */
+  throttled: { args: [], simulation: { throttleRate: 1, retryAfterMs: 20 } },
   /** Its model server is for models of one name only. */
   pooled: { args: [], simulation: {}, models: ["simulated"] },
   /** With OpenAI's own limits. */

@@ -1,6 +1,7 @@
 import { mkdir, rm, writeFile } from "node:fs/promises";
 import { afterAll, beforeAll, describe, it } from "vitest";
 import { rowContext } from "./context.ts";
+import { createWitness } from "./described.ts";
 import { resultsDirectory, resultsFile, type SuiteName, type SuiteResults } from "./results.ts";
 import { type Row, rowKey } from "./row.ts";
 import { rows } from "./rows.ts";
@@ -12,7 +13,8 @@ export function contractSuite(name: SuiteName, open: () => Promise<Driver>): voi
   describe(`the contract through ${name}`, async () => {
     // Opened while tests are collected: which rows there are depends on what the SDK has.
     const driver = await open();
-    const servers = createServers(() => {});
+    const witness = createWitness();
+    const servers = createServers(witness.see);
     const results: SuiteResults = { version: driver.version, rows: {} };
 
     beforeAll(() => rm(resultsFile(name), { force: true }));
@@ -28,7 +30,8 @@ export function contractSuite(name: SuiteName, open: () => Promise<Driver>): voi
       const { check } = row;
       if (check === undefined || !isFor(row, driver)) continue;
       it.skipIf(row.pending !== undefined)(`§${key}`, async () => {
-        await check(await rowContext(driver, servers));
+        await check(await rowContext(driver, { servers, seen: witness.see }));
+        await witness.judge(servers);
         results.rows[key] = "pass";
       });
     }

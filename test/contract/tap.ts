@@ -14,7 +14,10 @@ export interface Exchange {
   /** 0 until the answer has begun. */
   status: number;
   answerHeaders: IncomingHttpHeaders;
+  /** Its first mebibyte. */
   answer: string;
+  /** Whether the answer had more. */
+  isCut: boolean;
 }
 
 export interface Tap {
@@ -36,7 +39,10 @@ export async function openTap(target: string, seen: (exchange: Exchange) => void
   const agent = new Agent({ keepAlive: true });
   const server = createServer({ maxHeaderSize: 128 * 1024 }, (incoming, outgoing) => {
     const { method = "GET", url: path = "/", headers } = incoming;
-    const exchange: Exchange = { method, path, headers, body: "", status: 0, answerHeaders: {}, answer: "" };
+    const exchange: Exchange = {
+      ...{ method, path, headers, body: "" },
+      ...{ status: 0, answerHeaders: {}, answer: "", isCut: false },
+    };
     exchanges.push(exchange);
     keep(incoming, (text) => {
       exchange.body = text;
@@ -44,8 +50,9 @@ export async function openTap(target: string, seen: (exchange: Exchange) => void
     const passed = request(`${target}${path}`, { method, headers, agent, setHost: false }, (answer) => {
       exchange.status = answer.statusCode ?? 0;
       exchange.answerHeaders = answer.headers;
-      keep(answer, (text) => {
+      keep(answer, (text, isCut) => {
         exchange.answer = text;
+        exchange.isCut = isCut;
         seen(exchange);
       });
       const shown = Object.entries(answer.headers).filter(([name]) => !hidden.has(name));
@@ -72,12 +79,12 @@ export async function openTap(target: string, seen: (exchange: Exchange) => void
 }
 
 /** Tells the beginning of a stream when it has ended; listens before anything is passed on. */
-function keep(stream: Readable, tell: (text: string) => void): void {
+function keep(stream: Readable, tell: (text: string, isCut: boolean) => void): void {
   const chunks: Buffer[] = [];
   let bytes = 0;
   stream.on("data", (chunk: Buffer) => {
     if (bytes < kept) chunks.push(chunk);
     bytes += chunk.length;
   });
-  stream.on("end", () => tell(Buffer.concat(chunks).subarray(0, kept).toString()));
+  stream.on("end", () => tell(Buffer.concat(chunks).subarray(0, kept).toString(), bytes > kept));
 }

@@ -7,6 +7,7 @@ Reads one call per line as JSON, {"id", "client", "method", "args"}, and answers
 import base64
 import json
 import sys
+import tempfile
 from concurrent.futures import ThreadPoolExecutor
 from threading import Lock
 
@@ -101,11 +102,19 @@ def create_file(client, args):
     return plain(client.files.create(file=source(args["file"]), **rest))
 
 
+def content_forms(client, args):
+    content = client.files.content(args["id"])
+    with tempfile.NamedTemporaryFile() as target:
+        content.write_to_file(target.name)
+        written = target.read().decode()
+    lines = "".join(line + "\n" for line in content.iter_lines())
+    return {"text": content.text, "read": content.read().decode(), "iter_lines": lines, "write_to_file": written}
+
+
 def chunked(client, args):
-    params = dict(args["params"])
-    if "file" not in params:
-        return plain(client.uploads.upload_file_chunked(**params))
-    return plain(client.uploads.upload_file_chunked(**{**params, "file": base64.b64decode(params["file"])}))
+    file = args["file"]
+    data = file["path"] if "path" in file else base64.b64decode(file["base64"])
+    return plain(client.uploads.upload_file_chunked(**{**args, "file": data}))
 
 
 def request(client, args):
@@ -123,6 +132,7 @@ calls = {
     "files.delete": lambda client, args: plain(client.files.delete(args["id"])),
     "files.content": lambda client, args: base64.b64encode(client.files.content(args["id"]).content).decode(),
     "files.waitForProcessing": lambda client, args: plain(client.files.wait_for_processing(args["id"])),
+    "files.contentForms": content_forms,
     "files.legacyContent": lambda client, args: client.files.retrieve_content(args["id"]),
     "uploads.create": lambda client, args: plain(client.uploads.create(**args["params"])),
     "uploads.part": lambda client, args: plain(

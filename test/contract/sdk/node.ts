@@ -53,8 +53,10 @@ function openClient(sdk: NodeSdk, options: ClientOptions): OpenAI {
     : new sdk.AzureOpenAI({ ...shared, endpoint: baseUrl, ...azure });
 }
 
+const pythonMethods: readonly Method[] = ["uploads.chunked", "files.contentForms", "files.legacyContent"];
+
 function hasMethod(client: OpenAI, method: Method): boolean {
-  if (method === "uploads.chunked" || method === "files.legacyContent") return false;
+  if (pythonMethods.includes(method)) return false;
   const isNew = method.startsWith("webhooks.") && method !== "webhooks.unwrap";
   return !isNew || "rotateSecret" in client.webhooks;
 }
@@ -85,6 +87,7 @@ function nodeCalls(toFile: NodeSdk["toFile"]): Record<Method, Call> {
       Buffer.from(await (await client.files.content(id)).arrayBuffer()).toString("base64"),
     "files.waitForProcessing": async (client, { id }: Identified) =>
       plain(await client.files.waitForProcessing(id)),
+    "files.contentForms": onlyInPython,
     "files.legacyContent": onlyInPython,
     "uploads.create": async (client, { params }: { params: never }) =>
       plain(await client.uploads.create(params)),

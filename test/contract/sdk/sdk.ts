@@ -79,6 +79,8 @@ export interface Sdk {
     delete(id: string): Promise<Answer<Deleted>>;
     content(id: string): Promise<Buffer>;
     waitForProcessing(id: string): Promise<Answer<FileObject>>;
+    /** The text in every way that Python's answer offers it. */
+    contentForms(id: string): Promise<Record<string, string>>;
     /** Python's older `retrieve_content`. */
     legacyContent(id: string): Promise<string>;
   };
@@ -88,7 +90,7 @@ export interface Sdk {
     complete(id: string, params: Params): Promise<Answer<UploadObject>>;
     cancel(id: string): Promise<Answer<UploadObject>>;
     /** Python's helper. */
-    chunked(params: Params): Promise<Answer<UploadObject>>;
+    chunked(params: Params & { file: FileSource }): Promise<Answer<UploadObject>>;
   };
   batches: {
     create(params: Params): Promise<Answer<BatchObject>>;
@@ -170,6 +172,7 @@ export function createSdk(call: (method: Method, args: Params) => Promise<unknow
       delete: (id) => ask("files.delete", { id }),
       content: async (id) => Buffer.from(await ask<string>("files.content", { id }), "base64"),
       waitForProcessing: (id) => ask("files.waitForProcessing", { id }),
+      contentForms: (id) => ask("files.contentForms", { id }),
       legacyContent: (id) => ask("files.legacyContent", { id }),
     },
     uploads: {
@@ -177,7 +180,7 @@ export function createSdk(call: (method: Method, args: Params) => Promise<unknow
       part: (id, bytes) => ask("uploads.part", { id, base64: base64(bytes) }),
       complete: (id, params) => ask("uploads.complete", { id, params }),
       cancel: (id) => ask("uploads.cancel", { id }),
-      chunked: (params) => ask("uploads.chunked", { params }),
+      chunked: (params) => ask("uploads.chunked", { ...params, file: encoded(params.file) }),
     },
     batches: {
       create: (params) => ask("batches.create", { params }),

@@ -53,7 +53,6 @@ export const surfaceRows: Row[] = [
   {
     section: "1",
     title: "`POST /uploads` takes JSON and answers 200 with an Upload that is `pending`",
-    pending: "uploads",
     async check({ sdk, server }) {
       const upload = await sdk.uploads.create({
         filename: "a.jsonl",
@@ -68,7 +67,6 @@ export const surfaceRows: Row[] = [
   {
     section: "1",
     title: "`POST /uploads/{upload_id}/parts` takes a form and answers 200 with an UploadPart",
-    pending: "uploads",
     async check({ sdk, server }) {
       const params = { filename: "a.jsonl", purpose: "batch", bytes: 3, mime_type: "application/jsonl" };
       const upload = await sdk.uploads.create(params);
@@ -84,7 +82,6 @@ export const surfaceRows: Row[] = [
     section: "1",
     title:
       "`POST /uploads/{upload_id}/complete` takes JSON and answers 200 with the Upload `completed` and its `file`",
-    pending: "uploads",
     async check({ sdk, server }) {
       const params = { filename: "a.jsonl", purpose: "batch", bytes: 3, mime_type: "application/jsonl" };
       const upload = await sdk.uploads.create(params);
@@ -97,7 +94,6 @@ export const surfaceRows: Row[] = [
   {
     section: "1",
     title: "`POST /uploads/{upload_id}/cancel` takes no body and answers 200 with the Upload `cancelled`",
-    pending: "uploads",
     async check({ sdk, server }) {
       const params = { filename: "a.jsonl", purpose: "batch", bytes: 3, mime_type: "application/jsonl" };
       const upload = await sdk.uploads.create(params);
@@ -215,7 +211,6 @@ export const surfaceRows: Row[] = [
   {
     section: "1",
     title: "Webhook endpoints are managed by `/webhook_endpoints` and `/webhook_event_types`",
-    pending: "webhooks",
     needs: "webhooks.list",
     async check({ sdk }) {
       expect((await sdk.webhooks.list()).data).toBeInstanceOf(Array);

@@ -130,6 +130,14 @@ export const commonRows: Row[] = [
     section: "2.2",
     title: "401 is `AuthenticationError`",
     pending: "keys",
+    async check({ still }) {
+      const { server, client } = await still();
+      await server.instance.service.keys.create({});
+      expect(await refusal(client({ apiKey: "sk-wrong" }).batches.list())).toMatchObject({
+        status: 401,
+        className: "AuthenticationError",
+      });
+    },
   },
   {
     section: "2.2",
@@ -172,6 +180,17 @@ export const commonRows: Row[] = [
     section: "2.2",
     title: "429 is `RateLimitError`",
     pending: "keys",
+    async check({ still }) {
+      const { server, client } = await still();
+      const { key } = await server.instance.service.keys.create({ quotas: { requests_per_second: 1 } });
+      const sdk = client({ apiKey: key, maxRetries: 0 });
+      await sdk.batches.list();
+      await sdk.batches.list();
+      expect(await refusal(sdk.batches.list())).toMatchObject({
+        status: 429,
+        className: "RateLimitError",
+      });
+    },
   },
   {
     section: "2.2",
@@ -327,7 +346,6 @@ export const commonRows: Row[] = [
   {
     section: "2.4",
     title: "Ids of uploads begin with `upload_`, of parts with `part_`",
-    pending: "uploads",
     async check({ sdk }) {
       const params = { filename: "a.jsonl", purpose: "batch", bytes: 3, mime_type: "application/jsonl" };
       const { id } = await sdk.uploads.create(params);

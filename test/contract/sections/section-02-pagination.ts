@@ -109,7 +109,6 @@ export const paginationRows: Row[] = [
     section: "2.5",
     title: "Batches: no `order` and no filter",
     difference: "There are filters: `status`, `created_after`, `created_before`, `metadata[key]`",
-    pending: "batches",
     async check({ sdk, server }) {
       const { id } = await start(sdk, undefined, { metadata: { team: "contract" } });
       await sdk.request({ method: "get", path: "/batches?metadata[team]=contract" });

@@ -304,6 +304,17 @@ export const fileRows: Row[] = [
   },
   {
     section: "3.2",
+    title: "Python gives the content by `.text`, `.read()`, `.iter_lines()` and `.write_to_file()`",
+    only: "python",
+    async check({ sdk }) {
+      const text = lines(3);
+      const { id } = await upload(sdk, text);
+      const forms = { text, read: text, iter_lines: text, write_to_file: text };
+      expect(await sdk.files.contentForms(id)).toEqual(forms);
+    },
+  },
+  {
+    section: "3.2",
     title: "Content is `application/octet-stream`",
     async check({ sdk, server }) {
       const { id } = await upload(sdk);

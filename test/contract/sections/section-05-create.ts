@@ -164,7 +164,6 @@ export const createRows: Row[] = [
     section: "5",
     title: "A repeat of a create with the same `Idempotency-Key`",
     difference: "An extension: the first answer comes again for 24 h",
-    pending: "batches",
     async check({ sdk, client }) {
       const body = { input_file_id: (await upload(sdk)).id, ...chat };
       const keyed = client({ headers: { "Idempotency-Key": `contract-${body.input_file_id}` } });

@@ -266,6 +266,24 @@ export const batchRows: Row[] = [
   },
   {
     section: "6.1",
+    title: "`expires_at` stays set in every final status",
+    async check({ sdk, on }) {
+      const hanging = await on("hanging");
+      const { id } = await start(hanging.sdk);
+      await hanging.sdk.batches.cancel(id);
+      for (const batch of [
+        await run(sdk),
+        await run(sdk, `${lines(1)}nonsense\n`),
+        await untilFinal(hanging.sdk, id),
+        await run(hanging.sdk, lines(1), { completion_window: "1s" }),
+      ]) {
+        const seconds = batch.completion_window === "1s" ? 1 : 86_400;
+        expect(batch.expires_at).toBe(batch.created_at + seconds);
+      }
+    },
+  },
+  {
+    section: "6.1",
     title: "Old batches vanish in the end",
     difference:
       "Only when the operator says so, with `nerif prune`; how long OpenAI keeps them is not public",

@@ -248,6 +248,20 @@ export const resultRows: Row[] = [
   },
   {
     section: "9",
+    title: "Overload and quota (429, `insufficient_quota`) end as `failed` lines after some tries",
+    difference:
+      "They are no line's fault: the batch waits, within its window, until the model server goes on",
+    async check({ on }) {
+      const { sdk, upstream } = await on("throttled");
+      const before = upstream.served.requests;
+      const { id } = await start(sdk);
+      const batch = await until(sdk, id, () => upstream.served.requests >= before + 8);
+      expect(batch).toMatchObject({ status: "in_progress", request_counts: { failed: 0 } });
+      await sdk.batches.cancel(id);
+    },
+  },
+  {
+    section: "9",
     title: "Clients must bear odd codes, such as `status_code: 0`",
     difference: "Never written: a line that got no answer has `response: null` and the reason in `error`",
   },

@@ -12,12 +12,33 @@ export const errorRows: Row[] = [
     section: "10",
     title: "A bad key: 401 `Incorrect API key provided: …`, `invalid_api_key`, with the key masked",
     pending: "keys",
+    async check({ still }) {
+      const { server, client } = await still();
+      await server.instance.service.keys.create({});
+      const bad = "sk-in0123456789abcdef0123456789ge";
+      const answer = await refusal(client({ apiKey: bad }).files.list());
+      expect(answer).toMatchObject({
+        status: 401,
+        message: expect.stringMatching(/^Incorrect API key provided: sk-in\.\.\.ge\. /),
+        type: refused,
+        param: null,
+        code: "invalid_api_key",
+      });
+      expect(JSON.stringify(answer)).not.toContain("0123456789");
+    },
   },
   {
     section: "10",
     title: "No key: 401",
-    difference: "The wording is not public at OpenAI",
+    difference: "The wording is not public at OpenAI; type `invalid_request_error`, code null",
     pending: "keys",
+    async check({ still }) {
+      const { server } = await still();
+      await server.instance.service.keys.create({});
+      const answer = await server.send("/v1/files");
+      expect(answer.status).toBe(401);
+      expect(await answer.json()).toMatchObject({ error: { type: refused, param: null, code: null } });
+    },
   },
   {
     section: "10",

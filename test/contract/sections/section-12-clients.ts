@@ -1,4 +1,5 @@
 import { expect } from "vitest";
+import { createSystemClock } from "../../../src/engine/clock.ts";
 import type { Row } from "../row.ts";
 import { chat, lines, refusal, run, start, upload } from "../steps.ts";
 
@@ -54,8 +55,45 @@ export const clientRows: Row[] = [
   },
   {
     section: "12.1",
-    title: "`retry-after-ms` and `retry-after` are obeyed",
+    title: "429 is tried again after `retry-after-ms` and `retry-after`, and goes well then",
     pending: "keys",
+    async check({ still }) {
+      const { server, client, tap } = await still({ clock: createSystemClock() });
+      const { key } = await server.instance.service.keys.create({ quotas: { requests_per_second: 5 } });
+      const sdk = client({ apiKey: key });
+      for (let calls = 0; calls < 14; calls += 1) await sdk.batches.list();
+      const refused = tap.exchanges.filter(({ status }) => status === 429);
+      expect(refused.length).toBeGreaterThan(0);
+      for (const { answerHeaders } of refused) {
+        expect(Number(answerHeaders["retry-after-ms"])).toBeGreaterThan(0);
+        expect(Number(answerHeaders["retry-after"])).toBeGreaterThan(0);
+      }
+    },
+  },
+  {
+    section: "12.1",
+    title: "429 for a quota that is used up has `x-should-retry: false`, and is one request",
+    pending: "keys",
+    async check({ still }) {
+      const { server, client, tap } = await still();
+      const { key } = await server.instance.service.keys.create({ quotas: { stored_bytes: 2 } });
+      const refused = await refusal(upload(client({ apiKey: key })));
+      expect(refused).toMatchObject({ status: 429, code: "quota_exceeded" });
+      expect(tap.exchanges.map(({ answerHeaders }) => answerHeaders["x-should-retry"])).toEqual(["false"]);
+    },
+  },
+  {
+    section: "12.1",
+    title: "Node never repeats an upload of a stream",
+    only: "node",
+    async check({ still, file }) {
+      const { sdk, server, tap } = await still();
+      await server.instance.control.close();
+      const path = await file(lines(10));
+      const refused = await refusal(sdk.files.create({ file: { path }, purpose: "batch" }));
+      expect(refused).toMatchObject({ className: "InternalServerError" });
+      expect(tap.exchanges).toHaveLength(1);
+    },
   },
   {
     section: "12.1",

@@ -46,7 +46,6 @@ export const limitRows: Row[] = [
   {
     section: "14",
     title: "8 GB and one hour per upload, 64 MB per part",
-    pending: "uploads",
     async check({ sdk }) {
       const params = { filename: "a.jsonl", purpose: "batch", mime_type: "application/jsonl" };
       const { created_at, expires_at } = await sdk.uploads.create({ ...params, bytes: 8_000_000_000 });
@@ -96,12 +95,25 @@ export const limitRows: Row[] = [
   {
     section: "14",
     title: "Webhooks: 300 s of tolerance, 72 h of tries",
-    pending: "webhooks",
+    async check({ sdk }) {
+      const body = "{}";
+      const headers = { "webhook-id": "wh_1", "webhook-timestamp": "1", "webhook-signature": "v1,x" };
+      const refused = await refusal(sdk.webhooks.unwrap({ body, headers, secret: "secret" }));
+      expect(refused).toMatchObject({ className: "InvalidWebhookSignatureError" });
+    },
   },
   {
     section: "14",
     title:
       "Webhook endpoints: names of 1 to 256, URLs up to 2,048 and `https` only, lists of 1 to 100 (20), secrets overlap 24 h",
-    pending: "webhooks",
+    difference: "At most 20 endpoints per project beside; the figures are shown in §11.2",
+    needs: "webhooks.create",
+    async check({ still }) {
+      const { sdk } = await still();
+      const params = { name: "n", url: "https://hooks.example.net/", event_types: ["batch.completed"] };
+      for (let count = 0; count < 20; count += 1) await sdk.webhooks.create(params);
+      expect(await refusal(sdk.webhooks.create(params))).toMatchObject({ status: 400 });
+      expect((await sdk.webhooks.list()).data).toHaveLength(20);
+    },
   },
 ];
