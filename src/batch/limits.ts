@@ -45,7 +45,9 @@ export const limits = {
   /** Bytes of answers that may wait for the disk before nothing new is sent. */
   unflushedBytes: 16 * MiB,
   /** OpenAI's own limits; they hold with `--strict`. */
-  strict: { lines: 50_000, fileBytes: 209_715_200 },
+  strict: { lines: 50_000, fileBytes: 209_715_200, uploadBytes: 512 * MiB },
+  /** One upload in parts: announced size, size and number of its parts, and how long it may take, in seconds. */
+  upload: { bytes: 8_192 * MiB, partBytes: 64 * MiB, parts: 10_000, seconds: 3_600 },
   metadata: { pairs: 16, keyLength: 64, valueLength: 512 },
   /** `expires_after` and `output_expires_after`, in seconds. */
   expiresAfter: { min: 3_600, max: 2_592_000 },

@@ -30,6 +30,7 @@ describe("resolveConfig()", () => {
       concurrency: "3",
       maxAttempts: "3",
       maxLineBytes: "1MiB",
+      maxFileBytes: "1GiB",
       completionWindows: "1m..7d",
       port: "80",
       logLevel: "debug",

@@ -62,6 +62,6 @@ export function progressOf({ total, completed, failed }: BatchObject["request_co
 }
 
 /** `2026-11-23 08:30:00Z` */
-function dateOf(seconds: number): string {
+export function dateOf(seconds: number): string {
   return `${new Date(seconds * 1_000).toISOString().slice(0, 19).replace("T", " ")}Z`;
 }

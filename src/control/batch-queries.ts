@@ -3,6 +3,7 @@ import type { Batch } from "../batch/batch.ts";
 import { NerifError } from "../batch/errors.ts";
 import { isFinal } from "../batch/lifecycle.ts";
 import { noTokens } from "../batch/usage.ts";
+import { checkUsage } from "./api-key-usage.ts";
 import { batchOf, changedColumns, newBatchRow, unfinishedStatuses } from "./batch-row.ts";
 import type { BatchQuery, ControlStore, ShardTally } from "./control-store.ts";
 import { insertFile } from "./file-queries.ts";
@@ -25,20 +26,21 @@ type BatchQueries = Pick<
 
 export function createBatchQueries({ run }: SqlDatabase): BatchQueries {
   return {
-    insertBatch: (batch, answer) =>
+    insertBatch: (batch, { quotas, answer } = {}) =>
       run("record the batch", (db) =>
         insertWithAnswer(db, answer, async (transaction) => {
-          const deleted = await transaction
+          const input = await transaction
             .selectFrom("files")
-            .select("id")
+            .select(["is_deleted", "lines"])
             .where("id", "=", batch.input_file_id)
-            .where("is_deleted", "=", 1)
             .executeTakeFirst();
-          if (deleted !== undefined) {
+          if (input?.is_deleted === 1) {
             throw new NerifError("input_file_gone", `Cannot record ${batch.id}: its input was deleted`, {
               param: "input_file_id",
             });
           }
+          const more = input?.lines ?? 0;
+          await checkUsage(transaction, "queued_lines", { apiKey: batch.api_key, quotas, more });
           await transaction.insertInto("batches").values(newBatchRow(batch)).execute();
         }),
       ),

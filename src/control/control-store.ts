@@ -3,7 +3,10 @@ import type { StoredFile } from "../batch/file.ts";
 import type { BatchPatch } from "../batch/lifecycle.ts";
 import type { Tokens } from "../batch/usage.ts";
 import type { WebhookEvent } from "../batch/webhook.ts";
-import type { IdempotencyRecords, StoredAnswer } from "./idempotency-records.ts";
+import type { ApiKeyRecords } from "./api-key-records.ts";
+import type { IdempotencyRecords } from "./idempotency-records.ts";
+import type { InsertOptions } from "./insert-options.ts";
+import type { UploadRecords } from "./upload-records.ts";
 import type { WebhookRecords } from "./webhook-records.ts";
 
 /**
@@ -12,13 +15,9 @@ import type { WebhookRecords } from "./webhook-records.ts";
  *
  * Every method throws NerifError `storage_unavailable` when the database cannot be reached or stays locked.
  */
-export interface ControlStore extends IdempotencyRecords, WebhookRecords {
-  /**
-   * Records a file, and with it the answer that tells of it.
-   * @throws NerifError `file_exists` when there is or was a file with this id, `idempotency_key_reused` when the key
-   *   of the answer has one already; then nothing is recorded
-   */
-  insertFile(file: StoredFile, answer?: StoredAnswer): Promise<void>;
+export interface ControlStore extends ApiKeyRecords, IdempotencyRecords, UploadRecords, WebhookRecords {
+  /** @throws NerifError `file_exists` when there is or was a file with this id, and those of the options */
+  insertFile(file: StoredFile, options?: InsertOptions): Promise<void>;
   /** Null when there is none, or it belongs to another project, or it was deleted. `project` null: any. */
   getFile(project: string | null, id: string): Promise<StoredFile | null>;
   /**
@@ -36,13 +35,11 @@ export interface ControlStore extends IdempotencyRecords, WebhookRecords {
   removableFiles(now: number, limit: number): Promise<StoredFile[]>;
   /** Notes that the bytes of a file are gone. */
   markBytesRemoved(id: string): Promise<void>;
+  /** Those of up to 1,000 keys of the file store that a file with bytes or a part of an upload names. */
+  namedKeys(keys: readonly string[]): Promise<string[]>;
 
-  /**
-   * Records a batch, and with it the answer that tells of it.
-   * @throws NerifError `input_file_gone` when its input file was deleted, `idempotency_key_reused` when the key of the
-   *   answer has one already; then nothing is recorded
-   */
-  insertBatch(batch: Batch, answer?: StoredAnswer): Promise<void>;
+  /** @throws NerifError `input_file_gone` when its input file was deleted, and those of the options */
+  insertBatch(batch: Batch, options?: InsertOptions): Promise<void>;
   /** While a batch runs, `completed`, `failed` and `usage` are the sums over its shards. */
   getBatch(project: string | null, id: string): Promise<Batch | null>;
   /**

@@ -1,6 +1,7 @@
 import type { Kysely } from "kysely";
 import { NerifError } from "../batch/errors.ts";
 import type { StoredFile } from "../batch/file.ts";
+import { checkUsage } from "./api-key-usage.ts";
 import { unfinishedStatuses } from "./batch-row.ts";
 import type { ControlStore, FileQuery } from "./control-store.ts";
 import { insertWithAnswer } from "./idempotency-queries.ts";
@@ -9,14 +10,17 @@ import type { SqlDatabase } from "./sql-database.ts";
 
 type FileQueries = Pick<
   ControlStore,
-  "insertFile" | "getFile" | "listFiles" | "deleteFile" | "removableFiles" | "markBytesRemoved"
+  "insertFile" | "getFile" | "listFiles" | "deleteFile" | "removableFiles" | "markBytesRemoved" | "namedKeys"
 >;
 
 export function createFileQueries({ run }: SqlDatabase): FileQueries {
   return {
-    insertFile: (file, answer) =>
+    insertFile: (file, { quotas, answer } = {}) =>
       run("record the file", (db) =>
-        insertWithAnswer(db, answer, (transaction) => insertFile(transaction, file)),
+        insertWithAnswer(db, answer, async (transaction) => {
+          await checkUsage(transaction, "stored_bytes", { apiKey: file.api_key, quotas, more: file.bytes });
+          await insertFile(transaction, file);
+        }),
       ),
 
     getFile: (project, id) =>
@@ -69,6 +73,18 @@ export function createFileQueries({ run }: SqlDatabase): FileQueries {
     markBytesRemoved: (id) =>
       run("note a removed file", async (db) => {
         await db.updateTable("files").set({ is_removed: 1 }).where("id", "=", id).execute();
+      }),
+
+    namedKeys: (keys) =>
+      run("look for the names of files", async (db) => {
+        if (keys.length === 0) return [];
+        const files = db
+          .selectFrom("files")
+          .select("key")
+          .where("key", "in", keys)
+          .where("is_removed", "=", 0);
+        const parts = db.selectFrom("upload_parts").select("id as key").where("id", "in", keys);
+        return (await files.union(parts).execute()).map((row) => row.key);
       }),
   };
 }

@@ -122,6 +122,8 @@ export interface UploadsTable {
   file_lifetime: number | null;
   status: UploadStatus;
   file_id: string | null;
+  part_count: number;
+  part_bytes: number;
 }
 
 export interface UploadPartsTable {
@@ -173,3 +175,4 @@ export type BatchRow = Selectable<BatchesTable>;
 export type NewBatchRow = Insertable<BatchesTable>;
 export type ShardRow = Selectable<ShardsTable>;
 export type WebhookEndpointRow = Selectable<WebhookEndpointsTable>;
+export type ApiKeyRow = Selectable<ApiKeysTable>;

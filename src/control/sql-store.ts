@@ -1,9 +1,11 @@
+import { createApiKeyQueries } from "./api-key-queries.ts";
 import { createBatchQueries } from "./batch-queries.ts";
 import type { ControlStore } from "./control-store.ts";
 import { createFileQueries } from "./file-queries.ts";
 import { createIdempotencyQueries } from "./idempotency-queries.ts";
 import { createShardQueries } from "./shard-queries.ts";
 import type { SqlDatabase } from "./sql-database.ts";
+import { createUploadQueries } from "./upload-queries.ts";
 import { createWebhookQueries } from "./webhook-queries.ts";
 
 /** The control store on any database that speaks the SQL of `sql-database.ts`, its schema being the newest. */
@@ -14,6 +16,8 @@ export function createSqlStore(database: SqlDatabase): ControlStore {
     ...createShardQueries(database),
     ...createWebhookQueries(database),
     ...createIdempotencyQueries(database),
+    ...createUploadQueries(database),
+    ...createApiKeyQueries(database),
     changeCounter: () => database.changeCounter(),
     close: () => database.close(),
   };

@@ -8,8 +8,9 @@ import type { RequestContext } from "./environment.ts";
  * @throws NerifError `invalid_value` for an `Idempotency-Key` that cannot be one
  */
 export function createOptions(context: RequestContext): CreateOptions {
+  const apiKey = context.get("apiKey");
   const key = context.req.header("idempotency-key");
-  if (key === undefined) return {};
+  if (key === undefined) return { apiKey };
   checkIdempotencyKey(key);
-  return { idempotencyKey: key, onReplay: () => context.header("idempotent-replayed", "true") };
+  return { apiKey, idempotencyKey: key, onReplay: () => context.header("idempotent-replayed", "true") };
 }

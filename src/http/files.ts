@@ -13,7 +13,10 @@ export function fileRoutes({ files, log }: { files: FileService; log: HttpLog })
 
   routes.post("/", async (c) => {
     const options = createOptions(c);
-    const form = await receiveForm(c.req.raw, { fileField: "file", begin: files.begin });
+    const form = await receiveForm(c.req.raw, {
+      fileField: "file",
+      begin: () => files.begin({ apiKey: options.apiKey, limited: true }),
+    });
     try {
       const purpose = checkUploadPurpose(form.fields.get("purpose"));
       const { filename } = form;

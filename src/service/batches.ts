@@ -5,7 +5,7 @@ import { isId, newBatchId } from "../batch/ids.ts";
 import { advance, isFinal, newBatch } from "../batch/lifecycle.ts";
 import type { BatchProgress } from "../batch/progress.ts";
 import type { ControlStore } from "../control/control-store.ts";
-import type { StoredAnswer } from "../control/idempotency-records.ts";
+import type { InsertOptions } from "../control/insert-options.ts";
 import { type Clock, unixSeconds } from "../engine/clock.ts";
 import type { Engine } from "../engine/engine.ts";
 import type { EngineSettings } from "../engine/settings.ts";
@@ -31,7 +31,8 @@ const settleMs = 30_000;
 export interface BatchService {
   /**
    * Answers with the batch in `validating`; what is wrong inside its file shows later.
-   * @throws NerifError for every parameter that can be judged at once; an unknown input file is `invalid_request`
+   * @throws NerifError for every parameter that can be judged at once; an unknown input file is `invalid_request`;
+   *   `quota_exceeded`
    */
   create(
     project: string,
@@ -62,7 +63,7 @@ export interface BatchService {
   ): AsyncIterable<Buffer>;
   /**
    * A new batch with only the failed, expired and cancelled lines of a final one.
-   * @throws NerifError `batch_not_final`, `input_file_gone`, `invalid_request` when there are none
+   * @throws NerifError `batch_not_final`, `input_file_gone`, `invalid_request` when there are none, `quota_exceeded`
    */
   retry(project: string, id: string, options?: CreateOptions): Promise<BatchObject>;
 }
@@ -120,7 +121,7 @@ export function createBatchService(deps: BatchServiceDeps): BatchService {
     const times = { created_at: now, expires_at: now + windowSeconds };
     const api_key = options.apiKey?.id ?? null;
     const batch = newBatch({ id: newBatchId(now), project, api_key, ...given, ...times });
-    await insert(batch, recordOf(batchObject(batch)));
+    await insert(batch, { quotas: options.apiKey?.quotas, answer: recordOf(batchObject(batch)) });
     engine.wake();
     // The batch is recorded. Whoever waits for it meets a failure to execute; its creator would create it twice.
     if (canExecute()) await engine.start().catch(() => false);
@@ -148,9 +149,9 @@ export function createBatchService(deps: BatchServiceDeps): BatchService {
     }
   }
 
-  async function insert(batch: Batch, answer: StoredAnswer | undefined): Promise<void> {
+  async function insert(batch: Batch, options: InsertOptions): Promise<void> {
     try {
-      await control.insertBatch(batch, answer);
+      await control.insertBatch(batch, options);
     } catch (reason) {
       // Deleted since it was looked at: for a client it never was there.
       const isGone = reason instanceof NerifError && reason.code === "input_file_gone";

@@ -15,6 +15,8 @@ const allow = { NERIF_WEBHOOK_ALLOW: "localhost, 127.0.0.0/8" };
 describe("nerif webhooks", () => {
   it.each(["the data directory", "a server"])(
     "creates, lists, tests, rotates and deletes at %s",
+    // A dozen processes one after another.
+    { timeout: 120_000 },
     async (where) => {
       const workspace = await workspaceOf();
       const receiver = await startWebhookReceiver({ answers: [204, 500] });

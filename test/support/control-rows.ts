@@ -1,7 +1,10 @@
+import { randomBytes } from "node:crypto";
+import { noQuotas, type StoredApiKey } from "../../src/batch/api-key.ts";
 import type { Batch } from "../../src/batch/batch.ts";
 import type { StoredFile } from "../../src/batch/file.ts";
 import { newBatchId, newFileId, newId } from "../../src/batch/ids.ts";
 import { newBatch } from "../../src/batch/lifecycle.ts";
+import type { StoredPart, StoredUpload } from "../../src/batch/upload.ts";
 import { type StoredWebhookEndpoint, type WebhookEvent, webhookEventTypes } from "../../src/batch/webhook.ts";
 import type { NewShard, ShardTally } from "../../src/control/control-store.ts";
 
@@ -22,6 +25,31 @@ export function aFile(more: Partial<StoredFile> = {}): StoredFile {
     lines: null,
     ...more,
   };
+}
+
+/** An upload that was just created, on 2026-01-01, and lives for an hour. */
+export function anUpload(more: Partial<StoredUpload> = {}): StoredUpload {
+  return {
+    id: newId("upload"),
+    project: "default",
+    api_key: null,
+    bytes: 6_000_000_000,
+    created_at: 1_767_225_600,
+    expires_at: 1_767_229_200,
+    filename: "large.jsonl",
+    purpose: "batch",
+    mime_type: "application/jsonl",
+    file_lifetime: null,
+    status: "pending",
+    file_id: null,
+    part_count: 0,
+    part_bytes: 0,
+    ...more,
+  };
+}
+
+export function aPart(upload: StoredUpload, more: Partial<StoredPart> = {}): StoredPart {
+  return { id: newId("part"), upload_id: upload.id, bytes: 100, created_at: upload.created_at, ...more };
 }
 
 /** A batch that was just created. */
@@ -105,6 +133,21 @@ export function anEvent(batchId: string, more: Partial<WebhookEvent> = {}): Webh
     type: "batch.completed",
     created_at: 1_767_225_700,
     data: { id: batchId },
+    ...more,
+  };
+}
+
+/** A key that may use as much as there is. */
+export function anApiKey(more: Partial<StoredApiKey> = {}): StoredApiKey {
+  return {
+    id: newId("api_key"),
+    project: "default",
+    name: "key",
+    hash: randomBytes(32).toString("hex"),
+    hint: "abcd",
+    quotas: noQuotas,
+    created_at: 1_767_225_600,
+    revoked_at: null,
     ...more,
   };
 }

@@ -15,6 +15,8 @@ import { recordKinds } from "../../src/journal/journal.ts";
 import { createBatchService } from "../../src/service/batches.ts";
 import { createFileService } from "../../src/service/files.ts";
 import type { Instance } from "../../src/service/instance.ts";
+import { createKeyService } from "../../src/service/keys.ts";
+import { createUploadService } from "../../src/service/uploads.ts";
 import { createWebhookService } from "../../src/service/webhooks.ts";
 import type { Upstream } from "../../src/upstreams/upstream.ts";
 import { createHttpSender } from "../../src/webhooks/http.ts";
@@ -42,11 +44,13 @@ export async function openTestInstance({
   settings = {},
   upstreams = [],
   webhookAllow = [],
+  maxFileBytes,
 }: {
   clock?: Clock;
   settings?: Partial<EngineSettings>;
   upstreams?: Upstream[];
   webhookAllow?: string[];
+  maxFileBytes?: number;
 } = {}): Promise<TestInstance> {
   const dataDir = await mkdtemp(join(tmpdir(), "nerif-http-"));
   const control = await openSqliteControlStore({ path: join(dataDir, "nerif.db") });
@@ -65,7 +69,9 @@ export async function openTestInstance({
   });
   return {
     service: {
-      files: createFileService({ control, files: fileStore, clock }),
+      files: createFileService({ control, files: fileStore, clock, maxFileBytes }),
+      uploads: createUploadService({ control, files: fileStore, clock }),
+      keys: createKeyService({ control, clock }),
       batches: createBatchService({
         control,
         files: fileStore,
@@ -178,6 +184,8 @@ export async function finishBatch(
   { output = [], error = [], status = "completed" }: FinishedBatch,
 ): Promise<void> {
   const now = Math.floor(clock.now() / 1000);
+  const batch = await control.getBatch(null, batchId);
+  if (batch === null) throw new Error("There is no such batch");
   const files = [];
   const ids = { output: null as string | null, error: null as string | null };
   for (const fate of ["output", "error"] as const) {
@@ -190,7 +198,7 @@ export async function finishBatch(
     const filename = `${batchId}_${fate}.jsonl`;
     const record = {
       id,
-      project,
+      project: batch.project,
       bytes,
       created_at: now,
       expires_at: null,
@@ -200,8 +208,6 @@ export async function finishBatch(
     files.push({ ...record, sha256, key: id, api_key: null, lines: null });
     ids[fate] = id;
   }
-  const batch = await control.getBatch(null, batchId);
-  if (batch === null) throw new Error("There is no such batch");
   const counts = { total: output.length + error.length, completed: output.length, failed: error.length };
   const patch = { status, output_file_id: ids.output, error_file_id: ids.error, request_counts: counts };
   await control.updateBatch(batchId, batch.version, patch, { files });

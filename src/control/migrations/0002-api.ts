@@ -47,6 +47,8 @@ async function createUploads(db: Kysely<Schema>): Promise<void> {
     .addColumn("file_lifetime", "bigint")
     .addColumn("status", "text", (column) => column.notNull())
     .addColumn("file_id", "text")
+    .addColumn("part_count", "bigint", (column) => column.notNull())
+    .addColumn("part_bytes", "bigint", (column) => column.notNull())
     .execute();
   await db.schema.createIndex("uploads_by_status").on("uploads").columns(["status", "expires_at"]).execute();
   await db.schema.createIndex("uploads_by_key").on("uploads").columns(["api_key", "status"]).execute();
@@ -58,6 +60,8 @@ async function createUploads(db: Kysely<Schema>): Promise<void> {
     .addColumn("created_at", "bigint", (column) => column.notNull())
     .execute();
   await db.schema.createIndex("upload_parts_of").on("upload_parts").columns(["upload_id"]).execute();
+  // Whoever looks for bytes that nothing names asks by key.
+  await db.schema.createIndex("files_by_bytes").on("files").columns(["key"]).execute();
 }
 
 async function createWebhooks(db: Kysely<Schema>, { sequence }: MigrationDialect): Promise<void> {
