@@ -44,6 +44,7 @@ function partForm(): FormData {
 
 const rows: Record<string, Row> = {
   "GET /healthz": { open: true, calls: { plain: () => ({ path: "/healthz" }) } },
+  "GET /openapi.json": { open: true, calls: { plain: () => ({ path: "/openapi.json" }) } },
   "GET /readyz": { open: true, calls: { plain: () => ({ path: "/readyz" }) } },
 
   "GET /v1/models": { calls: { plain: () => ({ path: "/v1/models" }) } },
