@@ -1,0 +1,401 @@
+import { expect } from "vitest";
+import { startWebhookReceiver } from "../../support/webhook-receiver.ts";
+import type { Row } from "../row.ts";
+import type { Params, Sdk } from "../sdk/sdk.ts";
+import { refusal } from "../steps.ts";
+
+const unknown = `whe_${"0".repeat(32)}`;
+const batchEvents = ["batch.completed", "batch.failed", "batch.expired", "batch.cancelled"];
+
+/** Managing webhook endpoints. */
+export const endpointRows: Row[] = [
+  {
+    section: "11.2",
+    title: "`POST /webhook_endpoints` answers with the endpoint and its `signing_secret`",
+    needs: "webhooks.create",
+    async check({ sdk, server }) {
+      await withEndpoint(sdk, async (endpoint) => {
+        expect(server.last()).toMatchObject({ method: "POST", path: "/v1/webhook_endpoints", status: 200 });
+        expect(endpoint.signing_secret).toMatch(/^whsec_/);
+      });
+    },
+  },
+  {
+    section: "11.2",
+    title: "`name`, `url` and `event_types` are required",
+    needs: "webhooks.create",
+    async check({ sdk }) {
+      for (const name of ["name", "url", "event_types"]) {
+        const { [name]: _, ...body } = params as Params;
+        const call = sdk.request({ method: "post", path: "/webhook_endpoints", body });
+        expect(await refusal(call)).toMatchObject({ status: 400, param: name });
+      }
+    },
+  },
+  {
+    section: "11.2",
+    title: "`name` has 1 to 256 characters",
+    needs: "webhooks.create",
+    async check({ sdk }) {
+      for (const name of ["", "x".repeat(257)]) {
+        expect(await refusal(sdk.webhooks.create({ ...params, name }))).toMatchObject({
+          status: 400,
+          param: "name",
+        });
+      }
+      await withEndpoint(sdk, async ({ name }) => expect(name).toHaveLength(256), { name: "x".repeat(256) });
+    },
+  },
+  {
+    section: "11.2",
+    title: "`url` begins with `https://` and has at most 2,048 characters",
+    needs: "webhooks.create",
+    async check({ sdk }) {
+      const long = "https://hooks.example.net/".padEnd(2_048, "x");
+      for (const url of ["http://hooks.example.net/", "ftp://hooks.example.net/", `${long}x`]) {
+        expect(await refusal(sdk.webhooks.create({ ...params, url }))).toMatchObject({
+          status: 400,
+          param: "url",
+        });
+      }
+      await withEndpoint(sdk, async ({ url }) => expect(url).toBe(long), { url: long });
+    },
+  },
+  {
+    section: "11.2",
+    title: "`event_types` has at least one type",
+    needs: "webhooks.create",
+    async check({ sdk }) {
+      expect(await refusal(sdk.webhooks.create({ ...params, event_types: [] }))).toMatchObject({
+        status: 400,
+        param: "event_types",
+      });
+    },
+  },
+  {
+    section: "11.2",
+    title:
+      "An endpoint has `id`, `object: webhook_endpoint`, `created_at`, `updated_at`, `name`, `url`, `event_types`, `signing_secret_hint`",
+    needs: "webhooks.create",
+    async check({ sdk }) {
+      await withEndpoint(sdk, async ({ id, created_at }) => {
+        const { _request_id: _, ...shown } = await sdk.webhooks.retrieve(id);
+        expect(shown).toEqual({
+          id: expect.stringMatching(/^whe_/),
+          object: "webhook_endpoint",
+          created_at,
+          updated_at: created_at,
+          ...params,
+          signing_secret_hint: expect.any(String),
+        });
+      });
+    },
+  },
+  {
+    section: "11.2",
+    title: "The form of `signing_secret_hint`",
+    difference: "Not public at OpenAI; `whsec_****` and the last four characters",
+    needs: "webhooks.create",
+    async check({ sdk }) {
+      await withEndpoint(sdk, async ({ signing_secret = "", signing_secret_hint }) => {
+        expect(signing_secret_hint).toBe(`whsec_****${signing_secret.slice(-4)}`);
+      });
+    },
+  },
+  {
+    section: "11.2",
+    title: "`GET /webhook_endpoints` lists them, newest first",
+    needs: "webhooks.create",
+    async check({ still }) {
+      const { sdk } = await still();
+      const ids = await createThree(sdk);
+      expect((await sdk.webhooks.list()).data.map(({ id }) => id)).toEqual(ids);
+    },
+  },
+  {
+    section: "11.2",
+    title: "Its `limit` is 1 to 100, by default 20, and `after` is the last one seen",
+    needs: "webhooks.create",
+    async check({ still }) {
+      const { sdk } = await still();
+      const ids = await createThree(sdk);
+      const page = await sdk.webhooks.list({ limit: 1, after: ids[0] ?? "" });
+      expect(page).toMatchObject({ data: [{ id: ids[1] }], has_more: true });
+      expect((await sdk.webhooks.list({ limit: 100 })).data).toHaveLength(3);
+      for (const limit of [0, 101]) {
+        expect(await refusal(sdk.webhooks.list({ limit }))).toMatchObject({ status: 400, param: "limit" });
+      }
+    },
+  },
+  {
+    section: "11.2",
+    title: "The SDK pages through them by itself",
+    needs: "webhooks.create",
+    async check({ still }) {
+      const { sdk } = await still();
+      const ids = await createThree(sdk);
+      expect((await sdk.webhooks.all({ limit: 2 })).map(({ id }) => id)).toEqual(ids);
+    },
+  },
+  {
+    section: "11.2",
+    title:
+      "The list has `object`, `data`, `first_id`, `last_id`, `has_more`; of an empty one both ids are null",
+    needs: "webhooks.create",
+    async check({ still }) {
+      const { sdk, server } = await still();
+      const list = async () => (await server.send("/v1/webhook_endpoints")).json();
+      const empty = { object: "list", data: [], first_id: null, last_id: null, has_more: false };
+      expect(await list()).toEqual(empty);
+      const ids = await createThree(sdk);
+      expect(await list()).toMatchObject({ object: "list", first_id: ids[0], last_id: ids[2] });
+    },
+  },
+  {
+    section: "11.2",
+    title: "`GET /webhook_endpoints/{id}` answers with the endpoint; an unknown one is 404",
+    needs: "webhooks.create",
+    async check({ sdk, server }) {
+      await withEndpoint(sdk, async ({ id }) => {
+        expect(await sdk.webhooks.retrieve(id)).toMatchObject({ id });
+        expect(server.last()).toMatchObject({ method: "GET", path: `/v1/webhook_endpoints/${id}` });
+      });
+      expect(await refusal(sdk.webhooks.retrieve(unknown))).toMatchObject({ status: 404 });
+    },
+  },
+  {
+    section: "11.2",
+    title:
+      "`POST /webhook_endpoints/{id}` changes any of `name`, `url`, `event_types`; the types are replaced as a whole",
+    needs: "webhooks.create",
+    async check({ sdk }) {
+      await withEndpoint(sdk, async ({ id }) => {
+        expect(await sdk.webhooks.update(id, { name: "other" })).toMatchObject({ ...params, name: "other" });
+        const event_types = ["batch.expired"];
+        expect(await sdk.webhooks.update(id, { event_types })).toMatchObject({ name: "other", event_types });
+        expect(await refusal(sdk.webhooks.update(id, { event_types: [] }))).toMatchObject({ status: 400 });
+      });
+    },
+  },
+  {
+    section: "11.2",
+    title:
+      "`updated_at` moves on a change of configuration or secret, not on a test nor on an update that changes nothing",
+    needs: "webhooks.create",
+    async check({ still }) {
+      const { sdk, clock } = await still();
+      const { id, created_at } = await sdk.webhooks.create(params);
+      clock.jump(10_000);
+      expect((await sdk.webhooks.update(id, { name: params.name })).updated_at).toBe(created_at);
+      expect((await sdk.webhooks.update(id, { name: "other" })).updated_at).toBe(created_at + 10);
+      clock.jump(10_000);
+      expect((await sdk.webhooks.rotateSecret(id)).updated_at).toBe(created_at + 20);
+    },
+  },
+  {
+    section: "11.2",
+    title:
+      "`DELETE /webhook_endpoints/{id}` answers `{id, object: webhook_endpoint.deleted, deleted: true}`, also to Python's empty JSON body",
+    needs: "webhooks.create",
+    async check({ sdk, server, language }) {
+      const { id } = await sdk.webhooks.create(params);
+      expect(await sdk.webhooks.delete(id)).toMatchObject({
+        id,
+        object: "webhook_endpoint.deleted",
+        deleted: true,
+      });
+      const type = server.last().headers["content-type"];
+      expect(type).toBe(language === "python" ? "application/json" : undefined);
+      expect(await refusal(sdk.webhooks.retrieve(id))).toMatchObject({ status: 404 });
+    },
+  },
+  {
+    section: "11.2",
+    title: "`POST …/rotate_secret` gives a new secret; the SDKs send `{}` when nothing is given",
+    needs: "webhooks.create",
+    async check({ sdk, server }) {
+      await withEndpoint(sdk, async ({ id, signing_secret }) => {
+        const rotated = await sdk.webhooks.rotateSecret(id);
+        expect(server.last()).toMatchObject({
+          path: `/v1/webhook_endpoints/${id}/rotate_secret`,
+          body: "{}",
+        });
+        expect(rotated.signing_secret).toMatch(/^whsec_/);
+        expect(rotated.signing_secret).not.toBe(signing_secret);
+      });
+    },
+  },
+  {
+    section: "11.2",
+    title: "Without `keep_old_secret_active_for_24_hours` the old secret is void at once",
+    needs: "webhooks.create",
+    async check({ sdk }) {
+      const { signatures, accepts, old, fresh } = await rotateAndTest(sdk, {});
+      expect(signatures).toBe(1);
+      expect(await accepts(fresh)).toBe(true);
+      expect(await accepts(old)).toBe(false);
+    },
+  },
+  {
+    section: "11.2",
+    title: "With it both are valid for 24 h: deliveries carry two signatures",
+    needs: "webhooks.create",
+    async check({ sdk }) {
+      const keep = { keep_old_secret_active_for_24_hours: true };
+      const { signatures, accepts, old, fresh } = await rotateAndTest(sdk, keep);
+      expect(signatures).toBe(2);
+      expect(await accepts(fresh)).toBe(true);
+      expect(await accepts(old)).toBe(true);
+    },
+  },
+  {
+    section: "11.2",
+    title:
+      "`POST …/test` answers `object`, `webhook_endpoint_id`, `event_type`, `status_code`, `success: true`, whatever the receiver said",
+    needs: "webhooks.create",
+    async check({ sdk }) {
+      for (const status_code of [204, 500]) {
+        const { url } = await startWebhookReceiver({ answers: [status_code] });
+        await withEndpoint(
+          sdk,
+          async ({ id }) => {
+            expect(await sdk.webhooks.test(id, { event_type: "batch.completed" })).toMatchObject({
+              object: "webhook_endpoint.test",
+              webhook_endpoint_id: id,
+              event_type: "batch.completed",
+              status_code,
+              success: true,
+            });
+          },
+          { url },
+        );
+      }
+    },
+  },
+  {
+    section: "11.2",
+    title: "`event_type` is required for a test",
+    needs: "webhooks.create",
+    async check({ sdk }) {
+      await withEndpoint(sdk, async ({ id }) => {
+        const call = sdk.request({ method: "post", path: `/webhook_endpoints/${id}/test`, body: {} });
+        expect(await refusal(call)).toMatchObject({ status: 400, param: "event_type" });
+      });
+    },
+  },
+  {
+    section: "11.2",
+    title: "A test that reaches nobody",
+    difference: "Not public at OpenAI; 502 `webhook_unreachable`, with `x-should-retry: false`",
+    needs: "webhooks.create",
+    async check({ sdk, server }) {
+      const receiver = await startWebhookReceiver();
+      await receiver.close();
+      await withEndpoint(
+        sdk,
+        async ({ id }) => {
+          const refused = await refusal(sdk.webhooks.test(id, { event_type: "batch.failed" }));
+          expect(refused).toMatchObject({ status: 502, code: "webhook_unreachable" });
+          expect(server.last().answerHeaders["x-should-retry"]).toBe("false");
+        },
+        { url: receiver.url },
+      );
+    },
+  },
+  {
+    section: "11.2",
+    title: "`GET /webhook_event_types` answers `{object: list, data: [text, …]}` without paging",
+    needs: "webhooks.eventTypes",
+    async check({ sdk, server }) {
+      await sdk.webhooks.eventTypes();
+      expect(JSON.parse(server.last().answer)).toEqual({ object: "list", data: expect.any(Array) });
+      expect(server.last().path).toBe("/v1/webhook_event_types");
+    },
+  },
+  {
+    section: "11.2",
+    title: "Event types of responses, evals, fine-tuning, realtime, video, safety and agents",
+    difference: "Only the four of batches are listed and accepted: nothing else happens here",
+    needs: "webhooks.eventTypes",
+    async check({ sdk }) {
+      expect((await sdk.webhooks.eventTypes()).data.toSorted()).toEqual(batchEvents.toSorted());
+      const other = { ...params, event_types: ["response.completed"] };
+      expect(await refusal(sdk.webhooks.create(other))).toMatchObject({ status: 400 });
+    },
+  },
+  {
+    section: "11.2",
+    title: "No `OpenAI-Beta` header is needed",
+    needs: "webhooks.create",
+    async check({ sdk, server }) {
+      await sdk.webhooks.list();
+      expect(server.last()).toMatchObject({ status: 200 });
+      expect(server.last().headers).not.toHaveProperty("openai-beta");
+    },
+  },
+  {
+    section: "11.2",
+    title: "The same URL twice, private addresses, the bodies of errors",
+    difference:
+      "Not public at OpenAI; a URL may be used twice, private addresses are refused unless `--webhook-allow` admits them, errors are like all others",
+    needs: "webhooks.create",
+    async check({ sdk }) {
+      await withEndpoint(sdk, () => withEndpoint(sdk, async ({ url }) => expect(url).toBe(params.url)));
+      for (const url of [
+        "https://10.0.0.1/",
+        "https://169.254.169.254/",
+        "https://[::1]/",
+        "https://0x7f.2/",
+      ]) {
+        expect(await refusal(sdk.webhooks.create({ ...params, url }))).toMatchObject({
+          status: 400,
+          type: "invalid_request_error",
+          param: "url",
+          code: "webhook_address_refused",
+        });
+      }
+    },
+  },
+];
+
+const params = { name: "contract", url: "https://hooks.example.net/oai", event_types: batchEvents };
+
+/** There may be few in a project, and each batch that ends is told to all. */
+async function withEndpoint(
+  sdk: Sdk,
+  use: (endpoint: Awaited<ReturnType<Sdk["webhooks"]["create"]>>) => Promise<void>,
+  with_: Params = {},
+): Promise<void> {
+  const endpoint = await sdk.webhooks.create({ ...params, ...with_ });
+  try {
+    await use(endpoint);
+  } finally {
+    await sdk.webhooks.delete(endpoint.id);
+  }
+}
+
+/** Newest first. */
+async function createThree(sdk: Sdk): Promise<string[]> {
+  const ids: string[] = [];
+  for (const name of ["a", "b", "c"]) ids.unshift((await sdk.webhooks.create({ ...params, name })).id);
+  return ids;
+}
+
+async function rotateAndTest(sdk: Sdk, rotation: Params) {
+  const receiver = await startWebhookReceiver();
+  const endpoint = await sdk.webhooks.create({ ...params, url: receiver.url });
+  const rotated = await sdk.webhooks.rotateSecret(endpoint.id, rotation);
+  await sdk.webhooks.test(endpoint.id, { event_type: "batch.completed" });
+  await sdk.webhooks.delete(endpoint.id);
+  const [{ body, headers } = { body: "", headers: {} }] = receiver.received;
+  return {
+    signatures: (headers as Record<string, string>)["webhook-signature"]?.split(" ").length,
+    old: endpoint.signing_secret ?? "",
+    fresh: rotated.signing_secret ?? "",
+    accepts: (secret: string) =>
+      sdk.webhooks.unwrap({ body, headers, secret }).then(
+        () => true,
+        () => false,
+      ),
+  };
+}
