@@ -5,6 +5,7 @@ import type { FileService } from "../service/files.ts";
 import { createOptions } from "./create-options.ts";
 import type { HttpLog, RequestEnvironment } from "./environment.ts";
 import { contentResponse } from "./file-content.ts";
+import { refuseOtherFields } from "./form-fields.ts";
 import { listObject, queryParams } from "./list.ts";
 import { receiveForm } from "./multipart.ts";
 
@@ -19,6 +20,7 @@ export function fileRoutes({ files, log }: { files: FileService; log: HttpLog })
       begin: () => files.begin({ apiKey: options.apiKey, limited: true }),
     });
     try {
+      refuseOtherFields(form.fields, formFields);
       const purpose = checkUploadPurpose(form.fields.get("purpose"));
       const { filename } = form;
       const expires_after = expiresAfter(form.fields) as { anchor: string; seconds: number } | null;
@@ -47,6 +49,12 @@ export function fileRoutes({ files, log }: { files: FileService; log: HttpLog })
 
   return routes;
 }
+
+const formFields: ReadonlySet<string> = new Set([
+  "purpose",
+  "expires_after[anchor]",
+  "expires_after[seconds]",
+]);
 
 /** The bracketed fields of a form as the object that they stand for; null when there are none. */
 function expiresAfter(fields: ReadonlyMap<string, string>): { anchor?: unknown; seconds?: unknown } | null {

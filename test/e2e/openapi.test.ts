@@ -179,6 +179,21 @@ describe("GET /openapi.json", () => {
     expect((await ask("GET /v1/batches")).data).toEqual([batch]);
   });
 
+  it("describes no field of a file that a form could set", async () => {
+    const { api, send } = await startDescribedServer();
+    const { CreateFileRequest, File } = api.document.components.schemas;
+    const accepted = Object.keys(CreateFileRequest?.properties ?? {});
+    const answered = Object.keys(File?.properties ?? {}).filter((field) => !accepted.includes(field));
+    for (const field of [...answered, "project", "key"]) {
+      const form = inputForm(`${requestLine("a")}\n`);
+      form.set(field, "x");
+      const refused = await send("/v1/files", { method: "POST", body: form });
+      await api.assertAnswer("POST /v1/files", refused);
+      expect(await refused.json()).toMatchObject({ error: { code: "unknown_parameter", param: field } });
+    }
+    expect(await (await send("/v1/files")).json()).toMatchObject({ data: [] });
+  });
+
   it("describes what it refuses without a key, and asks for none itself", async () => {
     const { ask, instance } = await startDescribedServer();
     await instance.service.keys.create({ project: "own" });
