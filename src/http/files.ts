@@ -1,10 +1,11 @@
 import { Hono } from "hono";
 import { checkUploadPurpose } from "../service/check-file-params.ts";
+import { fileListParams } from "../service/file-list-params.ts";
 import type { FileService } from "../service/files.ts";
 import { createOptions } from "./create-options.ts";
 import type { HttpLog, RequestEnvironment } from "./environment.ts";
 import { contentResponse } from "./file-content.ts";
-import { integerQuery, listObject, textQuery } from "./list.ts";
+import { listObject, queryParams } from "./list.ts";
 import { receiveForm } from "./multipart.ts";
 
 /** `/v1/files` */
@@ -29,16 +30,7 @@ export function fileRoutes({ files, log }: { files: FileService; log: HttpLog })
   });
 
   routes.get("/", async (c) =>
-    c.json(
-      listObject(
-        await files.list(c.get("project"), {
-          purpose: textQuery(c, "purpose"),
-          limit: integerQuery(c, "limit"),
-          order: textQuery(c, "order"),
-          after: textQuery(c, "after"),
-        }),
-      ),
-    ),
+    c.json(listObject(await files.list(c.get("project"), queryParams(c, fileListParams)))),
   );
 
   routes.get("/:id", async (c) => c.json(await files.retrieve(c.get("project"), c.req.param("id"))));

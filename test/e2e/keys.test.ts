@@ -252,5 +252,6 @@ describe("server with keys", () => {
     expect((await handler(new Request(url))).status).toBe(401);
     expect((await handler(new Request(url, bearer(key)))).status).toBe(200);
     await nerif.close();
+    expect(() => createHandler(nerif, { corsOrigins: ["*"] })).toThrow("Cannot allow the origin");
   });
 });

@@ -22,6 +22,7 @@ const endpoint = { endpoint: "/v1/embeddings", completion_window: "24h" };
 
 const rows: Record<string, Row> = {
   "GET /healthz": { open: true, calls: { plain: () => ({ path: "/healthz" }) } },
+  "GET /openapi.json": { open: true, calls: { plain: () => ({ path: "/openapi.json" }) } },
   "GET /readyz": { open: true, calls: { plain: () => ({ path: "/readyz" }) } },
 
   "GET /v1/models": { calls: { plain: () => ({ path: "/v1/models" }) } },
