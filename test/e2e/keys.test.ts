@@ -125,6 +125,19 @@ describe("server with keys", () => {
     expect(await ready()).toEqual({ status: "ok", reason: null });
   });
 
+  it("costs a stranger's question whether it is ready no more than one batch, however many there are", async () => {
+    const { server, instance, key } = await withKey();
+    const asked: (number | undefined)[] = [];
+    const { unfinishedBatches } = instance.control;
+    instance.control.unfinishedBatches = (limit) => {
+      asked.push(limit);
+      return unfinishedBatches(limit);
+    };
+    expect((await server.send("/readyz")).status).toBe(200);
+    expect((await server.send("/readyz", bearer(`${key}x`))).status).toBe(200);
+    expect(asked).toEqual([1, 1]);
+  });
+
   it("is alive, and closed, while its storage fails", async () => {
     const { server, instance, key } = await withKey();
     const broken = () => Promise.reject(new Error("locked"));
