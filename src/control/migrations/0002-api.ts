@@ -105,6 +105,7 @@ async function createWebhooks(db: Kysely<Schema>, { sequence }: MigrationDialect
     .addColumn("event_json", "text", (column) => column.notNull())
     .addColumn("attempts", "integer", (column) => column.notNull())
     .addColumn("due_at", "bigint", (column) => column.notNull())
+    .addColumn("created_at", "bigint", (column) => column.notNull())
     .execute();
   await db.schema
     .createIndex("webhook_deliveries_due")
@@ -115,6 +116,11 @@ async function createWebhooks(db: Kysely<Schema>, { sequence }: MigrationDialect
     .createIndex("webhook_deliveries_of")
     .on("webhook_deliveries")
     .columns(["endpoint_id"])
+    .execute();
+  await db.schema
+    .createIndex("webhook_deliveries_by_age")
+    .on("webhook_deliveries")
+    .columns(["created_at"])
     .execute();
 }
 
