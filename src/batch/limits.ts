@@ -55,6 +55,8 @@ export const limits = {
   idempotencyKey: { length: 255, lifetime: 86_400 },
   batchList: { max: 100, default: 20 },
   fileList: { max: 10_000, default: 10_000 },
+  /** How long an event is tried after it came about, in seconds. */
+  webhookDelivery: { lifetime: 72 * 3_600 },
   webhookEndpointList: { max: 100, default: 20 },
   /** Each batch that ends costs a request to every one of them. */
   webhookEndpoints: { perProject: 20, nameLength: 256, urlLength: 2_048 },

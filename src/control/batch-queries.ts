@@ -4,7 +4,7 @@ import { NerifError } from "../batch/errors.ts";
 import { isFinal } from "../batch/lifecycle.ts";
 import { noTokens } from "../batch/usage.ts";
 import { checkUsage } from "./api-key-usage.ts";
-import { batchOf, changedColumns, newBatchRow, unfinishedStatuses } from "./batch-row.ts";
+import { batchOf, changedColumns, newBatchRow, unfinishedBatchOf, unfinishedStatuses } from "./batch-row.ts";
 import type { BatchQuery, ControlStore, ShardTally } from "./control-store.ts";
 import { insertFile } from "./file-queries.ts";
 import { insertWithAnswer } from "./idempotency-queries.ts";
@@ -19,6 +19,7 @@ type BatchQueries = Pick<
   | "getBatch"
   | "listBatches"
   | "unfinishedBatches"
+  | "endingBatches"
   | "isInputInUse"
   | "updateBatch"
   | "deleteBatch"
@@ -60,17 +61,21 @@ export function createBatchQueries({ run }: SqlDatabase): BatchQueries {
         snapshot(db, async (transaction) => withSums(transaction, await batchPage(transaction, query))),
       ),
 
-    unfinishedBatches: () =>
+    unfinishedBatches: (limit) =>
       run("look for unfinished batches", async (db) => {
-        const rows = await db
-          .selectFrom("batches")
-          .selectAll()
-          .where("status", "in", unfinishedStatuses)
+        const rows = unfinished(db)
           .orderBy("expires_at", (order) => order.asc().nullsLast())
           .orderBy("created_at")
-          .orderBy("seq")
-          .execute();
-        return rows.map((row) => batchOf(row, noSums()));
+          .orderBy("seq");
+        return (await (limit === undefined ? rows : rows.limit(limit)).execute()).map(unfinishedBatchOf);
+      }),
+
+    endingBatches: (now) =>
+      run("look for batches that end", async (db) => {
+        const rows = unfinished(db).where((eb) =>
+          eb.or([eb("status", "=", "cancelling"), eb("ending", "is not", null), eb("expires_at", "<=", now)]),
+        );
+        return (await rows.execute()).map(unfinishedBatchOf);
       }),
 
     isInputInUse: (fileId) =>
@@ -110,6 +115,14 @@ export function createBatchQueries({ run }: SqlDatabase): BatchQueries {
         await db.deleteFrom("batches").where("id", "=", id).execute();
       }),
   };
+}
+
+/** Without what users have written, which is most of a batch. */
+function unfinished(db: Kysely<Schema>) {
+  return db
+    .selectFrom("batches")
+    .select(["id", "project", "status", "ending", "expires_at", "result_files_json"])
+    .where("status", "in", unfinishedStatuses);
 }
 
 async function batchPage(

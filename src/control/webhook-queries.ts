@@ -77,6 +77,12 @@ export function createWebhookQueries({ run }: SqlDatabase): WebhookRecords {
       run("remove a webhook delivery", async (db) => {
         await db.deleteFrom("webhook_deliveries").where("id", "=", id).execute();
       }),
+
+    removeOldDeliveries: (before) =>
+      run("remove old webhook deliveries", async (db) => {
+        const query = db.deleteFrom("webhook_deliveries").where("created_at", "<", before);
+        return Number((await query.executeTakeFirst()).numDeletedRows);
+      }),
   };
 }
 
@@ -99,6 +105,7 @@ export async function insertDeliveries(
       event_json: JSON.stringify(event),
       attempts: 0,
       due_at: event.created_at,
+      created_at: event.created_at,
     }));
   if (rows.length > 0) await transaction.insertInto("webhook_deliveries").values(rows).execute();
 }

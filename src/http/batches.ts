@@ -5,6 +5,7 @@ import type { BatchService } from "../service/batches.ts";
 import { byteStream } from "./byte-stream.ts";
 import { createOptions } from "./create-options.ts";
 import type { HttpLog, RequestEnvironment } from "./environment.ts";
+import { isServerFault } from "./error-response.ts";
 import { readJsonObject } from "./json-body.ts";
 import { booleanQuery, listObject, pairsQuery, queryParams } from "./list.ts";
 
@@ -64,10 +65,11 @@ export function batchRoutes({
     const gone = new AbortController();
     const lines = batches.results(c.get("project"), batch.id, {
       follow,
+      apiKey: c.get("apiKey"),
       signal: AbortSignal.any([draining, gone.signal]),
     });
     const onError = (reason: unknown) => {
-      if (draining.aborted) return;
+      if (draining.aborted || !isServerFault(reason)) return;
       log.error(
         { err: reason, requestId: c.get("requestId"), batch: batch.id },
         "A stream of results broke off",

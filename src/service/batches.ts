@@ -1,3 +1,4 @@
+import type { StoredApiKey } from "../batch/api-key.ts";
 import { type Batch, type BatchObject, batchObject } from "../batch/batch.ts";
 import { NerifError } from "../batch/errors.ts";
 import { isVisible } from "../batch/file.ts";
@@ -19,7 +20,7 @@ import { createFileService } from "./files.ts";
 import { nextChange } from "./next-change.ts";
 import { type Page, readPage } from "./page.ts";
 import { batchProgress } from "./progress.ts";
-import { streamResults } from "./results.ts";
+import { type FollowOptions, streamResults } from "./results.ts";
 import { prepareRetry } from "./retry.ts";
 
 /** How often `wait` looks when nothing tells it of a change, and tries to execute when nobody does, in ms. */
@@ -58,11 +59,13 @@ export interface BatchService {
   /**
    * Finished lines of output and error file, each once, in buffers of whole lines with their newlines.
    * @param options.follow goes on until the batch is final; default false
+   * @param options.apiKey whoever follows with it is told nothing more when it is revoked
+   * @throws NerifError `batch_not_found`, `invalid_api_key` for one that was revoked meanwhile
    */
   results(
     project: string,
     id: string,
-    options?: { follow?: boolean | undefined; signal?: AbortSignal | undefined },
+    options?: FollowOptions & Pick<CreateOptions, "apiKey">,
   ): AsyncIterable<Buffer>;
   /**
    * A new batch with only the failed, expired and cancelled lines of a final one.
@@ -204,6 +207,12 @@ export function createBatchService(deps: BatchServiceDeps): BatchService {
     return batch;
   }
 
+  async function assertValid({ id }: StoredApiKey): Promise<void> {
+    const key = await control.getApiKey(id);
+    if (key?.revoked_at === null) return;
+    throw new NerifError("invalid_api_key", "Cannot go on: the API key was revoked");
+  }
+
   async function wait(
     project: string,
     id: string,
@@ -238,7 +247,13 @@ export function createBatchService(deps: BatchServiceDeps): BatchService {
       );
       return { ...page, data: page.data.map(batchObject) };
     },
-    results: (project, id, options) => streamResults(deps, () => load(project, id), options),
+    results(project, id, { apiKey, ...options } = {}) {
+      const loadIfAllowed = async () => {
+        if (apiKey) await assertValid(apiKey);
+        return load(project, id);
+      };
+      return streamResults(deps, loadIfAllowed, options);
+    },
   };
 }
 
