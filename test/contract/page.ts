@@ -49,7 +49,7 @@ export function renderPage(rows: readonly Row[], results: Record<SuiteName, Suit
 
 /** Calls that an older version does not have are no reason; those of the newest are. */
 function isIncomplete(row: Row, { node, python }: Record<SuiteName, SuiteResults>): boolean {
-  if (row.check === undefined || row.pending !== undefined) return false;
+  if (row.check === undefined) return false;
   const hasPassed = { node: rowKey(row) in node.rows, python: rowKey(row) in python.rows };
   return row.only === undefined ? !(hasPassed.node && hasPassed.python) : !hasPassed[row.only];
 }
@@ -58,14 +58,12 @@ function head(rows: readonly Row[], results: Record<SuiteName, SuiteResults>): s
   const passed = (name: SuiteName) => rows.filter((row) => rowKey(row) in results[name].rows).length;
   const differences = rows.filter(({ difference }) => difference !== undefined);
   const tested = differences.filter(({ check }) => check !== undefined).length;
-  const pending = rows.filter((row) => row.pending !== undefined).length;
   const totals = [
     ["facts", rows.length],
     [`shown by the Node SDK, \`${results.node.version}\``, passed("node")],
     [`shown by its major before, \`${results["node-previous"].version}\``, passed("node-previous")],
     [`shown by the Python SDK, \`${results.python.version}\``, passed("python")],
     [`deliberate differences, ${tested} of them shown as well`, differences.length],
-    ...(pending === 0 ? [] : [["not there yet", pending]]),
   ];
   return `# Compatibility
 
@@ -95,11 +93,10 @@ function cell(row: Row, { rows }: SuiteResults): string {
   return rowKey(row) in rows ? "✓" : "";
 }
 
-function remark({ difference, only, pending }: Row): string {
+function remark({ difference, only }: Row): string {
   const parts = [
     difference === undefined ? "" : `**Differs.** ${difference}`,
     only === undefined ? "" : `Only ${only === "node" ? "Node" : "Python"}'s SDK`,
-    pending === undefined ? "" : "Not there yet",
   ];
   return parts.filter((part) => part !== "").join(". ");
 }

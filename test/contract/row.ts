@@ -19,8 +19,6 @@ export interface Row {
   only?: "node" | "python";
   /** Calls without which an older version of an SDK cannot check it. */
   needs?: Method;
-  /** The branch that has to be merged before it can hold. */
-  pending?: string;
 }
 
 /** What a row works with. Everything it opens ends with it. */
