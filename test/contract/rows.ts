@@ -2,6 +2,7 @@ import type { Row } from "./row.ts";
 import { surfaceRows } from "./sections/section-01-surface.ts";
 import { commonRows } from "./sections/section-02-common.ts";
 import { paginationRows } from "./sections/section-02-pagination.ts";
+import { contentRows } from "./sections/section-03-content.ts";
 import { fileRows } from "./sections/section-03-files.ts";
 import { uploadRows } from "./sections/section-04-uploads.ts";
 import { createRows } from "./sections/section-05-create.ts";
@@ -13,6 +14,7 @@ import { errorRows } from "./sections/section-10-errors.ts";
 import { deliveryRows } from "./sections/section-11-deliveries.ts";
 import { endpointRows } from "./sections/section-11-endpoints.ts";
 import { eventRows } from "./sections/section-11-events.ts";
+import { secretRows } from "./sections/section-11-secrets.ts";
 import { clientRows } from "./sections/section-12-clients.ts";
 import { azureRows } from "./sections/section-13-azure.ts";
 import { limitRows } from "./sections/section-14-limits.ts";
@@ -23,6 +25,7 @@ export const rows: readonly Row[] = [
   ...commonRows,
   ...paginationRows,
   ...fileRows,
+  ...contentRows,
   ...uploadRows,
   ...createRows,
   ...batchRows,
@@ -33,6 +36,7 @@ export const rows: readonly Row[] = [
   ...eventRows,
   ...deliveryRows,
   ...endpointRows,
+  ...secretRows,
   ...clientRows,
   ...azureRows,
   ...limitRows,

@@ -4,6 +4,7 @@ import { startWebhookReceiver } from "../../support/webhook-receiver.ts";
 import type { Row } from "../row.ts";
 import type { EndpointObject, Sdk } from "../sdk/sdk.ts";
 import { lines, refusal, run, start, untilFinal } from "../steps.ts";
+import { endpointParams } from "../webhook-steps.ts";
 
 /** What Nerif delivers to webhook endpoints. */
 export const deliveryRows: Row[] = [
@@ -14,13 +15,14 @@ export const deliveryRows: Row[] = [
     needs: "webhooks.create",
     async check({ on }) {
       const { sdk } = await on("hanging");
-      const { received, endpoint } = await receive(sdk);
+      const receiver = await startWebhookReceiver();
+      const endpoint = await create(sdk, receiver.url);
       const expired = await run(sdk, lines(1), { completion_window: "1s" });
       const failed = await run(sdk, `${lines(1)}nonsense\n`);
       const { id } = await start(sdk);
       await sdk.batches.cancel(id);
       await untilFinal(sdk, id);
-      const events = (await received(3)).map(({ body: text }) => JSON.parse(text) as Event);
+      const events = (await receiver.until(3)).map(({ body: text }) => JSON.parse(text) as Event);
       await sdk.webhooks.delete(endpoint.id);
       const seen = events.map(({ type, data }) => [type, data.id]);
       expect(seen.sort()).toEqual(
@@ -38,11 +40,8 @@ export const deliveryRows: Row[] = [
       "The payload is `object`, `id`, `type`, `created_at` and `data.id`, and `created_at` is the moment of the transition",
     needs: "webhooks.create",
     async check({ sdk }) {
-      const { received, endpoint } = await receive(sdk);
-      const batch = await run(sdk);
-      const [request] = await received(1);
-      await sdk.webhooks.delete(endpoint.id);
-      expect(JSON.parse(request?.body ?? "")).toEqual({
+      const { batch, request } = await delivered(sdk);
+      expect(JSON.parse(request.body)).toEqual({
         object: "event",
         id: expect.stringMatching(/^evt_[0-9a-f]{32}$/),
         type: "batch.completed",
@@ -56,11 +55,8 @@ export const deliveryRows: Row[] = [
     title: "A receiver finds the batch by `data.id`, final",
     needs: "webhooks.create",
     async check({ sdk }) {
-      const { received, endpoint } = await receive(sdk);
-      await run(sdk);
-      const [request] = await received(1);
-      await sdk.webhooks.delete(endpoint.id);
-      const { data } = JSON.parse(request?.body ?? "") as Event;
+      const { request } = await delivered(sdk);
+      const { data } = JSON.parse(request.body) as Event;
       expect(await sdk.batches.retrieve(data.id)).toMatchObject({ status: "completed" });
     },
   },
@@ -69,10 +65,7 @@ export const deliveryRows: Row[] = [
     title: "A delivery is a `POST` with `content-type: application/json`",
     needs: "webhooks.create",
     async check({ sdk }) {
-      const { received, endpoint } = await receive(sdk);
-      await run(sdk);
-      const [request] = await received(1);
-      await sdk.webhooks.delete(endpoint.id);
+      const { request } = await delivered(sdk);
       expect(request).toMatchObject({ method: "POST", headers: { "content-type": "application/json" } });
     },
   },
@@ -82,11 +75,8 @@ export const deliveryRows: Row[] = [
     difference: "`Nerif/<version> (+webhooks)`: it is not OpenAI that sends",
     needs: "webhooks.create",
     async check({ sdk }) {
-      const { received, endpoint } = await receive(sdk);
-      await run(sdk);
-      const [request] = await received(1);
-      await sdk.webhooks.delete(endpoint.id);
-      expect(request?.headers["user-agent"]).toMatch(/^Nerif\/\d/);
+      const { request } = await delivered(sdk);
+      expect(request.headers["user-agent"]).toMatch(/^Nerif\/\d/);
     },
   },
   {
@@ -95,15 +85,12 @@ export const deliveryRows: Row[] = [
       "`webhook-id` is `wh_…`, another than the event's id, `webhook-timestamp` is now, `webhook-signature` is `v1,<base64>`",
     needs: "webhooks.create",
     async check({ sdk }) {
-      const { received, endpoint } = await receive(sdk);
-      await run(sdk);
-      const [request] = await received(1);
-      await sdk.webhooks.delete(endpoint.id);
-      expect(request?.headers).toMatchObject({
+      const { request } = await delivered(sdk);
+      expect(request.headers).toMatchObject({
         "webhook-id": expect.stringMatching(/^wh_[0-9a-f]{32}$/),
         "webhook-signature": expect.stringMatching(/^v1,[A-Za-z0-9+/]{43}=$/),
       });
-      expect(Math.abs(Number(request?.headers["webhook-timestamp"]) - Date.now() / 1_000)).toBeLessThan(60);
+      expect(Math.abs(Number(request.headers["webhook-timestamp"]) - Date.now() / 1_000)).toBeLessThan(60);
     },
   },
   {
@@ -111,18 +98,14 @@ export const deliveryRows: Row[] = [
     title: "`unwrap` verifies what Nerif delivers, with the secret of the endpoint",
     needs: "webhooks.create",
     async check({ sdk }) {
-      const { received, endpoint } = await receive(sdk);
-      const batch = await run(sdk);
-      const [request] = await received(1);
-      await sdk.webhooks.delete(endpoint.id);
+      const { batch, request, secret } = await delivered(sdk);
       const other = `whsec_${Buffer.alloc(32, 1).toString("base64")}`;
-      const secrets = { good: endpoint.signing_secret ?? "", bad: other };
-      const sent = { body: request?.body ?? "", headers: request?.headers ?? {} };
-      expect(await sdk.webhooks.unwrap({ ...sent, secret: secrets.good })).toMatchObject({
+      const { body, headers } = request;
+      expect(await sdk.webhooks.unwrap({ body, headers, secret })).toMatchObject({
         type: "batch.completed",
         data: { id: batch.id },
       });
-      expect(await refusal(sdk.webhooks.unwrap({ ...sent, secret: secrets.bad }))).toMatchObject({
+      expect(await refusal(sdk.webhooks.unwrap({ body, headers, secret: other }))).toMatchObject({
         className: "InvalidWebhookSignatureError",
       });
     },
@@ -220,12 +203,16 @@ interface Event {
 }
 
 function create(sdk: Sdk, url: string): Promise<EndpointObject> {
-  const event_types = ["batch.completed", "batch.failed", "batch.expired", "batch.cancelled"];
-  return sdk.webhooks.create({ name: "contract", url, event_types });
+  return sdk.webhooks.create({ ...endpointParams, url });
 }
 
-/** An endpoint whose receiver takes everything. */
-async function receive(sdk: Sdk) {
+/** What a new endpoint is told of a batch that runs to its end. */
+async function delivered(sdk: Sdk) {
   const receiver = await startWebhookReceiver();
-  return { received: receiver.until, endpoint: await create(sdk, receiver.url) };
+  const endpoint = await create(sdk, receiver.url);
+  const batch = await run(sdk);
+  const [request] = await receiver.until(1);
+  await sdk.webhooks.delete(endpoint.id);
+  if (request === undefined) throw new Error("Nothing was delivered");
+  return { batch, request, secret: endpoint.signing_secret ?? "" };
 }
