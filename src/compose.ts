@@ -108,10 +108,20 @@ export async function openNerif(options: NerifOptions = {}): Promise<Opened> {
     knowsModel: (model) => !canExecute() || router.get().pick(model) !== null,
   });
   const budgets = createByteBudgets(control);
+  const fileService = createFileService({ control, files, clock, budgets, maxFileBytes });
   const service = {
-    files: createFileService({ control, files, clock, budgets, maxFileBytes }),
+    files: fileService,
     uploads: createUploadService({ control, files, clock, budgets }),
-    batches: createBatchService({ control, files, journal, engine, clock, settings, canExecute }),
+    batches: createBatchService({
+      control,
+      files,
+      fileService,
+      journal,
+      engine,
+      clock,
+      settings,
+      canExecute,
+    }),
     webhooks: createWebhookService({ control, sender, clock }),
     keys: createKeyService({ control, clock }),
   };

@@ -7,15 +7,14 @@ import type { InsertOptions } from "../control/insert-options.ts";
 import { type Clock, unixSeconds } from "../engine/clock.ts";
 import type { FileReader, FileStore, FileWriter } from "../files/file-store.ts";
 import { answerOnce } from "./answer-once.ts";
-import type { FileParams } from "./check-file-params.ts";
-import { checkFileParams } from "./check-file-params.ts";
+import { checkFileParams, type FileParams } from "./check-file-params.ts";
 import type { CreateOptions } from "./create-options.ts";
 import { fileListParams } from "./file-list-params.ts";
 import { createFirstLineCheck } from "./first-line.ts";
 import { createLineCount } from "./line-count.ts";
 import { checkCursor, type Page, readPage } from "./page.ts";
 import { parseParams } from "./parse-params.ts";
-import { type ByteBudget, type ByteBudgets, createByteBudgets } from "./quotas.ts";
+import type { ByteBudget, ByteBudgets } from "./quotas.ts";
 
 /** Files of the `batch` family go after 30 days unless told otherwise, in seconds. */
 const defaultLifetime = 2_592_000;
@@ -71,19 +70,19 @@ export interface FileContent {
   close(): Promise<void>;
 }
 
-export interface FileServiceDeps {
+interface FileServiceDeps {
   control: ControlStore;
   files: FileStore;
   clock: Clock;
-  /** Default: budgets that no other service shares. */
-  budgets?: ByteBudgets | undefined;
+  budgets: ByteBudgets;
   /** Largest file that a client may send at once, in bytes. Default: none. */
   maxFileBytes?: number | undefined;
 }
 
 /** The use cases around files. */
 export function createFileService(deps: FileServiceDeps): FileService {
-  const { control, files, clock, budgets = createByteBudgets(control), maxFileBytes } = deps;
+  const { control, files, clock, budgets, maxFileBytes } = deps;
+
   async function visible(project: string, id: string): Promise<StoredFile> {
     const file = isId("file", id) ? await control.getFile(project, id) : null;
     if (file === null || !isVisible(file, unixSeconds(clock))) throw noSuchFile(id);
