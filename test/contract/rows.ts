@@ -2,7 +2,8 @@ import type { Row } from "./row.ts";
 import { surfaceRows } from "./sections/section-01-surface.ts";
 import { commonRows } from "./sections/section-02-common.ts";
 import { paginationRows } from "./sections/section-02-pagination.ts";
-import { contentRows } from "./sections/section-03-content.ts";
+import { fileContentRows } from "./sections/section-03-content.ts";
+import { fileCreationRows } from "./sections/section-03-creating.ts";
 import { fileRows } from "./sections/section-03-files.ts";
 import { uploadRows } from "./sections/section-04-uploads.ts";
 import { createRows } from "./sections/section-05-create.ts";
@@ -25,7 +26,8 @@ export const rows: readonly Row[] = [
   ...commonRows,
   ...paginationRows,
   ...fileRows,
-  ...contentRows,
+  ...fileCreationRows,
+  ...fileContentRows,
   ...uploadRows,
   ...createRows,
   ...batchRows,

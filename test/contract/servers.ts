@@ -13,6 +13,8 @@ import { type Exchange, openTap, type Tap } from "./tap.ts";
 const kinds = {
   /** As it comes, with receivers of webhooks on this machine. */
   usual: { args: ["--webhook-allow", "127.0.0.1"], simulation: { models: ["simulated"] } },
+  /** For rows that count deliveries: nothing else goes on there. */
+  hooked: { args: ["--webhook-allow", "127.0.0.1"], simulation: {} },
   /** Its model server never answers; batches may be ended soon. */
   hanging: {
     args: ["--completion-windows", "1s..7d", "--cancel-grace", "0s", "--webhook-allow", "127.0.0.1"],

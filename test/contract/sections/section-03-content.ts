@@ -1,9 +1,9 @@
 import { expect } from "vitest";
 import type { Row } from "../row.ts";
-import { lines, refusal, run, start, upload } from "../steps.ts";
+import { lines, refusal, run, upload } from "../steps.ts";
 
-/** Reading a file, and removing it. */
-export const contentRows: Row[] = [
+/** Content of a file: §3.2. */
+export const fileContentRows: Row[] = [
   {
     section: "3.2",
     title: "`Accept: application/binary` or anything else is never 406",
@@ -91,46 +91,6 @@ export const contentRows: Row[] = [
           message: `Not allowed to download files of purpose: ${purpose}`,
         });
       }
-    },
-  },
-  {
-    section: "3.3",
-    title: "After a delete, the file and its content are 404",
-    async check({ sdk }) {
-      const { id } = await upload(sdk);
-      await sdk.files.delete(id);
-      for (const call of ["retrieve", "content", "delete"] as const) {
-        expect(await refusal(sdk.files[call](id))).toMatchObject({ status: 404 });
-      }
-    },
-  },
-  {
-    section: "3.3",
-    title: "Deleting the input of a batch that runs",
-    difference: "Not public at OpenAI; 409 until the batch is final",
-    async check({ on }) {
-      const { sdk } = await on("hanging");
-      const batch = await start(sdk);
-      const refused = await refusal(sdk.files.delete(batch.input_file_id));
-      expect(refused).toMatchObject({ status: 409, code: "file_in_use" });
-      await sdk.batches.cancel(batch.id);
-    },
-  },
-  {
-    section: "3.3",
-    title: "An expired file is gone from every call",
-    async check({ still }) {
-      const { sdk, clock } = await still();
-      const expires_after = { anchor: "created_at", seconds: 3_600 };
-      const file = { bytes: "{}\n", name: "a.jsonl" };
-      const { id } = await sdk.files.create({ file, purpose: "batch", expires_after });
-      clock.jump(3_599_000);
-      expect(await sdk.files.retrieve(id)).toMatchObject({ id });
-      clock.jump(1_000);
-      for (const call of ["retrieve", "content", "delete"] as const) {
-        expect(await refusal(sdk.files[call](id))).toMatchObject({ status: 404 });
-      }
-      expect((await sdk.files.list()).data).toEqual([]);
     },
   },
 ];

@@ -181,13 +181,13 @@ export const batchRows: Row[] = [
     title: "`in_progress` → `expired` when the window is over: `expired_at` is set, `expires_at` stays",
     async check({ on }) {
       const { sdk } = await on("hanging");
-      const batch = await run(sdk, lines(2), { completion_window: "1s" });
+      const batch = await run(sdk, lines(2), { completion_window: "2s" });
       expect(batch).toMatchObject({
         status: "expired",
-        expires_at: batch.created_at + 1,
+        expires_at: batch.created_at + 2,
         ...{ completed_at: null, failed_at: null, cancelling_at: null, cancelled_at: null },
       });
-      expect(batch.expired_at).toBeGreaterThanOrEqual(batch.created_at + 1);
+      expect(batch.expired_at).toBeGreaterThanOrEqual(batch.created_at + 2);
     },
   },
   {
@@ -246,7 +246,7 @@ export const batchRows: Row[] = [
     difference: "Not public at OpenAI; it is not set here",
     async check({ on }) {
       const { sdk } = await on("hanging");
-      const expired = await run(sdk, lines(1), { completion_window: "1s" });
+      const expired = await run(sdk, lines(1), { completion_window: "2s" });
       expect(expired).toMatchObject({ status: "expired", finalizing_at: null });
       const { id } = await start(sdk);
       await sdk.batches.cancel(id);
@@ -275,9 +275,9 @@ export const batchRows: Row[] = [
         await run(sdk),
         await run(sdk, `${lines(1)}nonsense\n`),
         await untilFinal(hanging.sdk, id),
-        await run(hanging.sdk, lines(1), { completion_window: "1s" }),
+        await run(hanging.sdk, lines(1), { completion_window: "2s" }),
       ]) {
-        const seconds = batch.completion_window === "1s" ? 1 : 86_400;
+        const seconds = batch.completion_window === "2s" ? 2 : 86_400;
         expect(batch.expires_at).toBe(batch.created_at + seconds);
       }
     },

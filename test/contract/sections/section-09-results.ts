@@ -99,7 +99,7 @@ export const resultRows: Row[] = [
       "A line that never ran is in the error file with `response: null` and `error` of `code` and `message`",
     async check({ on }) {
       const { sdk } = await on("hanging");
-      const batch = await run(sdk, lines(2), { completion_window: "1s" });
+      const batch = await run(sdk, lines(2), { completion_window: "2s" });
       for (const failed of await resultLines(sdk, batch.error_file_id)) {
         expect(failed).toMatchObject({
           response: null,
@@ -152,7 +152,7 @@ export const resultRows: Row[] = [
     title: "Not run when the window was over: error file, `batch_expired`, in neither count",
     async check({ on }) {
       const { sdk } = await on("hanging");
-      const batch = await run(sdk, lines(3), { completion_window: "1s" });
+      const batch = await run(sdk, lines(3), { completion_window: "2s" });
       expect(batch).toMatchObject({
         status: "expired",
         request_counts: { total: 3, completed: 0, failed: 0 },
@@ -229,7 +229,7 @@ export const resultRows: Row[] = [
     title: "`completed` plus `failed` may be less than `total` on `expired` and `cancelled`",
     async check({ on }) {
       const { sdk } = await on("slow");
-      const batch = await run(sdk, lines(200), { completion_window: "2s" });
+      const batch = await run(sdk, lines(400), { completion_window: "5s" });
       const { total, completed, failed } = batch.request_counts;
       expect(batch.status).toBe("expired");
       expect(completed).toBeGreaterThan(0);
@@ -255,7 +255,7 @@ export const resultRows: Row[] = [
       const { sdk, upstream } = await on("throttled");
       const before = upstream.served.requests;
       const { id } = await start(sdk);
-      const batch = await until(sdk, id, () => upstream.served.requests >= before + 8);
+      const batch = await until(sdk, id, () => upstream.served.requests >= before + 2);
       expect(batch).toMatchObject({ status: "in_progress", request_counts: { failed: 0 } });
       await sdk.batches.cancel(id);
     },

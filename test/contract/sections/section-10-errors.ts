@@ -218,7 +218,7 @@ export const errorRows: Row[] = [
       const again = await slow.sdk.batches.cancel(id);
       expect(["cancelling", "cancelled"]).toContain(again.status);
       const hanging = await on("hanging");
-      const expired = await run(hanging.sdk, lines(1), { completion_window: "1s" });
+      const expired = await run(hanging.sdk, lines(1), { completion_window: "2s" });
       expect(await refusal(hanging.sdk.batches.cancel(expired.id))).toMatchObject({
         status: 409,
         message: "Cannot cancel a batch with status 'expired'.",

@@ -4,7 +4,6 @@ import { startWebhookReceiver } from "../../support/webhook-receiver.ts";
 import type { Row } from "../row.ts";
 import type { EndpointObject, Sdk } from "../sdk/sdk.ts";
 import { lines, refusal, run, start, untilFinal } from "../steps.ts";
-import { endpointParams } from "../webhook-steps.ts";
 
 /** What Nerif delivers to webhook endpoints. */
 export const deliveryRows: Row[] = [
@@ -15,14 +14,13 @@ export const deliveryRows: Row[] = [
     needs: "webhooks.create",
     async check({ on }) {
       const { sdk } = await on("hanging");
-      const receiver = await startWebhookReceiver();
-      const endpoint = await create(sdk, receiver.url);
-      const expired = await run(sdk, lines(1), { completion_window: "1s" });
+      const { received, endpoint } = await receive(sdk);
+      const expired = await run(sdk, lines(1), { completion_window: "2s" });
       const failed = await run(sdk, `${lines(1)}nonsense\n`);
       const { id } = await start(sdk);
       await sdk.batches.cancel(id);
       await untilFinal(sdk, id);
-      const events = (await receiver.until(3)).map(({ body: text }) => JSON.parse(text) as Event);
+      const events = await eventsOf([expired.id, failed.id, id], received);
       await sdk.webhooks.delete(endpoint.id);
       const seen = events.map(({ type, data }) => [type, data.id]);
       expect(seen.sort()).toEqual(
@@ -39,9 +37,13 @@ export const deliveryRows: Row[] = [
     title:
       "The payload is `object`, `id`, `type`, `created_at` and `data.id`, and `created_at` is the moment of the transition",
     needs: "webhooks.create",
-    async check({ sdk }) {
-      const { batch, request } = await delivered(sdk);
-      expect(JSON.parse(request.body)).toEqual({
+    async check({ on }) {
+      const { sdk } = await on("hooked");
+      const { received, endpoint } = await receive(sdk);
+      const batch = await run(sdk);
+      const [request] = await received(1);
+      await sdk.webhooks.delete(endpoint.id);
+      expect(JSON.parse(request?.body ?? "")).toEqual({
         object: "event",
         id: expect.stringMatching(/^evt_[0-9a-f]{32}$/),
         type: "batch.completed",
@@ -54,9 +56,13 @@ export const deliveryRows: Row[] = [
     section: "11.1",
     title: "A receiver finds the batch by `data.id`, final",
     needs: "webhooks.create",
-    async check({ sdk }) {
-      const { request } = await delivered(sdk);
-      const { data } = JSON.parse(request.body) as Event;
+    async check({ on }) {
+      const { sdk } = await on("hooked");
+      const { received, endpoint } = await receive(sdk);
+      await run(sdk);
+      const [request] = await received(1);
+      await sdk.webhooks.delete(endpoint.id);
+      const { data } = JSON.parse(request?.body ?? "") as Event;
       expect(await sdk.batches.retrieve(data.id)).toMatchObject({ status: "completed" });
     },
   },
@@ -64,8 +70,12 @@ export const deliveryRows: Row[] = [
     section: "11.1",
     title: "A delivery is a `POST` with `content-type: application/json`",
     needs: "webhooks.create",
-    async check({ sdk }) {
-      const { request } = await delivered(sdk);
+    async check({ on }) {
+      const { sdk } = await on("hooked");
+      const { received, endpoint } = await receive(sdk);
+      await run(sdk);
+      const [request] = await received(1);
+      await sdk.webhooks.delete(endpoint.id);
       expect(request).toMatchObject({ method: "POST", headers: { "content-type": "application/json" } });
     },
   },
@@ -74,9 +84,13 @@ export const deliveryRows: Row[] = [
     title: "`user-agent: OpenAI/1.0 (+https://platform.openai.com/docs/webhooks)`",
     difference: "`Nerif/<version> (+webhooks)`: it is not OpenAI that sends",
     needs: "webhooks.create",
-    async check({ sdk }) {
-      const { request } = await delivered(sdk);
-      expect(request.headers["user-agent"]).toMatch(/^Nerif\/\d/);
+    async check({ on }) {
+      const { sdk } = await on("hooked");
+      const { received, endpoint } = await receive(sdk);
+      await run(sdk);
+      const [request] = await received(1);
+      await sdk.webhooks.delete(endpoint.id);
+      expect(request?.headers["user-agent"]).toMatch(/^Nerif\/\d/);
     },
   },
   {
@@ -84,28 +98,37 @@ export const deliveryRows: Row[] = [
     title:
       "`webhook-id` is `wh_…`, another than the event's id, `webhook-timestamp` is now, `webhook-signature` is `v1,<base64>`",
     needs: "webhooks.create",
-    async check({ sdk }) {
-      const { request } = await delivered(sdk);
-      expect(request.headers).toMatchObject({
+    async check({ on }) {
+      const { sdk } = await on("hooked");
+      const { received, endpoint } = await receive(sdk);
+      await run(sdk);
+      const [request] = await received(1);
+      await sdk.webhooks.delete(endpoint.id);
+      expect(request?.headers).toMatchObject({
         "webhook-id": expect.stringMatching(/^wh_[0-9a-f]{32}$/),
         "webhook-signature": expect.stringMatching(/^v1,[A-Za-z0-9+/]{43}=$/),
       });
-      expect(Math.abs(Number(request.headers["webhook-timestamp"]) - Date.now() / 1_000)).toBeLessThan(60);
+      expect(Math.abs(Number(request?.headers["webhook-timestamp"]) - Date.now() / 1_000)).toBeLessThan(60);
     },
   },
   {
     section: "11.1",
     title: "`unwrap` verifies what Nerif delivers, with the secret of the endpoint",
     needs: "webhooks.create",
-    async check({ sdk }) {
-      const { batch, request, secret } = await delivered(sdk);
+    async check({ on }) {
+      const { sdk } = await on("hooked");
+      const { received, endpoint } = await receive(sdk);
+      const batch = await run(sdk);
+      const [request] = await received(1);
+      await sdk.webhooks.delete(endpoint.id);
       const other = `whsec_${Buffer.alloc(32, 1).toString("base64")}`;
-      const { body, headers } = request;
-      expect(await sdk.webhooks.unwrap({ body, headers, secret })).toMatchObject({
+      const secrets = { good: endpoint.signing_secret ?? "", bad: other };
+      const sent = { body: request?.body ?? "", headers: request?.headers ?? {} };
+      expect(await sdk.webhooks.unwrap({ ...sent, secret: secrets.good })).toMatchObject({
         type: "batch.completed",
         data: { id: batch.id },
       });
-      expect(await refusal(sdk.webhooks.unwrap({ body, headers, secret: other }))).toMatchObject({
+      expect(await refusal(sdk.webhooks.unwrap({ ...sent, secret: secrets.bad }))).toMatchObject({
         className: "InvalidWebhookSignatureError",
       });
     },
@@ -115,7 +138,8 @@ export const deliveryRows: Row[] = [
     title:
       "A delivery that fails comes again with the same `webhook-id`, stamped and signed anew; any 2xx takes it",
     needs: "webhooks.create",
-    async check({ sdk }) {
+    async check({ on }) {
+      const { sdk } = await on("hooked");
       const receiver = await startWebhookReceiver({ answers: [500, 202] });
       const endpoint = await create(sdk, receiver.url);
       await run(sdk);
@@ -203,16 +227,24 @@ interface Event {
 }
 
 function create(sdk: Sdk, url: string): Promise<EndpointObject> {
-  return sdk.webhooks.create({ ...endpointParams, url });
+  const event_types = ["batch.completed", "batch.failed", "batch.expired", "batch.cancelled"];
+  return sdk.webhooks.create({ name: "contract", url, event_types });
 }
 
-/** What a new endpoint is told of a batch that runs to its end. */
-async function delivered(sdk: Sdk) {
+/** The events of these batches; those of others may come as well. */
+async function eventsOf(
+  ids: string[],
+  received: (count: number) => Promise<{ body: string }[]>,
+): Promise<Event[]> {
+  for (let count = ids.length; ; count += 1) {
+    const events = (await received(count)).map(({ body }) => JSON.parse(body) as Event);
+    const wanted = events.filter(({ data }) => ids.includes(data.id));
+    if (wanted.length === ids.length) return wanted;
+  }
+}
+
+/** An endpoint whose receiver takes everything. */
+async function receive(sdk: Sdk) {
   const receiver = await startWebhookReceiver();
-  const endpoint = await create(sdk, receiver.url);
-  const batch = await run(sdk);
-  const [request] = await receiver.until(1);
-  await sdk.webhooks.delete(endpoint.id);
-  if (request === undefined) throw new Error("Nothing was delivered");
-  return { batch, request, secret: endpoint.signing_secret ?? "" };
+  return { received: receiver.until, endpoint: await create(sdk, receiver.url) };
 }

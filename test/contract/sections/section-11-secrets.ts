@@ -1,11 +1,11 @@
 import { expect } from "vitest";
 import { startWebhookReceiver } from "../../support/webhook-receiver.ts";
+import { endpointParams as params, withEndpoint } from "../endpoint-steps.ts";
 import type { Row } from "../row.ts";
 import type { Params, Sdk } from "../sdk/sdk.ts";
 import { refusal } from "../steps.ts";
-import { batchEvents, endpointParams as params, withEndpoint } from "../webhook-steps.ts";
 
-/** Secrets of webhook endpoints, sending a test, and the types of events. */
+/** Changing the secret of a webhook endpoint, and testing one: §11.2. */
 export const secretRows: Row[] = [
   {
     section: "11.2",
@@ -98,60 +98,6 @@ export const secretRows: Row[] = [
         },
         { url: receiver.url },
       );
-    },
-  },
-  {
-    section: "11.2",
-    title: "`GET /webhook_event_types` answers `{object: list, data: [text, …]}` without paging",
-    needs: "webhooks.eventTypes",
-    async check({ sdk, server }) {
-      await sdk.webhooks.eventTypes();
-      expect(JSON.parse(server.last().answer)).toEqual({ object: "list", data: expect.any(Array) });
-      expect(server.last().path).toBe("/v1/webhook_event_types");
-    },
-  },
-  {
-    section: "11.2",
-    title: "Event types of responses, evals, fine-tuning, realtime, video, safety and agents",
-    difference: "Only the four of batches are listed and accepted: nothing else happens here",
-    needs: "webhooks.eventTypes",
-    async check({ sdk }) {
-      expect((await sdk.webhooks.eventTypes()).data.toSorted()).toEqual(batchEvents.toSorted());
-      const other = { ...params, event_types: ["response.completed"] };
-      expect(await refusal(sdk.webhooks.create(other))).toMatchObject({ status: 400 });
-    },
-  },
-  {
-    section: "11.2",
-    title: "No `OpenAI-Beta` header is needed",
-    needs: "webhooks.create",
-    async check({ sdk, server }) {
-      await sdk.webhooks.list();
-      expect(server.last()).toMatchObject({ status: 200 });
-      expect(server.last().headers).not.toHaveProperty("openai-beta");
-    },
-  },
-  {
-    section: "11.2",
-    title: "The same URL twice, private addresses, the bodies of errors",
-    difference:
-      "Not public at OpenAI; a URL may be used twice, private addresses are refused unless `--webhook-allow` admits them, errors are like all others",
-    needs: "webhooks.create",
-    async check({ sdk }) {
-      await withEndpoint(sdk, () => withEndpoint(sdk, async ({ url }) => expect(url).toBe(params.url)));
-      for (const url of [
-        "https://10.0.0.1/",
-        "https://169.254.169.254/",
-        "https://[::1]/",
-        "https://0x7f.2/",
-      ]) {
-        expect(await refusal(sdk.webhooks.create({ ...params, url }))).toMatchObject({
-          status: 400,
-          type: "invalid_request_error",
-          param: "url",
-          code: "webhook_address_refused",
-        });
-      }
     },
   },
 ];

@@ -2,6 +2,7 @@ import type { EndpointObject, Params, Sdk } from "./sdk/sdk.ts";
 
 export const batchEvents = ["batch.completed", "batch.failed", "batch.expired", "batch.cancelled"];
 
+/** What an endpoint is created from. */
 export const endpointParams = {
   name: "contract",
   url: "https://hooks.example.net/oai",
