@@ -48,7 +48,7 @@ async function upload(path: string, flags: Flags): Promise<void> {
 async function list(flags: Flags): Promise<void> {
   const { values } = resolveConfig(listOptions, flags);
   await withClient({ ...values, execute: false }, async (client) => {
-    const page = await client.files.list(values);
+    const page = await client.files.list({ limit: values.limit, after: values.after });
     printPage(page, { json: values.json, line: fileLine });
   });
 }
