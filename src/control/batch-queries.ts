@@ -6,6 +6,7 @@ import { noTokens } from "../batch/usage.ts";
 import { checkUsage } from "./api-key-usage.ts";
 import { batchOf, changedColumns, newBatchRow, unfinishedBatchOf, unfinishedStatuses } from "./batch-row.ts";
 import type { BatchQuery, ControlStore, ShardTally } from "./control-store.ts";
+import { findCursor } from "./cursor.ts";
 import { insertFile } from "./file-queries.ts";
 import { insertWithAnswer } from "./idempotency-queries.ts";
 import { pairText } from "./metadata-text.ts";
@@ -146,26 +147,12 @@ async function batchPage(
     );
   }
   if (after !== undefined) {
-    const cursor = await findCursor(db, project, after);
+    const cursor = await findCursor(db, "batch", { project, after });
     rows = rows.where((eb) =>
       eb(eb.refTuple("created_at", "seq"), "<", eb.tuple(cursor.created_at, cursor.seq)),
     );
   }
   return rows.orderBy("created_at", "desc").orderBy("seq", "desc").limit(limit).execute();
-}
-
-async function findCursor(db: Kysely<Schema>, project: string | null, after: string) {
-  let query = db.selectFrom("batches").select(["created_at", "seq"]).where("id", "=", after);
-  if (project !== null) query = query.where("project", "=", project);
-  const cursor = await query.executeTakeFirst();
-  if (cursor !== undefined) return cursor;
-  throw new NerifError(
-    "cursor_not_found",
-    `Cannot list batches after '${after.slice(0, 80)}': there is no such batch`,
-    {
-      param: "after",
-    },
-  );
 }
 
 /** Batches with the counts of the moment; the shards of those that are not final are added up in one query. */

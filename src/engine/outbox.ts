@@ -2,7 +2,7 @@ import { limits } from "../batch/limits.ts";
 import { signingSecrets } from "../batch/webhook.ts";
 import type { ControlStore } from "../control/control-store.ts";
 import type { WebhookDelivery } from "../control/webhook-records.ts";
-import { isTaken, type SendResult, type WebhookSender } from "../webhooks/sender.ts";
+import type { SendResult, WebhookSender } from "../webhooks/sender.ts";
 import { type Clock, unixSeconds } from "./clock.ts";
 import type { Logger } from "./deps.ts";
 import { createReceiver, type Receiver } from "./receiver.ts";
@@ -165,6 +165,10 @@ export function createOutbox({ control, sender, clock, log, random = Math.random
       cancel();
     },
   };
+}
+
+function isTaken({ status }: SendResult): boolean {
+  return status !== null && status >= 200 && status < 300;
 }
 
 /** 5 seconds, doubled with each failure up to an hour, give or take a quarter so that events do not come in step. */

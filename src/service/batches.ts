@@ -16,7 +16,7 @@ import { answerOnce, type RecordOf } from "./answer-once.ts";
 import { type BatchListQuery, checkBatchListParams } from "./batch-list-params.ts";
 import { type BatchParams, type CheckedBatchParams, checkBatchParams } from "./batch-params.ts";
 import type { CreateOptions } from "./create-options.ts";
-import { createFileService } from "./files.ts";
+import type { FileService } from "./files.ts";
 import { nextChange } from "./next-change.ts";
 import { type Page, readPage } from "./page.ts";
 import { batchProgress } from "./progress.ts";
@@ -89,6 +89,8 @@ interface BeginOptions {
 interface BatchServiceDeps {
   control: ControlStore;
   files: FileStore;
+  /** Makes the input of a retry. */
+  fileService: FileService;
   journal: Journal;
   engine: Engine;
   clock: Clock;
@@ -99,8 +101,7 @@ interface BatchServiceDeps {
 
 /** The use cases around batches. */
 export function createBatchService(deps: BatchServiceDeps): BatchService {
-  const { control, files, engine, clock, settings, canExecute = () => true } = deps;
-  const fileService = createFileService({ control, files, clock });
+  const { control, fileService, engine, clock, settings, canExecute = () => true } = deps;
 
   async function load(project: string, id: string): Promise<Batch> {
     const batch = isId("batch", id) ? await control.getBatch(project, id) : null;
@@ -143,7 +144,7 @@ export function createBatchService(deps: BatchServiceDeps): BatchService {
   }
 
   async function beginAgain(batch: Batch, how: Omit<BeginOptions, "checked">): Promise<BatchObject> {
-    const params = await prepareRetry({ control, files, fileService, clock }, batch, how.options);
+    const params = await prepareRetry(deps, batch, how.options);
     try {
       const checked = checkBatchParams(params, settings.completionWindows);
       return await begin(batch.project, { checked, ...how });
