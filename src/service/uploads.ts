@@ -9,7 +9,7 @@ import type { FileStore } from "../files/file-store.ts";
 import { answerOnce } from "./answer-once.ts";
 import { assembleUpload } from "./complete-upload.ts";
 import type { CreateOptions } from "./create-options.ts";
-import { type ByteBudgets, createByteBudgets } from "./quotas.ts";
+import type { ByteBudgets } from "./quotas.ts";
 import { checkCompleteParams, checkUploadParams } from "./upload-params.ts";
 import { type StagedPart, stagePart } from "./upload-part.ts";
 
@@ -21,7 +21,7 @@ export interface UploadService {
     options?: CreateOptions,
   ): Promise<UploadObject>;
   /** A new part, whose bytes come next. @throws NerifError `upload_not_found`, `upload_not_pending`, `quota_exceeded` */
-  beginPart(project: string, id: string, options?: Pick<CreateOptions, "apiKey">): Promise<StagedPart>;
+  beginPart(project: string, id: string): Promise<StagedPart>;
   /**
    * Makes a file of the parts in the given order.
    * @throws NerifError `upload_not_found`, `upload_completed`, `upload_not_pending`; refusals of the parameters and
@@ -36,13 +36,12 @@ interface UploadServiceDeps {
   control: ControlStore;
   files: FileStore;
   clock: Clock;
-  /** Default: budgets that no other service shares. */
-  budgets?: ByteBudgets | undefined;
+  budgets: ByteBudgets;
 }
 
 /** The use cases around uploads in parts. */
 export function createUploadService(deps: UploadServiceDeps): UploadService {
-  const { control, clock, budgets = createByteBudgets(deps.control) } = deps;
+  const { control, clock, budgets } = deps;
   const inTurn = createTurns();
 
   async function load(project: string, id: string): Promise<StoredUpload> {
@@ -104,12 +103,14 @@ export function createUploadService(deps: UploadServiceDeps): UploadService {
       );
     },
 
-    async beginPart(project, id, { apiKey } = {}) {
+    async beginPart(project, id) {
       const assertOpen = () =>
         loadOpen(project, id, { action: "add a part to", conflict: "upload_not_pending" });
       const upload = await assertOpen();
-      const budget = await budgets.begin(apiKey);
-      return stagePart({ ...deps, upload, assertOpen, budget, quotas: apiKey?.quotas });
+      // Whoever sends the part: it is stored for the key that began the upload.
+      const owner = upload.api_key === null ? null : await control.getApiKey(upload.api_key);
+      const budget = await budgets.begin(owner);
+      return stagePart({ ...deps, upload, assertOpen, budget, quotas: owner?.quotas });
     },
 
     async complete(project, id, params) {

@@ -3,6 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { onTestFinished } from "vitest";
 import type { FileObject } from "../../src/batch/file.ts";
+import { newFileId } from "../../src/batch/ids.ts";
 import { failureLine, successLine } from "../../src/batch/result-line.ts";
 import { noTokens } from "../../src/batch/usage.ts";
 import { openSqliteControlStore } from "../../src/control/sqlite.ts";
@@ -16,6 +17,7 @@ import { createBatchService } from "../../src/service/batches.ts";
 import { createFileService } from "../../src/service/files.ts";
 import type { Instance } from "../../src/service/instance.ts";
 import { createKeyService } from "../../src/service/keys.ts";
+import { createByteBudgets } from "../../src/service/quotas.ts";
 import { createUploadService } from "../../src/service/uploads.ts";
 import { createWebhookService } from "../../src/service/webhooks.ts";
 import type { Upstream } from "../../src/upstreams/upstream.ts";
@@ -57,6 +59,8 @@ export async function openTestInstance({
   const fileStore = createDiskFileStore(join(dataDir, "files"));
   const journal = createDiskJournal({ directory: join(dataDir, "journal"), onFatal: () => {} });
   const engine = createIdleEngine();
+  const budgets = createByteBudgets(control);
+  const fileService = createFileService({ control, files: fileStore, clock, budgets, maxFileBytes });
   let isClosed = false;
   async function close(): Promise<void> {
     if (isClosed) return;
@@ -69,12 +73,13 @@ export async function openTestInstance({
   });
   return {
     service: {
-      files: createFileService({ control, files: fileStore, clock, maxFileBytes }),
-      uploads: createUploadService({ control, files: fileStore, clock }),
+      files: fileService,
+      uploads: createUploadService({ control, files: fileStore, clock, budgets }),
       keys: createKeyService({ control, clock }),
       batches: createBatchService({
         control,
         files: fileStore,
+        fileService,
         journal,
         engine,
         clock,
@@ -191,7 +196,7 @@ export async function finishBatch(
   for (const fate of ["output", "error"] as const) {
     const lines = fate === "output" ? output : error;
     if (lines.length === 0) continue;
-    const id = `file-${fate.padEnd(22, "x")}`;
+    const id = newFileId();
     const writer = await fileStore.create(id);
     await writer.write(lines.flatMap((line) => [resultLine(batchId, line, fate), Buffer.from("\n")]));
     const { bytes, sha256 } = await writer.commit();

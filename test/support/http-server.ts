@@ -1,7 +1,7 @@
-import { connect } from "node:net";
-import { onTestFinished } from "vitest";
+import { expect, onTestFinished } from "vitest";
 import { type RunningServer, type ServeOptions, serveInstance } from "../../src/http/serve.ts";
-import { openTestInstance, type TestInstance } from "./http-instance.ts";
+import { openTestInstance, requestLine, type TestInstance } from "./http-instance.ts";
+import { exchange } from "./raw-http.ts";
 
 export interface TestServer extends RunningServer {
   instance: TestInstance;
@@ -31,20 +31,33 @@ export async function startTestServer(
   };
 }
 
-function exchange(port: number, bytes: string | Buffer): Promise<string> {
-  return new Promise((resolve, reject) => {
-    const socket = connect(port, "127.0.0.1", () => socket.write(bytes));
-    const received: Buffer[] = [];
-    socket.on("data", (chunk) => received.push(chunk));
-    socket.on("error", reject);
-    socket.on("close", () => resolve(Buffer.concat(received).toString("latin1")));
-  });
-}
-
 /** A form with an input file, as the SDKs send it. */
 export function inputForm(text: string, { filename = "input.jsonl", purpose = "batch" } = {}): FormData {
   const form = new FormData();
   form.set("purpose", purpose);
   form.set("file", new Blob([text]), filename);
   return form;
+}
+
+/** Uploads a batch input, of one line unless told otherwise. */
+export async function upload(
+  server: TestServer,
+  text = `${requestLine("a")}\n`,
+): Promise<Record<string, unknown> & { id: string }> {
+  const response = await server.send("/v1/files", { method: "POST", body: inputForm(text) });
+  expect(response.status).toBe(200);
+  return (await response.json()) as Record<string, unknown> & { id: string };
+}
+
+/** Creates a batch of one line. */
+export async function createBatch(server: TestServer): Promise<{ id: string; input_file_id: string }> {
+  const { id } = await upload(server);
+  const params = { input_file_id: id, endpoint: "/v1/embeddings", completion_window: "24h" };
+  const response = await post(server, "/v1/batches", JSON.stringify(params));
+  expect(response.status).toBe(200);
+  return (await response.json()) as { id: string; input_file_id: string };
+}
+
+export function post(server: TestServer, path: string, body: string): Promise<Response> {
+  return server.send(path, { method: "POST", body, headers: { "content-type": "application/json" } });
 }
