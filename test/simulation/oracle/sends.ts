@@ -1,0 +1,96 @@
+import type { Send } from "../program/upstream.ts";
+import type { Scene } from "../run-seed.ts";
+import type { Life } from "../world/world.ts";
+import { isRejected } from "./results.ts";
+
+/** Calls of a batch by line, in the order in which they were made. */
+export function sendsByLine({ upstream }: Scene, batchId: string): Map<number, Send[]> {
+  const lines = new Map<number, Send[]>();
+  for (const send of upstream.sends) {
+    if (send.batchId !== batchId) continue;
+    const known = lines.get(send.line);
+    if (known === undefined) lines.set(send.line, [send]);
+    else known.push(send);
+  }
+  return lines;
+}
+
+/**
+ * Whether an answer was out of danger when the life that got it ended: a kill may take those of the turn in which
+ * it strikes, a power cut those of one sync interval and of the syncs under way.
+ */
+export function isSettled({ world }: Scene, { answeredAt, life }: Send): boolean {
+  if (answeredAt === null) return false;
+  const end = life?.diedAt ?? Number.POSITIVE_INFINITY;
+  const { weather } = world;
+  if (weather.diskFull.some(({ from, until }) => from <= end && until + 1_000 >= answeredAt)) return false;
+  const syncs = 5 + 60 * weather.slowestDisk;
+  return answeredAt + (life !== null && world.powerCuts.has(life) ? syncs : 0) < end;
+}
+
+/** No line is sent again without a reason, none more often than was promised. */
+export function checkSends(scene: Scene): void {
+  for (const { id } of scene.ledger.batches.values()) {
+    for (const [line, sends] of sendsByLine(scene, id)) {
+      checkRepeats(scene, sends, (what) => scene.world.violation(`${id} line ${line}: ${what}`));
+    }
+  }
+  checkAttempts(scene);
+}
+
+function checkRepeats(scene: Scene, sends: Send[], complain: (what: string) => void): void {
+  let definite = 0;
+  for (const [i, send] of sends.entries()) {
+    for (const before of sends.slice(0, i)) {
+      const open = before.answeredAt === null || before.answeredAt > send.at;
+      if (open && before.life === send.life) complain(`${before.nr} was in flight when ${send.nr} was sent`);
+      if (open) continue;
+      const isFinal = before.answer?.ok === true || isRejected(before);
+      if (isFinal && (before.life === send.life || isSettled(scene, before))) {
+        complain(`${before.nr} had its answer, and ${send.nr} was sent`);
+      }
+    }
+    const tries = Number(send.key.split(":")[2]);
+    if (tries > definite) complain(`${send.nr} says that it had ${tries} answers, and had ${definite}`);
+    if (send.answer !== null && (send.answer.ok || send.answer.status !== null)) definite += 1;
+  }
+}
+
+/** Failures in a row after which a route may be taken to be in an outage, in which nothing is spent. */
+const outageLines = 8;
+
+/** Calls that must have spent an attempt, since no outage can have been seen, are not more than were allowed. */
+function checkAttempts({ upstream, world }: Scene): void {
+  const { maxAttempts, storeDown, lostAnswers, diskFull } = world.weather;
+  // A batch that stumbled over its storage begins to count anew.
+  if (storeDown.length > 0 || diskFull.length > 0 || lostAnswers > 0) return;
+  const routes = new Map<string, { failing: Set<string>; doubtful: boolean }>();
+  const spent = new Map<string, number>();
+  const answered = upstream.sends
+    .filter((send) => send.answeredAt !== null)
+    .sort((a, b) => (a.answeredAt ?? 0) - (b.answeredAt ?? 0));
+  for (const send of answered) {
+    const route = `${nameOf(send.life)} ${send.endpoint} ${/"model":"([^"]*)"/.exec(send.body)?.[1]}`;
+    const state = routes.get(route) ?? { failing: new Set<string>(), doubtful: false };
+    routes.set(route, state);
+    const { answer } = send;
+    if (answer === null) continue;
+    const line = `${send.batchId}:${send.line}`;
+    if (answer.ok || (answer.reason === "rejected" && !state.doubtful)) {
+      state.failing.clear();
+      state.doubtful = false;
+    } else if (answer.reason === "refused" || answer.reason === "account") state.doubtful = true;
+    else if (["unavailable", "reset", "timeout"].includes(answer.reason)) {
+      state.failing.add(line);
+      if (state.doubtful || state.failing.size >= outageLines) continue;
+      const key = `${nameOf(send.life)} ${line}`;
+      const attempts = (spent.get(key) ?? 0) + 1;
+      spent.set(key, attempts);
+      if (attempts === maxAttempts + 1) world.violation(`${line} has spent ${attempts} of ${maxAttempts} attempts`);
+    }
+  }
+}
+
+function nameOf(life: Life | null): string {
+  return String(life?.nr);
+}

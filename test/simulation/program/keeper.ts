@@ -1,0 +1,93 @@
+import type { Scene } from "../run-seed.ts";
+import type { Life } from "../world/world.ts";
+import { createServer, type Server } from "./server.ts";
+
+/** Starts the program, ends it as the weather says, and starts it again. */
+export interface Keeper {
+  readonly lives: number;
+  /** Ends the program and lets another life settle, with no trouble at all. */
+  restart(): Promise<void>;
+}
+
+export function createKeeper({ world, connection, database, upstream }: Scene): Keeper {
+  const { weather, random } = world;
+  const lock: { holder: Life | null } = { holder: null };
+  let lives = 0;
+  let started = 0;
+
+  world.onDeath = (life) => {
+    if (connection.server?.life === life) connection.server = null;
+    connection.lost();
+    world.later(null, absence(), start);
+  };
+  start();
+  for (const at of weather.kills) world.later(null, at, () => end((life) => world.kill(life, deathKind())));
+  for (const at of weather.pauses) {
+    world.later(null, at, () => end((life) => void (life.pausedUntil = world.now + 40_000)));
+  }
+  for (const at of weather.stops) world.later(null, at, stop);
+  for (const { at, ms } of weather.jumps) world.later(null, at, () => void (world.wallOffset += ms));
+
+  return {
+    get lives() {
+      return lives;
+    },
+    async restart() {
+      end((life) => world.kill(life, random.pick(["kill", "power"])));
+      const settled = world.now + 3_000;
+      await world.run(() => started === lives && world.now > settled && connection.server !== null);
+    },
+  };
+
+  function start(): void {
+    lives += 1;
+    const nr = lives;
+    const life = world.newLife(drawCalls());
+    world.later(life, 0, () => {
+      const server = createServer({ life, database, upstream, lock });
+      begin(server).then((executes) => {
+        if (executes) started = nr;
+        connection.server = executes ? server : null;
+      });
+    });
+  }
+
+  /** A program that cannot start says why and ends; whoever runs it starts it again. */
+  async function begin({ engine, life }: Server): Promise<boolean> {
+    try {
+      return await engine.start();
+    } catch (reason) {
+      world.trace.note(`cannot start: ${reason}`);
+      world.kill(life, "kill");
+      return false;
+    }
+  }
+
+  function stop(): void {
+    const { server } = connection;
+    if (server === null) return;
+    const { life, engine } = server;
+    world.trace.note(`stop life ${life.nr}`);
+    world.later(life, 0, () => {
+      engine.stop(random.pick([0, 1_000, 30_000])).then(() => world.later(life, 0, () => world.kill(life, "kill")));
+    });
+  }
+
+  function end(how: (life: Life) => void): void {
+    const life = connection.server?.life;
+    if (life !== undefined && !life.dead) how(life);
+  }
+
+  function drawCalls(): number {
+    if (weather.callsPerLife === 0 || world.now >= weather.quietAt) return Number.POSITIVE_INFINITY;
+    return Math.ceil(-Math.log(1 - random.next()) * weather.callsPerLife);
+  }
+
+  function absence(): number {
+    return 1 + random.next() * (world.now < weather.quietAt ? weather.longestAbsence : 10);
+  }
+
+  function deathKind(): "kill" | "power" {
+    return random.chance(weather.powerShare) ? "power" : "kill";
+  }
+}
