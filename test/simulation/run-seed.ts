@@ -1,10 +1,11 @@
 import { limits } from "../../src/batch/limits.ts";
-import { type Connection, createConnection } from "./clients/connection.ts";
 import { runClients } from "./clients/client.ts";
+import { type Connection, createConnection } from "./clients/connection.ts";
 import { createLedger, type Ledger } from "./clients/ledger.ts";
 import { checkAll } from "./oracle/check-all.ts";
 import type { Database } from "./program/database.ts";
 import { createKeeper } from "./program/keeper.ts";
+import { dataDir } from "./program/server.ts";
 import { createSimulatedUpstream, type SimulatedUpstream } from "./program/upstream.ts";
 import { forgetOpenFiles } from "./substitutes/open-files.ts";
 import { drawWeather } from "./weather.ts";
@@ -50,6 +51,9 @@ export async function runSeed(
     ...{ world, database, ledger: createLedger(), connection: createConnection() },
     upstream: createSimulatedUpstream(),
   };
+  // The control store makes the data directory, and its name durable, before anything else is done.
+  world.disk.makeDirectories(dataDir);
+  world.disk.directory("/").beginSync()();
   const keeper = createKeeper(scene);
   try {
     await live(scene);
@@ -91,8 +95,8 @@ async function live({ world, ledger, connection, database }: Scene): Promise<voi
       return true;
     }
     if (!clientsDone || world.now < world.weather.quietAt) return false;
-    if (!looking && database.changes() !== changes) {
-      changes = database.changes();
+    if (!looking && database.changes !== changes) {
+      changes = database.changes;
       looking = true;
       database.store.unfinishedBatches().then((batches) => {
         unfinished = batches.length;

@@ -21,6 +21,8 @@ export interface Weather {
   /** Moments at which the program is asked to end, and of pauses beyond a lease. */
   stops: number[];
   pauses: number[];
+  /** Moments at which the program stands still and another is let in meanwhile, lock or no lock. */
+  takeovers: number[];
   /** Jumps of the wall clock. */
   jumps: { at: number; ms: number }[];
   diskFull: Stretch[];
@@ -65,9 +67,10 @@ export function drawWeather(random: Random): Weather {
     callsPerLife: some(0.5, () => random.pick([20, 60, 200, 600]), 0),
     kills: some(0.3, () => times(4), []),
     powerShare: random.pick([0, 0.5, 1]),
-    longestAbsence: random.pick([100, 3_000, 60_000]),
+    longestAbsence: random.pick([500, 3_000, 60_000]),
     stops: some(0.2, () => times(3), []),
     pauses: some(0.15, () => times(2), []),
+    takeovers: some(0.1, () => times(2), []),
     jumps: some(
       0.1,
       () => times(2).map((at) => ({ at, ms: random.pick([-3_600_000, -5_000, 5_000, 90_000]) })),

@@ -80,7 +80,9 @@ export async function runClients({ ledger, connection }: ClientOptions): Promise
     const askedAt = theWorld().now;
     try {
       known.maybeCancelled = true;
-      const batch = await connection.request(({ batches: service }) => service.cancel(known.project, known.id));
+      const batch = await connection.request(({ batches: service }) =>
+        service.cancel(known.project, known.id),
+      );
       known.cancelledAt ??= theWorld().now;
       if (!["cancelling", "cancelled"].includes(batch.status)) {
         theWorld().violation(`cancel of ${known.id} answered with status ${batch.status}`);
@@ -136,7 +138,9 @@ export async function runClients({ ledger, connection }: ClientOptions): Promise
     if (known === null) return;
     const askedAt = theWorld().now;
     try {
-      const batch = await connection.request(({ batches: service }) => service.retry(known.project, known.id));
+      const batch = await connection.request(({ batches: service }) =>
+        service.retry(known.project, known.id),
+      );
       const { id, input_file_id: inputId } = batch;
       ledger.batches.set(id, newBatch({ id, project: known.project, inputId, retryOf: known.id }));
       see(ledger, batch, askedAt);
@@ -205,7 +209,8 @@ export async function runClients({ ledger, connection }: ClientOptions): Promise
       await ask();
     } catch (reason) {
       const code = refusalOf(reason);
-      if (code !== null && code !== "file_not_found") theWorld().violation(`${what} was refused with ${code}`);
+      if (code !== null && code !== "file_not_found")
+        theWorld().violation(`${what} was refused with ${code}`);
     }
   }
 
@@ -219,5 +224,13 @@ export async function runClients({ ledger, connection }: ClientOptions): Promise
 }
 
 function newBatch(start: Pick<KnownBatch, "id" | "project" | "inputId" | "retryOf">): KnownBatch {
-  return { ...start, cancelledAt: null, maybeCancelled: false, seen: null, seenAt: 0, results: new Map(), final: null };
+  return {
+    ...start,
+    cancelledAt: null,
+    maybeCancelled: false,
+    seen: null,
+    seenAt: 0,
+    results: new Map(),
+    final: null,
+  };
 }

@@ -1,6 +1,6 @@
 import { NerifError } from "../../../src/batch/errors.ts";
 import type { Server } from "../program/server.ts";
-import { theWorld } from "../world/world.ts";
+import { type Life, theWorld } from "../world/world.ts";
 
 /** The server died before it answered, or was not there: nobody knows what became of the request. */
 export class ConnectionLost extends Error {
@@ -13,11 +13,11 @@ export interface Connection {
   /** Sends a request; the work runs in the name of the server's life. */
   request<T>(work: (server: Server) => Promise<T>): Promise<T>;
   /** Tells those who wait for an answer of a life that is over. */
-  lost(): void;
+  lost(life: Life): void;
 }
 
 export function createConnection(): Connection {
-  const waiting = new Set<(reason: Error) => void>();
+  const waiting = new Map<(reason: Error) => void, Life>();
   const connection: Connection = { server: null, request, lost };
   return connection;
 
@@ -30,7 +30,7 @@ export function createConnection(): Connection {
         return;
       }
       const { life } = server;
-      waiting.add(reject);
+      waiting.set(reject, life);
       world.later(life, world.random.next(), () => {
         work(server).then(
           (value) => answer(() => resolve(value)),
@@ -48,10 +48,12 @@ export function createConnection(): Connection {
     });
   }
 
-  function lost(): void {
-    const left = [...waiting];
-    waiting.clear();
-    for (const reject of left) theWorld().later(null, 0, () => reject(new ConnectionLost("Cut off")));
+  function lost(life: Life): void {
+    for (const [reject, of] of [...waiting]) {
+      if (of !== life) continue;
+      waiting.delete(reject);
+      theWorld().later(null, 0, () => reject(new ConnectionLost("Cut off")));
+    }
   }
 }
 

@@ -51,7 +51,10 @@ async function checkBatch(scene: Scene, known: KnownBatch): Promise<void> {
   let batch: BatchObject;
   try {
     const { project, id } = known;
-    batch = await ask(world, connection.request(({ batches }) => batches.retrieve(project, id)));
+    batch = await ask(
+      world,
+      connection.request(({ batches }) => batches.retrieve(project, id)),
+    );
   } catch (reason) {
     world.violation(`${known.id} was acknowledged and is ${refusalOf(reason)}`);
     return;

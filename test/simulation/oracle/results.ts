@@ -35,7 +35,8 @@ export function checkResults(scene: Scene, evidence: BatchEvidence): void {
       complain(`failed with ${JSON.stringify(batch.errors?.data.slice(0, 2))}`);
     }
   } else if (input?.isBad && batch.in_progress_at !== null) complain("runs though its input is bad");
-  if (counts.completed !== output.length) complain(`has ${output.length} output lines, counts ${counts.completed}`);
+  if (counts.completed !== output.length)
+    complain(`has ${output.length} output lines, counts ${counts.completed}`);
   if (counts.total === 0 && output.length + error.length > 0) complain("has results and no lines");
   const usage = batch.usage?.total_tokens ?? 0;
   if (usage !== 5 * output.length) complain(`counts ${usage} tokens for ${output.length} answers`);
@@ -46,7 +47,10 @@ export function checkResults(scene: Scene, evidence: BatchEvidence): void {
   const sends = sendsByLine(scene, batch.id);
   const places = new Map(input.lines.map(({ customId }, i) => [customId, i]));
   const seen = new Set<number>();
-  for (const [file, lines] of [["output", output], ["error", error]] as const) {
+  for (const [file, lines] of [
+    ["output", output],
+    ["error", error],
+  ] as const) {
     let before = -1;
     for (const line of lines) {
       const at = places.get(line.custom_id);
@@ -58,7 +62,14 @@ export function checkResults(scene: Scene, evidence: BatchEvidence): void {
       seen.add(at);
       if (at <= before) complain(`line ${at} of the ${file} file is not in input order`);
       before = at;
-      const facts = { scene, batch, line, at, request: input.lines[at] as InputLine, sends: sends.get(at) ?? [] };
+      const facts = {
+        scene,
+        batch,
+        line,
+        at,
+        request: input.lines[at] as InputLine,
+        sends: sends.get(at) ?? [],
+      };
       if (file === "output") checkAnswer(facts, complain);
       else checkFailure(facts, complain);
     }
@@ -104,9 +115,11 @@ function checkAnswer({ scene, line, at, request, sends }: LineFacts, complain: (
   const of = createHash("sha256").update(request.body).digest("hex").slice(0, 16);
   if (line.error !== null) complain(`line ${at} of the output has an error`);
   if (send?.answer?.ok !== true) complain(`line ${at} has an answer that was never given`);
-  else if (answer?.of !== of || send.body !== request.body) complain(`line ${at} has the answer of another body`);
+  else if (answer?.of !== of || send.body !== request.body)
+    complain(`line ${at} has the answer of another body`);
   const safe = sends.find((other) => other.answer?.ok && isSettled(scene, other));
-  if (safe !== undefined && safe !== send) complain(`line ${at} has answer ${send?.nr}, and ${safe.nr} was safe`);
+  if (safe !== undefined && safe !== send)
+    complain(`line ${at} has answer ${send?.nr}, and ${safe.nr} was safe`);
 }
 
 function checkFailure(facts: LineFacts, complain: (what: string) => void): void {
@@ -121,7 +134,9 @@ function checkFailure(facts: LineFacts, complain: (what: string) => void): void 
     if (refused !== undefined) complain(`line ${at} is ${code}, and ${refused.nr} had refused it`);
     return;
   }
-  const given = sends.filter(({ answer }) => answer?.ok === false && answer.error.message === line.error?.message);
+  const given = sends.filter(
+    ({ answer }) => answer?.ok === false && answer.error.message === line.error?.message,
+  );
   if (given.length === 0) complain(`line ${at} has a failure that was never given: ${line.error?.message}`);
   if (batch.status === "completed") checkFinalFailure(facts, given, complain);
 }
@@ -137,8 +152,10 @@ function checkFinalFailure(
   const count = (...reasons: string[]) =>
     sends.filter(({ answer }) => answer?.ok === false && reasons.includes(answer.reason)).length;
   const attempts = count("unavailable", "reset", "timeout");
-  if (reason === "throttled" || reason === "refused") complain(`line ${at} was given up because of ${reason}`);
-  if (reason === "account" && count("account") < 2) complain(`line ${at} was given up at the first ${reason}`);
+  if (reason === "throttled" || reason === "refused")
+    complain(`line ${at} was given up because of ${reason}`);
+  if (reason === "account" && count("account") < 2)
+    complain(`line ${at} was given up at the first ${reason}`);
   const early = attempts < maxAttempts && count("timeout") < 2;
   if ((reason === "unavailable" || reason === "reset" || reason === "timeout") && early) {
     complain(`line ${at} was given up after ${attempts} of ${maxAttempts} attempts`);

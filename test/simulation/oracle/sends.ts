@@ -21,11 +21,12 @@ export function sendsByLine({ upstream }: Scene, batchId: string): Map<number, S
  */
 export function isSettled({ world }: Scene, { answeredAt, life }: Send): boolean {
   if (answeredAt === null) return false;
-  const end = life?.diedAt ?? Number.POSITIVE_INFINITY;
+  const end = life?.supersededAt ?? life?.diedAt ?? Number.POSITIVE_INFINITY;
   const { weather } = world;
   if (weather.diskFull.some(({ from, until }) => from <= end && until + 1_000 >= answeredAt)) return false;
   const syncs = 5 + 60 * weather.slowestDisk;
-  return answeredAt + (life !== null && world.powerCuts.has(life) ? syncs : 0) < end;
+  const isSafeAtOnce = life === null || (life.supersededAt === null && !world.powerCuts.has(life));
+  return answeredAt + (isSafeAtOnce ? 0 : syncs) < end;
 }
 
 /** No line is sent again without a reason, none more often than was promised. */
@@ -43,10 +44,11 @@ function checkRepeats(scene: Scene, sends: Send[], complain: (what: string) => v
   for (const [i, send] of sends.entries()) {
     for (const before of sends.slice(0, i)) {
       const open = before.answeredAt === null || before.answeredAt > send.at;
-      if (open && before.life === send.life) complain(`${before.nr} was in flight when ${send.nr} was sent`);
+      const isSame = before.life === send.life && !isSuperseded(send);
+      if (open && isSame) complain(`${before.nr} was in flight when ${send.nr} was sent`);
       if (open) continue;
       const isFinal = before.answer?.ok === true || isRejected(before);
-      if (isFinal && (before.life === send.life || isSettled(scene, before))) {
+      if (isFinal && (isSame || isSettled(scene, before))) {
         complain(`${before.nr} had its answer, and ${send.nr} was sent`);
       }
     }
@@ -54,6 +56,11 @@ function checkRepeats(scene: Scene, sends: Send[], complain: (what: string) => v
     if (tries > definite) complain(`${send.nr} says that it had ${tries} answers, and had ${definite}`);
     if (send.answer !== null && (send.answer.ok || send.answer.status !== null)) definite += 1;
   }
+}
+
+/** Sent by a life that another had taken over from: it may not know what became of its lines. */
+function isSuperseded({ life, at }: Send): boolean {
+  return life !== null && life.supersededAt !== null && at > life.supersededAt;
 }
 
 /** Failures in a row after which a route may be taken to be in an outage, in which nothing is spent. */
@@ -86,7 +93,8 @@ function checkAttempts({ upstream, world }: Scene): void {
       const key = `${nameOf(send.life)} ${line}`;
       const attempts = (spent.get(key) ?? 0) + 1;
       spent.set(key, attempts);
-      if (attempts === maxAttempts + 1) world.violation(`${line} has spent ${attempts} of ${maxAttempts} attempts`);
+      if (attempts === maxAttempts + 1)
+        world.violation(`${line} has spent ${attempts} of ${maxAttempts} attempts`);
     }
   }
 }

@@ -41,7 +41,10 @@ export function drawInput(random: Random, options: { nr: number; lines: number }
 
 /** What an input that was written by others says, line by line, as a client reads it. */
 export function readInput(bytes: Buffer): InputLine[] {
-  const texts = bytes.toString().replace(/^\ufeff/, "").split(/\r?\n/);
+  const texts = bytes
+    .toString()
+    .replace(/^\ufeff/, "")
+    .split(/\r?\n/);
   return texts
     .filter((text) => text !== "")
     .map((text) => {
@@ -50,7 +53,11 @@ export function readInput(bytes: Buffer): InputLine[] {
     });
 }
 
-const badLines = ["not json", '{"custom_id":"x"}', '{"custom_id":"x","method":"GET","url":"/v1/embeddings","body":{"model":"m"}}'];
+const badLines = [
+  "not json",
+  '{"custom_id":"x"}',
+  '{"custom_id":"x","method":"GET","url":"/v1/embeddings","body":{"model":"m"}}',
+];
 
 const urls = ["/v1/chat/completions", "/v1/embeddings"];
 

@@ -16,15 +16,16 @@ export function createKeeper({ world, connection, database, upstream }: Scene): 
   let started = 0;
 
   world.onDeath = (life) => {
+    connection.lost(life);
     if (connection.server?.life === life) connection.server = null;
-    connection.lost();
-    world.later(null, absence(), start);
+    if (life.supersededAt === null) world.later(null, absence(), start);
   };
   start();
   for (const at of weather.kills) world.later(null, at, () => end((life) => world.kill(life, deathKind())));
   for (const at of weather.pauses) {
     world.later(null, at, () => end((life) => void (life.pausedUntil = world.now + 40_000)));
   }
+  for (const at of weather.takeovers) world.later(null, at, () => end(takeOver));
   for (const at of weather.stops) world.later(null, at, stop);
   for (const { at, ms } of weather.jumps) world.later(null, at, () => void (world.wallOffset += ms));
 
@@ -69,8 +70,21 @@ export function createKeeper({ world, connection, database, upstream }: Scene): 
     const { life, engine } = server;
     world.trace.note(`stop life ${life.nr}`);
     world.later(life, 0, () => {
-      engine.stop(random.pick([0, 1_000, 30_000])).then(() => world.later(life, 0, () => world.kill(life, "kill")));
+      engine
+        .stop(random.pick([0, 1_000, 30_000]))
+        .then(() => world.later(life, 0, () => world.kill(life, "kill")));
     });
+  }
+
+  /** Stands still beyond its lease while another life takes over; then both run for a while. */
+  function takeOver(life: Life): void {
+    world.trace.note(`life ${life.nr} is superseded`);
+    life.supersededAt = world.now;
+    life.pausedUntil = world.now + random.pick([1_000, 20_000, 40_000]);
+    lock.holder = null;
+    connection.server = null;
+    start();
+    world.later(null, life.pausedUntil + random.next() * 10_000, () => world.kill(life, "kill"));
   }
 
   function end(how: (life: Life) => void): void {
@@ -84,7 +98,7 @@ export function createKeeper({ world, connection, database, upstream }: Scene): 
   }
 
   function absence(): number {
-    return 1 + random.next() * (world.now < weather.quietAt ? weather.longestAbsence : 10);
+    return (0.2 + 0.8 * random.next()) * (world.now < weather.quietAt ? weather.longestAbsence : 10);
   }
 
   function deathKind(): "kill" | "power" {

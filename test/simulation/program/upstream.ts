@@ -24,7 +24,11 @@ export interface SimulatedUpstream extends Upstream {
   readonly sends: Send[];
 }
 
-type Reply = { status: number; headers?: Record<string, string>; body: string } | "refused" | "reset" | "timeout";
+type Reply =
+  | { status: number; headers?: Record<string, string>; body: string }
+  | "refused"
+  | "reset"
+  | "timeout";
 
 /**
  * So long after all trouble lines go on that fail by themselves. Not for ever: where no line of a route can succeed
@@ -48,7 +52,8 @@ export function createSimulatedUpstream(): SimulatedUpstream {
     }
     const { promise, resolve } = Promise.withResolvers<Answer>();
     const reply = draw(entry, world);
-    const ms = reply === "refused" ? 1 : reply === "timeout" ? 5_000 : random.next() * random.next() * slowest(world);
+    const ms =
+      reply === "refused" ? 1 : reply === "timeout" ? 5_000 : random.next() * random.next() * slowest(world);
     const cancel = world.later(life, ms, () => answer(read(reply, entry)));
     call.signal.addEventListener("abort", () => answer(aborted), { once: true });
     if (call.signal.aborted) answer(aborted);
@@ -99,7 +104,8 @@ function draw(entry: Send, { weather, now, random }: World): Reply {
   if (happens(flaky.unavailable)) return failed(random.pick([408, 409, 500, 502, 503]));
   if (happens(flaky.reset)) return "reset";
   if (happens(flaky.timeout)) return "timeout";
-  if (happens(flaky.malformed)) return { status: random.pick([200, 500]), body: random.pick(["", "<html>", '{"a":']) };
+  if (happens(flaky.malformed))
+    return { status: random.pick([200, 500]), body: random.pick(["", "<html>", '{"a":']) };
   const fate = now < weather.quietAt + healingMs ? fateOf(entry.body) : "answer";
   switch (fate) {
     case "refuse":
@@ -144,7 +150,8 @@ function success({ nr, body }: Send): string {
 
 function read(reply: Reply, { body }: Send): Answer {
   if (reply === "refused") return unanswered("refused", { code: "connection_failed", message: "refused" });
-  if (reply === "reset") return unanswered("reset", { code: "connection_failed", message: `cut at ${body.length}` });
+  if (reply === "reset")
+    return unanswered("reset", { code: "connection_failed", message: `cut at ${body.length}` });
   if (reply === "timeout") return unanswered("timeout", { code: "request_timeout", message: "too slow" });
   const { status, headers = {}, body: text } = reply;
   return answerOf({ status, headers, body: Buffer.from(text) }, { secret: null, now: Date.now() });

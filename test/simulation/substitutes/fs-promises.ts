@@ -98,7 +98,9 @@ function createHandle(node: Node): FileHandle {
       onDisk("writev", () => {
         refuseWhenFull("writev");
         const all = Buffer.concat(chunks);
-        const taken = happens(theWorld().weather.shortWrites) ? theWorld().random.int(1, all.length) : all.length;
+        const taken = happens(theWorld().weather.shortWrites)
+          ? theWorld().random.int(1, all.length)
+          : all.length;
         handleOf(fd).write(end, all.subarray(0, taken));
         end += taken;
         return { bytesWritten: taken };
@@ -114,4 +116,3 @@ function createHandle(node: Node): FileHandle {
     close: () => onDisk("close", () => {}),
   };
 }
-

@@ -14,6 +14,8 @@ export interface Life {
   readonly startedAt: number;
   dead: boolean;
   diedAt: number | null;
+  /** When another life was given the executor lock although this one went on: what it does from then on may be void. */
+  supersededAt: number | null;
   /** Nothing of it runs before this moment. */
   pausedUntil: number;
   /** Calls to the outside that it still makes before it dies in the middle of one. */
@@ -102,7 +104,15 @@ export function createWorld(seed: number, weather: Weather, options: { keepTrace
       }
     },
     newLife(callsLeft) {
-      const life = { nr: ++lives, startedAt: now, dead: false, diedAt: null, pausedUntil: 0, callsLeft };
+      const life = {
+        nr: ++lives,
+        startedAt: now,
+        dead: false,
+        diedAt: null,
+        pausedUntil: 0,
+        supersededAt: null,
+        callsLeft,
+      };
       return { ...life, underWay: new Set() };
     },
     kill(life, kind) {
@@ -130,14 +140,18 @@ export function createWorld(seed: number, weather: Weather, options: { keepTrace
     return new Promise((resolve, reject) => {
       function turn(): void {
         try {
-          if (isOver()) return resolve();
+          if (isOver()) {
+            resolve();
+            return;
+          }
           let task = queue.pop();
           while (task?.cancelled) task = queue.pop();
           if (task === undefined) throw new Error("Nothing will ever happen again");
           now = Math.max(now, task.at);
           task.run();
         } catch (reason) {
-          return reject(reason);
+          reject(reason);
+          return;
         }
         realImmediate(turn);
       }

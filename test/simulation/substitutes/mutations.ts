@@ -1,0 +1,71 @@
+/** A promise that is broken on purpose: the simulation must notice. */
+export interface Mutation {
+  /** Below `src/`. */
+  file: string;
+  /** Exact text, which must be there once. */
+  find: string;
+  replace: string;
+}
+
+export const mutations: Record<string, Mutation> = {
+  "no epoch check": {
+    file: "control/shard-queries.ts",
+    find: '.where("epoch", "=", epoch)\n    .where("state", "=", "leased")',
+    replace: '.where("state", "=", "leased")',
+  },
+  "no version check": {
+    file: "control/batch-queries.ts",
+    find: '.where("version", "=", version)\n',
+    replace: "\n",
+  },
+  "counts before the sync": {
+    file: "journal/disk.ts",
+    find: "sync: fdatasync,",
+    replace: "sync: (_fd, done) => void setImmediate(done, null),",
+  },
+  "no checksum of records": {
+    file: "journal/record.ts",
+    find: "return crc32(window.subarray(at + 8, at + recordHeaderBytes + length)) === window.readUInt32LE(at + 4);",
+    replace: "return window.length >= at + length;",
+  },
+  "no sync of a segment's name": {
+    file: "journal/disk.ts",
+    find: "await syncDirectory(join(directory, id.batchId));\n      } catch",
+    replace: "await Promise.resolve();\n      } catch",
+  },
+  "no sync of a file": {
+    file: "files/disk-writer.ts",
+    find: "await fatalIf(calls.sync(handle), () => true);",
+    replace: "",
+  },
+  "no sync of a file's name": {
+    file: "files/disk-writer.ts",
+    find: "await fatalIf(syncDirectory(dirname(path)), () => true);",
+    replace: "",
+  },
+  "attempts are not counted": {
+    file: "engine/retry.ts",
+    find: 'case "aborted":\n      if (options.circuitOpen) return again;\n      history.attempts += 1;',
+    replace: 'case "aborted":\n      if (options.circuitOpen) return again;\n      history.attempts += 0;',
+  },
+  "attempts count twice": {
+    file: "engine/retry.ts",
+    find: 'case "aborted":\n      if (options.circuitOpen) return again;\n      history.attempts += 1;',
+    replace: 'case "aborted":\n      if (options.circuitOpen) return again;\n      history.attempts += 2;',
+  },
+  "segments of the dead are not read": {
+    file: "engine/shard-index.ts",
+    find: "const unnoted = below <= 1 ?",
+    replace: "const unnoted = below >= 0 ?",
+  },
+  "an expiry is not looked at": {
+    file: "engine/run-batch.ts",
+    find: "return batch.expires_at !== null && batch.expires_at <= unixSeconds(clock);",
+    replace: "return batch.expires_at === unixSeconds(clock) - 1e9;",
+  },
+  "a file in use is deleted": {
+    file: "control/file-queries.ts",
+    find: '.where("id", "not in", inputsInUse(db))',
+    replace: "",
+  },
+};
