@@ -44,7 +44,8 @@ function checkRepeats(scene: Scene, sends: Send[], complain: (what: string) => v
   for (const [i, send] of sends.entries()) {
     for (const before of sends.slice(0, i)) {
       const open = before.answeredAt === null || before.answeredAt > send.at;
-      const isSame = before.life === send.life && !isSuperseded(send);
+      if (isSuperseded(send)) continue;
+      const isSame = before.life === send.life;
       if (open && isSame) complain(`${before.nr} was in flight when ${send.nr} was sent`);
       if (open) continue;
       const isFinal = before.answer?.ok === true || isRejected(before);

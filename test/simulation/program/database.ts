@@ -61,10 +61,11 @@ export async function openDatabase(): Promise<Database> {
     },
     async call(name, args) {
       const isLook = name === "unfinishedBatches";
-      if (isLook && unfinished?.changes === changes) return unfinished.answer;
+      const before = changes;
+      if (isLook && unfinished?.changes === before) return unfinished.answer;
       const answer = await (store as unknown as Record<string, Method>)[name]?.(...args);
       if (!reading.test(name)) changes = countChanges();
-      if (isLook) unfinished = { changes, answer };
+      if (isLook) unfinished = { changes: before, answer };
       return answer;
     },
     clear() {

@@ -22,12 +22,10 @@ export function createKeeper({ world, connection, database, upstream }: Scene): 
   };
   start();
   for (const at of weather.kills) world.later(null, at, () => end((life) => world.kill(life, deathKind())));
-  for (const at of weather.pauses) {
-    world.later(null, at, () => end((life) => void (life.pausedUntil = world.now + 40_000)));
-  }
+  for (const at of weather.pauses) world.later(null, at, () => end(pause));
   for (const at of weather.takeovers) world.later(null, at, () => end(takeOver));
   for (const at of weather.stops) world.later(null, at, stop);
-  for (const { at, ms } of weather.jumps) world.later(null, at, () => void (world.wallOffset += ms));
+  for (const { at, ms } of weather.jumps) world.later(null, at, () => jump(ms));
 
   return {
     get lives() {
@@ -47,8 +45,9 @@ export function createKeeper({ world, connection, database, upstream }: Scene): 
     world.later(life, 0, () => {
       const server = createServer({ life, database, upstream, lock });
       begin(server).then((executes) => {
-        if (executes) started = nr;
-        connection.server = executes ? server : null;
+        if (!executes || life.dead || life.supersededAt !== null) return;
+        started = nr;
+        connection.server = server;
       });
     });
   }
@@ -74,6 +73,16 @@ export function createKeeper({ world, connection, database, upstream }: Scene): 
         .stop(random.pick([0, 1_000, 30_000]))
         .then(() => world.later(life, 0, () => world.kill(life, "kill")));
     });
+  }
+
+  function pause(life: Life): void {
+    world.trace.note(`life ${life.nr} stands still`);
+    life.pausedUntil = world.now + 40_000;
+  }
+
+  function jump(ms: number): void {
+    world.trace.note(`the clock jumps by ${ms}`);
+    world.wallOffset += ms;
   }
 
   /** Stands still beyond its lease while another life takes over; then both run for a while. */
