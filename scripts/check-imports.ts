@@ -7,7 +7,13 @@ const ports = [
   "files/file-store.ts",
   "journal/journal.ts",
   "control/control-store.ts",
+  "control/webhook-records.ts",
+  "control/idempotency-records.ts",
+  "control/insert-options.ts",
+  "control/upload-records.ts",
+  "control/api-key-records.ts",
   "upstreams/upstream.ts",
+  "webhooks/sender.ts",
   "engine/engine.ts",
   "engine/clock.ts",
 ];
@@ -29,6 +35,7 @@ const arrows: Record<string, readonly string[]> = {
   "journal/": ["batch/", ...ports],
   "control/": ["batch/", ...ports],
   "upstreams/": ["batch/", ...ports],
+  "webhooks/": ["batch/", ...ports],
   "batch/": [],
 };
 

@@ -1,6 +1,7 @@
 import { homedir } from "node:os";
 import { basename, join, resolve } from "node:path";
 import type { NerifError } from "./batch/errors.ts";
+import { limits } from "./batch/limits.ts";
 import type { ControlStore, ExecutorLock } from "./control/control-store.ts";
 import { createExecutorLock } from "./control/executor-lock.ts";
 import { openSqliteControlStore } from "./control/sqlite.ts";
@@ -17,11 +18,16 @@ import type { Journal } from "./journal/journal.ts";
 import { type BatchService, createBatchService } from "./service/batches.ts";
 import { createFileService, type FileService } from "./service/files.ts";
 import { createHealthService, type HealthService } from "./service/health.ts";
+import { createKeyService, type KeyService } from "./service/keys.ts";
 import { createModelService, type ModelService } from "./service/models.ts";
+import { createByteBudgets } from "./service/quotas.ts";
+import { createUploadService, type UploadService } from "./service/uploads.ts";
+import { createWebhookService, type WebhookService } from "./service/webhooks.ts";
 import { createHttpUpstream } from "./upstreams/http.ts";
 import { resolveUpstreams, type UpstreamOptions } from "./upstreams/resolve.ts";
 import { createRouter } from "./upstreams/route.ts";
 import type { Upstream } from "./upstreams/upstream.ts";
+import { createSenderOnDemand } from "./webhooks/on-demand.ts";
 
 export type { Logger, UpstreamOptions };
 
@@ -41,11 +47,21 @@ export interface NerifOptions {
   concurrency?: number | "auto" | undefined;
   /** Longest wait for one answer. Default 10 minutes. */
   requestTimeoutMs?: number | undefined;
+  /**
+   * Receivers of webhooks that are admitted although they are not public, and over plain HTTP: host names,
+   * addresses, ranges such as `10.1.0.0/16`. Default: none.
+   */
+  webhookAllow?: readonly string[] | undefined;
   /** Whether the process stays alive until the batches that it executes are final. Default true. */
   keepAlive?: boolean | undefined;
   /** False: this process never executes; batches wait for one that does. Default true. */
   execute?: boolean | undefined;
   settings?: Partial<EngineSettings> | undefined;
+  /**
+   * Largest file that `POST /v1/files` takes, in bytes. Default: none, 512 MiB where `settings.strict` is set.
+   * Uploads in parts may always have 8 GiB.
+   */
+  maxFileBytes?: number | undefined;
   /** Where result files go instead of the data directory, as absolute paths. */
   place?: ResultPlace | undefined;
   /** How this process names itself to others that find the data directory taken. Default: the running script. */
@@ -58,7 +74,15 @@ export interface NerifOptions {
 
 /** Everything built and connected, for one data directory. */
 export interface Opened {
-  service: { files: FileService; batches: BatchService; models: ModelService; health: HealthService };
+  service: {
+    files: FileService;
+    uploads: UploadService;
+    batches: BatchService;
+    webhooks: WebhookService;
+    keys: KeyService;
+    models: ModelService;
+    health: HealthService;
+  };
   engine: Engine;
   control: ControlStore;
   fileStore: FileStore;
@@ -88,13 +112,16 @@ export async function openNerif(options: NerifOptions = {}): Promise<Opened> {
   const settings = { ...defaultSettings, ...options.settings };
   const clock = createSystemClock({ keepAlive: options.keepAlive ?? true });
 
+  const sender = await createSenderOnDemand({ allow: options.webhookAllow });
   const control = await openSqliteControlStore({ path: join(dataDir, "nerif.db"), onFatal });
   const files = createDiskFileStore(join(dataDir, "files"), { onFatal });
   const journal = createDiskJournal({ directory: join(dataDir, "journal"), onFatal });
   const lock = options.execute === false ? neverAcquired(executorLock()) : executorLock();
   const upstreams = onceOnDemand(() => connect(options));
   const router = onceOnDemand(() => createRouter(upstreams.get()));
-  const place = options.place === undefined ? {} : { place: options.place };
+  // `nerif run` tells nobody: its private store has no endpoints.
+  const place = options.place === undefined ? { sender } : { place: options.place };
+  const maxFileBytes = options.maxFileBytes ?? (settings.strict ? limits.strict.uploadBytes : undefined);
   const engine = createEngine({
     control,
     files,
@@ -107,9 +134,13 @@ export async function openNerif(options: NerifOptions = {}): Promise<Opened> {
     pickUpstream,
     knowsModel: (model) => !canExecute() || router.get().pick(model) !== null,
   });
+  const budgets = createByteBudgets(control);
   const service = {
-    files: createFileService({ control, files, clock }),
+    files: createFileService({ control, files, clock, budgets, maxFileBytes }),
+    uploads: createUploadService({ control, files, clock, budgets }),
     batches: createBatchService({ control, files, journal, engine, clock, settings, canExecute }),
+    webhooks: createWebhookService({ control, sender, clock }),
+    keys: createKeyService({ control, clock }),
     models: createModelService({ upstreams: upstreams.get }),
     health: createHealthService({ control, files, journal, engine }),
   };

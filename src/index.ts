@@ -1,6 +1,7 @@
 export type { BatchError, BatchObject, BatchStatus, RequestCounts } from "./batch/batch.ts";
 export { type ErrorCode, NerifError } from "./batch/errors.ts";
 export type { FileObject } from "./batch/file.ts";
+export type { BatchProgress, RouteState, WaitingReason } from "./batch/progress.ts";
 export type { Usage } from "./batch/usage.ts";
 export type { Logger, NerifOptions, UpstreamOptions } from "./compose.ts";
 export type { EngineSettings } from "./engine/settings.ts";
@@ -11,6 +12,7 @@ export type { NerifFiles } from "./library/files.ts";
 export { createNerif, type Nerif } from "./library/nerif.ts";
 export type {
   BatchCreateParams,
+  BatchListParams,
   BatchRequest,
   BatchResult,
   FileListParams,

@@ -1,3 +1,5 @@
+import { NerifError } from "./errors.ts";
+
 /** What one key may use; null: as much as there is. */
 export interface Quotas {
   /** Bytes of files and of parts of uploads that were stored with this key. */
@@ -29,4 +31,31 @@ export interface StoredApiKey {
   quotas: Quotas;
   created_at: number;
   revoked_at: number | null;
+}
+
+/** What an operator sees of a key. */
+export interface ApiKeyObject {
+  id: string;
+  object: "api_key";
+  project: string;
+  name: string;
+  hint: string;
+  quotas: Quotas;
+  created_at: number;
+  revoked_at: number | null;
+}
+
+export function apiKeyObject({ hash: _, id, ...rest }: StoredApiKey): ApiKeyObject {
+  return { id, object: "api_key", ...rest };
+}
+
+/** The refusal of a request that would take more than a key may use. */
+export function quotaExceeded(
+  quota: keyof Quotas,
+  { used, more, most }: { used: number; more: number; most: number },
+): NerifError {
+  return new NerifError(
+    "quota_exceeded",
+    `Cannot accept the request: the quota '${quota}' of this API key is ${most}, of which ${used} are used, and it needs ${more} more`,
+  );
 }

@@ -83,19 +83,28 @@ export const errorCodes = [
 
 export type ErrorCode = (typeof errorCodes)[number];
 
+interface NerifErrorOptions {
+  param?: string | null;
+  cause?: unknown;
+  retryAfterMs?: number;
+}
+
 /**
  * The one error that Nerif throws. `message` says what was refused and the value or limit that decided
- * ("Cannot <do X>: <reason>"), `param` names the field, `cause` keeps the original error.
+ * ("Cannot <do X>: <reason>"), `param` names the field, `cause` keeps the original error, `retryAfterMs` says when a
+ * repeat may succeed, where that is known.
  */
 export class NerifError extends Error {
   override readonly name = "NerifError";
   readonly code: ErrorCode;
   readonly param: string | null;
+  readonly retryAfterMs: number | null;
 
-  constructor(code: ErrorCode, message: string, options: { param?: string | null; cause?: unknown } = {}) {
+  constructor(code: ErrorCode, message: string, options: NerifErrorOptions = {}) {
     super(message, options.cause === undefined ? undefined : { cause: options.cause });
     this.code = code;
     this.param = options.param ?? null;
+    this.retryAfterMs = options.retryAfterMs ?? null;
   }
 
   /** Turns anything thrown into a `NerifError`; what is one already passes unchanged. */

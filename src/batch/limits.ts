@@ -9,8 +9,16 @@ export const endpoints = [
 
 export type Endpoint = (typeof endpoints)[number];
 
-export function isEndpoint(value: unknown): value is Endpoint {
-  return (endpoints as readonly unknown[]).includes(value);
+/**
+ * The endpoint that somebody means; null for what is none. Azure's clients leave `/v1` out.
+ */
+export function endpointOf(value: unknown): Endpoint | null {
+  return endpoints.find((endpoint) => endpoint === value || shortOf(endpoint) === value) ?? null;
+}
+
+/** `/chat/completions` for `/v1/chat/completions` */
+export function shortOf(endpoint: Endpoint): string {
+  return endpoint.slice("/v1".length);
 }
 
 const MiB = 1024 * 1024;
@@ -37,10 +45,17 @@ export const limits = {
   /** Bytes of answers that may wait for the disk before nothing new is sent. */
   unflushedBytes: 16 * MiB,
   /** OpenAI's own limits; they hold with `--strict`. */
-  strict: { lines: 50_000, fileBytes: 209_715_200 },
+  strict: { lines: 50_000, fileBytes: 209_715_200, uploadBytes: 512 * MiB },
+  /** One upload in parts: announced size, size and number of its parts, and how long it may take, in seconds. */
+  upload: { bytes: 8_192 * MiB, partBytes: 64 * MiB, parts: 10_000, seconds: 3_600 },
   metadata: { pairs: 16, keyLength: 64, valueLength: 512 },
   /** `expires_after` and `output_expires_after`, in seconds. */
   expiresAfter: { min: 3_600, max: 2_592_000 },
+  /** Longest `Idempotency-Key` in characters, and how long its first answer is given again, in seconds. */
+  idempotencyKey: { length: 255, lifetime: 86_400 },
   batchList: { max: 100, default: 20 },
   fileList: { max: 10_000, default: 10_000 },
+  webhookEndpointList: { max: 100, default: 20 },
+  /** Each batch that ends costs a request to every one of them. */
+  webhookEndpoints: { perProject: 20, nameLength: 256, urlLength: 2_048 },
 } as const;

@@ -34,6 +34,17 @@ describe("checkRequestLine()", () => {
     });
   });
 
+  test.each(endpoints)("takes a url without /v1 for %s, escaped or not", (endpoint) => {
+    const url = endpoint.slice("/v1".length);
+    for (const text of [
+      JSON.stringify({ ...good, url }),
+      JSON.stringify({ ...good, url }).replaceAll("/", "\\/"),
+    ]) {
+      expect(checkText(text)).toMatchObject({ ok: true, request: { endpoint } });
+      expect(checkRequestLine(Buffer.from(text), { onlyEndpoint: endpoint }).ok).toBe(true);
+    }
+  });
+
   test("accepts keys and values that are written with escapes", () => {
     const text = String.raw`{"custom\u005fid":"\u0061","\u006dethod":"PO\u0053T","url":"\/v1\/chat\/completions","\u0062ody":{"m\u006fdel":"\u006d"}}`;
     expect(checkText(text)).toMatchObject({
@@ -155,6 +166,10 @@ describe("checkRequestLine()", () => {
     "/v1/chat/completions/",
     "https://evil.test/v1/embeddings",
     "//v1/embeddings",
+    "//embeddings",
+    "embeddings",
+    "/v1/v1/embeddings",
+    "/embeddings/",
     "",
     1,
   ])("refuses the url %j", (url) => {

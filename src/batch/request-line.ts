@@ -1,5 +1,5 @@
 import { isAscii, isUtf8 } from "node:buffer";
-import { type Endpoint, endpoints, limits } from "./limits.ts";
+import { type Endpoint, endpointOf, endpoints, limits, shortOf } from "./limits.ts";
 import { type LineError, lineErrors } from "./line-errors.ts";
 import { at, lineKeys, newLineScan, scanLine } from "./scan-line.ts";
 import { equalBytes, openBrace, quote } from "./skip-json.ts";
@@ -127,7 +127,8 @@ function checkMethod(bytes: Buffer, errors: LineError[]): void {
   }
 }
 
-const quotedEndpoints = endpoints.map((endpoint) => Buffer.from(JSON.stringify(endpoint)));
+/** Those without `/v1`, which only Azure's clients write, are looked at last. */
+const quotedUrls = [...endpoints, ...endpoints.map(shortOf)].map((url) => Buffer.from(JSON.stringify(url)));
 
 function checkUrl(bytes: Buffer, { onlyEndpoint }: LineRules, errors: LineError[]): Endpoint | null {
   if (startOf(at.url) < 0) return fail(errors, lineErrors.missing("url"));
@@ -137,12 +138,11 @@ function checkUrl(bytes: Buffer, { onlyEndpoint }: LineRules, errors: LineError[
 }
 
 function endpointAt(bytes: Buffer): Endpoint | null {
-  for (let i = 0; i < endpoints.length; i += 1) {
-    if (isAt(bytes, at.url, quotedEndpoints[i] as Buffer)) return endpoints[i] as Endpoint;
+  for (let i = 0; i < quotedUrls.length; i += 1) {
+    if (isAt(bytes, at.url, quotedUrls[i] as Buffer)) return endpoints[i % endpoints.length] as Endpoint;
   }
   // Some writers of JSON escape every slash.
-  const url = stringAt(bytes, at.url);
-  return endpoints.find((endpoint) => endpoint === url) ?? null;
+  return endpointOf(stringAt(bytes, at.url));
 }
 
 function checkBody(bytes: Buffer, errors: LineError[]): boolean {

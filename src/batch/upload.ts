@@ -1,4 +1,4 @@
-import { type FileObject, fileObject, type StoredFile } from "./file.ts";
+import type { FileObject } from "./file.ts";
 
 export type UploadStatus = "pending" | "completed" | "cancelled" | "expired";
 
@@ -41,6 +41,9 @@ export interface StoredUpload {
   /** `pending` also after `expires_at`, until the sweeper has been there; `uploadStatus` tells what a client sees. */
   status: UploadStatus;
   file_id: string | null;
+  /** Parts that were added so far, and their bytes. Both stay as they are when the parts are removed. */
+  part_count: number;
+  part_bytes: number;
 }
 
 /** A part whose bytes are in the file store, under its id as the key. */
@@ -56,7 +59,7 @@ export function uploadStatus(upload: StoredUpload, now: number): UploadStatus {
 }
 
 /** @param now Unix seconds */
-export function uploadObject(upload: StoredUpload, file: StoredFile | null, now: number): UploadObject {
+export function uploadObject(upload: StoredUpload, file: FileObject | null, now: number): UploadObject {
   return {
     id: upload.id,
     object: "upload",
@@ -66,6 +69,6 @@ export function uploadObject(upload: StoredUpload, file: StoredFile | null, now:
     purpose: upload.purpose,
     status: uploadStatus(upload, now),
     expires_at: upload.expires_at,
-    file: file === null ? null : fileObject(file),
+    file,
   };
 }

@@ -26,6 +26,8 @@ export function eventTypeOf(status: BatchStatus | undefined): WebhookEventType |
 /** What Nerif keeps of a receiver of events. All times are Unix seconds. */
 export interface StoredWebhookEndpoint {
   id: string;
+  /** Grows with every change. */
+  version: number;
   project: string;
   name: string;
   url: string;
@@ -59,4 +61,11 @@ export function webhookEndpointObject(endpoint: StoredWebhookEndpoint): WebhookE
     object: "webhook_endpoint",
     ...{ created_at, updated_at, name, url, event_types, signing_secret_hint },
   };
+}
+
+/** The secrets that sign at `now` (Unix seconds), the newest first. */
+export function signingSecrets(endpoint: StoredWebhookEndpoint, now: number): string[] {
+  const { secret, old_secret, old_secret_until } = endpoint;
+  const overlaps = old_secret !== null && old_secret_until !== null && now < old_secret_until;
+  return overlaps ? [secret, old_secret] : [secret];
 }

@@ -1,20 +1,24 @@
 import { Command } from "commander";
 import type { BatchObject } from "../batch/batch.ts";
 import { isId } from "../batch/ids.ts";
+import { isFinal } from "../batch/lifecycle.ts";
 import { type Client, type ClientOptions, createClient } from "./client.ts";
 import { addOptions, resolveConfig } from "./config.ts";
 import { exitCodeOfBatch, exitCodes } from "./exit-codes.ts";
 import { engineOptions, nerifOptions } from "./nerif-options.ts";
 import type { OptionName } from "./options.ts";
 import { saveTo } from "./save.ts";
-import { batchLine, batchLines, print, printJson, progressOf } from "./show.ts";
+import { batchLine, batchLines, print, printJson, progressLines, progressOf } from "./show.ts";
 import { onStopSignal } from "./signals.ts";
 import { say } from "./terminal.ts";
 
 const common = ["server", "dataDir", "json"] as const satisfies OptionName[];
 const createOptions = [...common, "endpoint", "completionWindow", "metadata", "completionWindows"] as const;
-const listOptions = [...common, "limit", "after"] as const;
-const executing = [...common, ...engineOptions.filter((name) => name !== "dataDir")] as const;
+const executing = ["server", "json", ...engineOptions, "webhookAllow"] as const;
+/** What receivers of webhooks get of the end of a batch that this process has run, in milliseconds. */
+const tellMs = 2_000;
+const filters = ["status", "createdAfter", "createdBefore", "metadata"] as const;
+const listOptions = [...common, "limit", "after", ...filters] as const;
 const resultOptions = [...common, "follow", "output", "force"] as const;
 
 /** `nerif batches`: batches of a server or of the local data directory. */
@@ -22,8 +26,8 @@ export function batchesCommand(): Command {
   const batches = new Command("batches").description(
     "create, follow and cancel batches, at a server or in the data directory",
   );
-  const add = (name: string, { help, options, action }: Subcommand) => {
-    const command = addOptions(batches.command(name).description(help), options);
+  const add = (name: string, { help, options, helps, action }: Subcommand) => {
+    const command = addOptions(batches.command(name).description(help), options, helps);
     command.action(async (...given: unknown[]) => {
       const flags = command.opts();
       process.exitCode = await action(typeof given[0] === "string" ? given[0] : "", flags);
@@ -34,9 +38,14 @@ export function batchesCommand(): Command {
     options: createOptions,
     action: create,
   });
-  add("list", { help: "list batches, newest first", options: listOptions, action: list });
+  add("list", {
+    help: "list batches, newest first",
+    options: listOptions,
+    helps: { metadata: "only batches with all of these pairs" },
+    action: list,
+  });
   add("get <batch>", { help: "show a batch", options: common, action: get });
-  add("cancel <batch>", { help: "cancel a batch", options: [...common, ...engineFlags], action: cancel });
+  add("cancel <batch>", { help: "cancel a batch", options: executing, action: cancel });
   add("wait <batch>", {
     help: "wait until a batch is final; runs it when no other process does",
     options: executing,
@@ -55,11 +64,10 @@ export function batchesCommand(): Command {
   return batches.addHelpText("after", examples);
 }
 
-const engineFlags = engineOptions.filter((name) => name !== "dataDir");
-
 interface Subcommand {
   help: string;
   options: readonly OptionName[];
+  helps?: Partial<Record<OptionName, string>>;
   action: (argument: string, flags: Record<string, unknown>) => Promise<number>;
 }
 
@@ -67,6 +75,7 @@ const examples = `
 Examples:
   nerif batches create requests.jsonl --metadata team=search
   nerif batches list --server http://localhost:8787
+  nerif batches list --status failed --created-after 2026-11-01 --metadata team=search
   nerif batches wait batch_6b01f2a0c7d88190a1b2c3d4e5f60718
   nerif batches results batch_6b01f2a0c7d88190a1b2c3d4e5f60718 --follow | jq .custom_id`;
 
@@ -91,7 +100,9 @@ async function create(input: string, flags: Record<string, unknown>): Promise<nu
 async function list(_: string, flags: Record<string, unknown>): Promise<number> {
   const { values } = resolveConfig(listOptions, flags);
   return withClient({ ...values, execute: false }, async (client) => {
-    const page = await client.batches.list(values);
+    const { limit, after, status, createdAfter, createdBefore, metadata } = values;
+    const created = { created_after: createdAfter, created_before: createdBefore };
+    const page = await client.batches.list({ limit, after, status, ...created, metadata });
     for (const batch of page.data) values.json ? printJson(batch) : print(batchLine(batch));
     const last = page.data.at(-1);
     if (page.has_more && last !== undefined && !values.json) say(`There are more: --after ${last.id}`);
@@ -101,26 +112,32 @@ async function list(_: string, flags: Record<string, unknown>): Promise<number> 
 
 async function get(id: string, flags: Record<string, unknown>): Promise<number> {
   const { values } = resolveConfig(common, flags);
-  return withClient({ ...values, execute: false }, async (client) =>
-    shown(await client.batches.retrieve(id), values),
-  );
+  return withClient({ ...values, execute: false }, async (client) => {
+    const batch = await client.batches.retrieve(id);
+    shown(batch, values);
+    if (isFinal(batch.status) || values.json) return exitCodes.ok;
+    for (const line of progressLines(await client.batches.progress(id))) print(line);
+    return exitCodes.ok;
+  });
 }
 
 async function cancel(id: string, flags: Record<string, unknown>): Promise<number> {
-  const config = resolveConfig([...engineOptions, ...common], flags);
+  const config = resolveConfig(executing, flags);
   const { values } = config;
-  const engine = { ...nerifOptions(config, "nerif batches cancel"), server: values.server };
+  const { server, webhookAllow } = values;
+  const engine = { ...nerifOptions(config, "nerif batches cancel"), server, webhookAllow };
   return withClient({ ...engine, execute: true }, async (client) =>
     shown(await client.batches.cancel(id), values),
   );
 }
 
 async function wait(id: string, flags: Record<string, unknown>): Promise<number> {
-  const config = resolveConfig([...engineOptions, ...common], flags);
+  const config = resolveConfig(executing, flags);
   const { values } = config;
-  const engine = { ...nerifOptions(config, "nerif batches wait"), server: values.server, execute: true };
+  const { server, webhookAllow } = values;
+  const engine = { ...nerifOptions(config, "nerif batches wait"), server, webhookAllow, execute: true };
   const stop = new AbortController();
-  let graceMs = 0;
+  let graceMs = tellMs;
   const forget = onStopSignal({ interruptMs: 5_000, terminateMs: values.shutdownGrace }, (ms) => {
     graceMs = ms;
     stop.abort();
@@ -169,7 +186,7 @@ async function withClient(options: ClientOptions, use: (client: Client) => Promi
   try {
     return await use(client);
   } finally {
-    await client.close();
+    await client.close({ graceMs: tellMs });
   }
 }
 

@@ -1,10 +1,13 @@
-import type { BatchObject } from "../batch/batch.ts";
+import type { BatchObject, BatchStatus } from "../batch/batch.ts";
 import type { FileObject } from "../batch/file.ts";
+import type { BatchProgress } from "../batch/progress.ts";
+import type { WebhookEndpointObject } from "../batch/webhook.ts";
 import type { NerifOptions } from "../compose.ts";
+import type { WebhookEndpointWithSecret, WebhookTest } from "../service/webhooks.ts";
 import { createLocalClient } from "./local-client.ts";
 import { createRemoteClient } from "./remote-client.ts";
 
-/** Files and batches, in the local data directory or at a server. */
+/** Files, batches and webhook endpoints, in the local data directory or at a server. */
 export interface Client {
   files: {
     /** @param path of a JSONL file */
@@ -16,8 +19,9 @@ export interface Client {
   };
   batches: {
     create(params: NewBatch): Promise<BatchObject>;
-    list(page: PageQuery): Promise<ListPage<BatchObject>>;
+    list(query: BatchQuery): Promise<ListPage<BatchObject>>;
     retrieve(id: string): Promise<BatchObject>;
+    progress(id: string): Promise<BatchProgress>;
     cancel(id: string): Promise<BatchObject>;
     retry(id: string): Promise<BatchObject>;
     /** Resolves when the batch is final. @throws NerifError `aborted` */
@@ -27,12 +31,28 @@ export interface Client {
     ): Promise<BatchObject>;
     results(id: string, options: { follow: boolean; signal: AbortSignal }): AsyncIterable<Uint8Array>;
   };
+  webhooks: {
+    create(endpoint: NewWebhookEndpoint): Promise<WebhookEndpointWithSecret>;
+    list(page: PageQuery): Promise<ListPage<WebhookEndpointObject>>;
+    retrieve(id: string): Promise<WebhookEndpointObject>;
+    delete(id: string): Promise<void>;
+    rotate(id: string, how: { keepOld: boolean }): Promise<WebhookEndpointWithSecret>;
+    test(id: string, eventType: string): Promise<WebhookTest>;
+  };
   close(options?: { graceMs: number }): Promise<void>;
 }
 
 export interface PageQuery {
   limit: number | undefined;
   after: string | undefined;
+}
+
+export interface BatchQuery extends PageQuery {
+  status: BatchStatus | undefined;
+  /** Unix seconds. */
+  created_after: number | undefined;
+  created_before: number | undefined;
+  metadata: Record<string, string> | undefined;
 }
 
 export interface ListPage<T> {
@@ -45,6 +65,12 @@ export interface NewBatch {
   endpoint: string;
   completion_window: string;
   metadata?: Record<string, string> | undefined;
+}
+
+export interface NewWebhookEndpoint {
+  name: string;
+  url: string;
+  event_types: readonly string[];
 }
 
 export interface ClientOptions extends NerifOptions {

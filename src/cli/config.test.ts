@@ -30,6 +30,7 @@ describe("resolveConfig()", () => {
       concurrency: "3",
       maxAttempts: "3",
       maxLineBytes: "1MiB",
+      maxFileBytes: "1GiB",
       completionWindows: "1m..7d",
       port: "80",
       logLevel: "debug",
@@ -40,6 +41,9 @@ describe("resolveConfig()", () => {
       cancelGrace: "1m",
       shutdownGrace: "1m",
       deadline: "1m",
+      status: "failed",
+      createdAfter: "2026-11-22",
+      createdBefore: "1795300000",
     };
     for (const name of optionNames.filter((option) => option !== "config")) {
       const sample = samples[name] ?? (specOf(name).value === undefined ? "true" : "/text");

@@ -39,6 +39,7 @@ export function exitCodeOfBatch(batch: Pick<BatchObject, "status" | "request_cou
 /** Errors that are not the fault of what was asked for. */
 const byCode: Partial<Record<ErrorCode, number>> = {
   upstream_account: exitCodes.account,
+  webhook_unreachable: exitCodes.internal,
   data_damaged: exitCodes.internal,
   disk_full: exitCodes.internal,
   storage_unavailable: exitCodes.internal,

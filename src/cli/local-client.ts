@@ -11,7 +11,7 @@ const project = "default";
 /** Works on a data directory, beside whichever process executes its batches. */
 export async function createLocalClient(options: NerifOptions): Promise<Client> {
   const opened = await openFor(options);
-  const { files, batches } = opened.service;
+  const { files, batches, webhooks } = opened.service;
 
   async function upload(path: string) {
     const source = createReadStream(await inputPath(resolve(path), path), { highWaterMark: 1024 * 1024 });
@@ -45,12 +45,24 @@ export async function createLocalClient(options: NerifOptions): Promise<Client> 
     },
     batches: {
       create: (params) => batches.create(project, params),
-      list: (page) => batches.list(project, page),
+      list: (query) => batches.list(project, query),
       retrieve: (id) => batches.retrieve(project, id),
+      progress: (id) => batches.progress(project, id),
       cancel: (id) => batches.cancel(project, id),
       retry: (id) => batches.retry(project, id),
       wait: (id, waiting) => batches.wait(project, id, waiting),
       results: (id, following) => batches.results(project, id, following),
+    },
+    webhooks: {
+      create: (endpoint) => webhooks.create(project, { ...endpoint }),
+      list: (page) => webhooks.list(project, page),
+      retrieve: (id) => webhooks.retrieve(project, id),
+      async delete(id) {
+        await webhooks.delete(project, id);
+      },
+      rotate: (id, { keepOld }) =>
+        webhooks.rotate(project, id, { keep_old_secret_active_for_24_hours: keepOld }),
+      test: (id, event_type) => webhooks.test(project, id, { event_type }),
     },
     close: (closing) => opened.close(closing),
   };

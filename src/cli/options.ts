@@ -1,6 +1,8 @@
 import { z } from "zod";
+import { batchStatuses } from "../batch/batch.ts";
 import { parseCompletionWindow, parseDuration } from "../batch/duration.ts";
 import { NerifError } from "../batch/errors.ts";
+import { parseMoment } from "./moment.ts";
 import { parseSize } from "./sizes.ts";
 
 /** One option of the command. Its flag, environment variable and configuration key follow from its name. */
@@ -71,6 +73,12 @@ export const optionTable = {
     default: 10 * 1024 * 1024,
     defaultText: "10MiB",
   },
+  maxFileBytes: {
+    value: "<size>",
+    help: "largest file through POST /v1/files",
+    schema: parsed(fileSize),
+    defaultText: "none, 512MiB with --strict",
+  },
   strict: {
     help: "OpenAI's own limits and refusals: one url and model per file, 50,000 lines, 200 MiB",
     schema: onOff,
@@ -95,6 +103,11 @@ export const optionTable = {
     help: "completion windows to admit beside 24h, such as 1m..7d",
     schema: parsed(windowRange),
   },
+  webhookAllow: {
+    value: "<list>",
+    help: "receivers of webhooks to admit though they are not public: host names, addresses, ranges such as 10.1.0.0/16",
+    schema: list(),
+  },
   host: { value: "<address>", help: "address to listen on", schema: filled, default: "127.0.0.1" },
   port: {
     value: "<n>",
@@ -106,6 +119,38 @@ export const optionTable = {
     help: "listen beyond this machine though no API key is asked for",
     schema: onOff,
     default: false,
+  },
+  corsOrigin: {
+    value: "<origin,...>",
+    help: "web pages that may use the server, by their exact origins, such as https://app.example.com",
+    schema: list(),
+    defaultText: "none",
+  },
+  project: {
+    value: "<name>",
+    help: "whose files and batches the key sees",
+    schema: filled,
+    default: "default",
+  },
+  storedBytes: {
+    value: "<size>",
+    help: "quota of the key: bytes of files that it may keep",
+    schema: parsed(parseSize),
+  },
+  openUploads: {
+    value: "<n>",
+    help: "quota of the key: uploads that may be open at once",
+    schema: whole(0, 1_000_000_000),
+  },
+  queuedLines: {
+    value: "<n>",
+    help: "quota of the key: lines of its batches that may wait to be done",
+    schema: whole(0, 1_000_000_000_000),
+  },
+  requestsPerSecond: {
+    value: "<n>",
+    help: "quota of the key: requests per second; twice as many may come at once",
+    schema: rate(),
   },
   logLevel: {
     value: "<level>",
@@ -148,6 +193,26 @@ export const optionTable = {
     default: "24h",
   },
   metadata: { value: "<key=value,...>", help: "metadata of the batch", schema: parsedPairs() },
+  events: {
+    value: "<list>",
+    help: "events to tell the receiver of, such as batch.completed,batch.failed",
+    schema: list(),
+    defaultText: "all",
+  },
+  name: { value: "<name>", help: "a name for people", schema: filled },
+  eventType: { value: "<event>", help: "the event to send", schema: filled, default: "batch.completed" },
+  keepOld: { help: "let the old secret sign as well for 24 hours", schema: onOff, default: false },
+  status: { value: "<status>", help: "only batches in this status", schema: z.enum(batchStatuses) },
+  createdAfter: {
+    value: "<time>",
+    help: "only batches created later than this: Unix seconds or an ISO date",
+    schema: parsed(parseMoment),
+  },
+  createdBefore: {
+    value: "<time>",
+    help: "only batches created earlier than this",
+    schema: parsed(parseMoment),
+  },
   follow: { help: "go on until the batch is final", schema: onOff, default: false },
   olderThan: {
     value: "<duration>",
@@ -209,6 +274,22 @@ function whole(min: number, max: number) {
     .refine((value) => Number.isInteger(value) && value >= min && value <= max, reason);
 }
 
+function rate() {
+  const reason = "it must be a number from 0.001 to 1000000";
+  return z
+    .union(
+      [
+        z.number(),
+        z
+          .string()
+          .regex(/^\d{1,7}(\.\d{1,6})?$/)
+          .transform(Number),
+      ],
+      reason,
+    )
+    .refine((value) => value >= 0.001 && value <= 1_000_000, reason);
+}
+
 function parsed<T>(parse: (text: string) => T) {
   return z.union([z.string(), z.number()], "it must be text").transform((value, context) => {
     try {
@@ -234,6 +315,12 @@ function lineSize(text: string): number {
   throw new NerifError("invalid_value", `Cannot take ${text} as a line size: it must be from 1 B to 1 GiB`);
 }
 
+function fileSize(text: string): number {
+  const bytes = parseSize(text);
+  if (bytes >= 1) return bytes;
+  throw new NerifError("invalid_value", `Cannot take ${text} as a file size: it must be at least 1 B`);
+}
+
 function windowRange(text: string): { min: number; max: number } {
   const [from, to, ...more] = text.split("..");
   if (from === undefined || to === undefined || more.length > 0) {
@@ -247,6 +334,21 @@ function windowRange(text: string): { min: number; max: number } {
   throw new NerifError(
     "invalid_value",
     `Cannot take ${JSON.stringify(text)} as a range: ${from} is more than ${to}`,
+  );
+}
+
+/** In a configuration file it may be a real list. */
+function list() {
+  const items = z.array(filled).min(1, "it is empty");
+  return z.union(
+    [
+      items,
+      z
+        .string()
+        .transform((text) => text.split(","))
+        .pipe(items),
+    ],
+    "it must be a list of texts",
   );
 }
 

@@ -23,6 +23,8 @@ const commands: Record<string, () => Promise<Command>> = {
   validate: async () => (await import("./validate.ts")).validateCommand(),
   batches: async () => (await import("./batches.ts")).batchesCommand(),
   files: async () => (await import("./files.ts")).filesCommand(),
+  webhooks: async () => (await import("./webhooks.ts")).webhooksCommand(),
+  keys: async () => (await import("./keys.ts")).keysCommand(),
   prune: async () => (await import("./prune.ts")).pruneCommand(),
   simulate: async () => (await import("./simulate.ts")).simulateCommand(),
 };

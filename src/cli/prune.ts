@@ -17,7 +17,7 @@ const options = ["dataDir", "olderThan", "dryRun", "json"] as const satisfies Op
 /** `nerif prune`: frees the space of what has ended. */
 export function pruneCommand(): Command {
   const command = new Command("prune").description(
-    "remove finished runs, expired files and old batches from the data directory; results that runs wrote elsewhere stay",
+    "remove finished runs, expired files and uploads, and old batches from the data directory; results that runs wrote elsewhere stay",
   );
   return addOptions(command, options)
     .addHelpText("after", examples)
@@ -32,7 +32,7 @@ Examples:
   nerif prune --older-than 7d`;
 
 interface Removal {
-  kind: "run" | "file" | "batch" | "leftover";
+  kind: "run" | "file" | "batch" | "upload" | "leftover";
   id: string;
   remove(): Promise<void>;
 }
@@ -53,7 +53,7 @@ async function prune(flags: Record<string, unknown>): Promise<void> {
     if (values.json) return;
     const age = `older than ${formatDuration(values.olderThan)}`;
     say(
-      `${counted(removed, "thing")} ${values.dryRun ? "would be removed" : "removed"} (runs and batches ${age}, expired files)`,
+      `${counted(removed, "thing")} ${values.dryRun ? "would be removed" : "removed"} (runs and batches ${age}, expired files and uploads)`,
     );
   } finally {
     await opened.close();
@@ -69,6 +69,7 @@ interface Scope {
 async function* removals(opened: Opened, scope: Scope): AsyncGenerator<Removal> {
   yield* oldBatches(opened, scope);
   yield* expiredFiles(opened);
+  yield* endedUploads(opened);
   yield* finishedRuns(scope);
 }
 
@@ -124,6 +125,22 @@ async function* expiredFiles({ control, fileStore }: Opened): AsyncGenerator<Rem
         },
       };
     }
+  }
+}
+
+/** Parts of uploads that expired, or that a crash left; a server removes them by itself every ten minutes. */
+async function* endedUploads({ control, fileStore }: Opened): AsyncGenerator<Removal> {
+  const now = Math.floor(Date.now() / 1_000);
+  for (const id of await control.endedUploads(now, 100_000)) {
+    yield {
+      kind: "upload",
+      id,
+      async remove() {
+        await control.expireUpload(id, now);
+        for (const part of await control.uploadParts(id)) await fileStore.delete(part.id);
+        await control.deleteParts(id);
+      },
+    };
   }
 }
 

@@ -5,7 +5,10 @@ import type { BatchObject } from "../batch/batch.ts";
 import { type ErrorCode, errorCodes, NerifError } from "../batch/errors.ts";
 import type { FileObject } from "../batch/file.ts";
 import { isFinal } from "../batch/lifecycle.ts";
-import type { Client, ListPage, PageQuery } from "./client.ts";
+import type { BatchProgress } from "../batch/progress.ts";
+import type { WebhookEndpointObject } from "../batch/webhook.ts";
+import type { WebhookEndpointWithSecret, WebhookTest } from "../service/webhooks.ts";
+import type { BatchQuery, Client, ListPage, PageQuery } from "./client.ts";
 import { inputPath } from "./run-places.ts";
 
 const pollMs = 1_000;
@@ -35,7 +38,9 @@ export async function createRemoteClient(server: string): Promise<Client> {
 
   const batch = (id: string) => `/v1/batches/${encodeURIComponent(id)}`;
   const file = (id: string) => `/v1/files/${encodeURIComponent(id)}`;
+  const webhook = (id: string) => `/v1/webhook_endpoints/${encodeURIComponent(id)}`;
   const post = { method: "POST" };
+  const postJson = (value: object) => ({ ...post, body: JSON.stringify(value) });
   const retrieve = (id: string) => json<BatchObject>(batch(id));
 
   return {
@@ -54,9 +59,10 @@ export async function createRemoteClient(server: string): Promise<Client> {
       },
     },
     batches: {
-      create: (params) => json<BatchObject>("/v1/batches", { ...post, body: JSON.stringify(params) }),
-      list: (page) => json<ListPage<BatchObject>>(`/v1/batches${query(page)}`),
+      create: (params) => json<BatchObject>("/v1/batches", postJson(params)),
+      list: (wanted) => json<ListPage<BatchObject>>(`/v1/batches${query(wanted)}`),
       retrieve,
+      progress: (id) => json<BatchProgress>(`${batch(id)}/progress`),
       cancel: (id) => json<BatchObject>(`${batch(id)}/cancel`, post),
       retry: (id) => json<BatchObject>(`${batch(id)}/retry`, post),
       async wait(id, { signal, onProgress }) {
@@ -71,6 +77,20 @@ export async function createRemoteClient(server: string): Promise<Client> {
       },
       results: (id, { follow, signal }) =>
         bytes(`${batch(id)}/results${follow ? "?follow=true" : ""}`, signal),
+    },
+    webhooks: {
+      create: (endpoint) => json<WebhookEndpointWithSecret>("/v1/webhook_endpoints", postJson(endpoint)),
+      list: (page) => json<ListPage<WebhookEndpointObject>>(`/v1/webhook_endpoints${query(page)}`),
+      retrieve: (id) => json<WebhookEndpointObject>(webhook(id)),
+      async delete(id) {
+        await ask(webhook(id), { method: "DELETE" });
+      },
+      rotate: (id, { keepOld }) =>
+        json<WebhookEndpointWithSecret>(
+          `${webhook(id)}/rotate_secret`,
+          postJson({ keep_old_secret_active_for_24_hours: keepOld }),
+        ),
+      test: (id, event_type) => json<WebhookTest>(`${webhook(id)}/test`, postJson({ event_type })),
     },
     async close() {},
   };
@@ -90,10 +110,13 @@ function baseUrl(server: string): string {
   );
 }
 
-function query({ limit, after }: PageQuery): string {
+function query(wanted: PageQuery & Partial<BatchQuery>): string {
+  const { limit, after, status, created_after, created_before, metadata = {} } = wanted;
   const pairs = new URLSearchParams();
-  if (limit !== undefined) pairs.set("limit", String(limit));
-  if (after !== undefined) pairs.set("after", after);
+  for (const [name, value] of Object.entries({ limit, after, status, created_after, created_before })) {
+    if (value !== undefined) pairs.set(name, String(value));
+  }
+  for (const [key, value] of Object.entries(metadata)) pairs.set(`metadata[${key}]`, value);
   return pairs.size === 0 ? "" : `?${pairs}`;
 }
 

@@ -3,9 +3,9 @@ import { NerifError } from "../batch/errors.ts";
 import { isFinal } from "../batch/lifecycle.ts";
 import type { Opened } from "../compose.ts";
 import { type Fingerprint, fingerprint, looksSame, statInput } from "./run-input.ts";
-import { createMeter } from "./run-meter.ts";
 import { type RunRecord, writeRunRecord } from "./run-record.ts";
 import type { RunReport } from "./run-report.ts";
+import { runView } from "./run-view.ts";
 import { createWatch, type WatchRules } from "./run-watch.ts";
 import { type Grace, onStopSignal } from "./signals.ts";
 
@@ -85,7 +85,6 @@ async function runOn(
   options: DriveOptions & { signal: StopSignal; keepTime: () => Promise<void> },
 ): Promise<Stop | null> {
   const { record, report, rules, signal, keepTime } = options;
-  const meter = createMeter();
   const watch = createWatch(rules);
   const inputChanged = createInputCheck(record);
   for (;;) {
@@ -93,9 +92,8 @@ async function runOn(
     if (signal.graceMs !== null) return { why: "interrupted", graceMs: signal.graceMs };
     const progress = opened.engine.progress(record.batch_id);
     if (progress !== null) {
-      const now = performance.now();
-      report.progress(meter(progress, now));
-      const why = watch(progress, now);
+      report.progress(runView(progress));
+      const why = watch(progress, performance.now());
       if (why !== null) return { why, graceMs: 0 };
     }
     const changed = await inputChanged();

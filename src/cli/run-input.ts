@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import { createReadStream } from "node:fs";
 import { stat } from "node:fs/promises";
 import { NerifError } from "../batch/errors.ts";
-import { type Endpoint, isEndpoint } from "../batch/limits.ts";
+import { type Endpoint, endpointOf } from "../batch/limits.ts";
 
 /** What an input file looked like. */
 export interface Fingerprint {
@@ -12,6 +12,8 @@ export interface Fingerprint {
   /** Hexadecimal SHA-256 of the bytes. */
   sha256: string;
 }
+
+const usual: Endpoint = "/v1/chat/completions";
 
 export type FileStat = Omit<Fingerprint, "sha256">;
 
@@ -54,7 +56,7 @@ export async function firstEndpoint(path: string, maxLineBytes: number): Promise
     bytes += chunk.length;
     if (bytes > maxLineBytes || (chunk.includes(10) && firstLine(start) !== "")) break;
   }
-  return endpointOf(firstLine(start));
+  return endpointIn(firstLine(start));
 }
 
 function firstLine(chunks: readonly Buffer[]): string {
@@ -65,14 +67,13 @@ function firstLine(chunks: readonly Buffer[]): string {
   return lines.find((line) => line.trim() !== "") ?? "";
 }
 
-function endpointOf(line: string): Endpoint {
+function endpointIn(line: string): Endpoint {
   try {
     const request: unknown = JSON.parse(line);
-    if (typeof request === "object" && request !== null && "url" in request && isEndpoint(request.url)) {
-      return request.url;
-    }
+    const url = typeof request === "object" && request !== null && "url" in request ? request.url : null;
+    return endpointOf(url) ?? usual;
   } catch {
     // Validation will tell what is wrong with the line.
+    return usual;
   }
-  return "/v1/chat/completions";
 }

@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { createRunEvents } from "./run-events.ts";
-import type { RunView } from "./run-meter.ts";
 import { createRunProgress } from "./run-progress.ts";
+import type { RunView } from "./run-view.ts";
 
 const view: RunView = {
   counts: { total: 50_000, completed: 1_190, failed: 10 },

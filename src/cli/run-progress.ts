@@ -1,8 +1,8 @@
 import cliProgress from "cli-progress";
 import type { BatchError } from "../batch/batch.ts";
 import { formatDuration } from "../batch/duration.ts";
-import type { RunView } from "./run-meter.ts";
 import type { RunEnd, RunReport, RunStart, RunStop } from "./run-report.ts";
+import type { RunView } from "./run-view.ts";
 import { counted, escapeControls, formatCount, isTerminal, say, sayIn } from "./terminal.ts";
 
 /** Without a terminal, a line in so many milliseconds. */

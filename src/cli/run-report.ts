@@ -1,7 +1,7 @@
 import type { BatchError, BatchStatus, RequestCounts } from "../batch/batch.ts";
 import type { NerifError } from "../batch/errors.ts";
 import type { Usage } from "../batch/usage.ts";
-import type { RunView } from "./run-meter.ts";
+import type { RunView } from "./run-view.ts";
 
 export interface RunStart {
   batch: string;

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import type { EngineView } from "./run-meter.ts";
+import type { EngineView } from "./run-view.ts";
 import { createWatch } from "./run-watch.ts";
 
 type Route = EngineView["routes"][number];
@@ -12,6 +12,7 @@ function view(routes: Partial<Route>[], done = 0): EngineView {
   return {
     counts: { total: 100, completed: done, failed: 0 },
     inFlight: 0,
+    rate: null,
     routes: routes.map((route) => ({
       ...{
         endpoint: "/v1/embeddings",

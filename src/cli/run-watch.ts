@@ -1,5 +1,5 @@
 import { NerifError } from "../batch/errors.ts";
-import type { EngineView } from "./run-meter.ts";
+import type { EngineView } from "./run-view.ts";
 
 export interface WatchRules {
   /** `--wait`: nothing is ever a reason to stop. */

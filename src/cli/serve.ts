@@ -14,8 +14,11 @@ const options = [
   "host",
   "port",
   "insecure",
+  "corsOrigin",
   ...engineOptions,
   "completionWindows",
+  "webhookAllow",
+  "maxFileBytes",
   "logLevel",
   "json",
 ] as const satisfies OptionName[];
@@ -45,7 +48,18 @@ stops at once.`;
 
 async function serve(flags: Record<string, unknown>): Promise<void> {
   const config = resolveConfig(options, flags);
-  const { host, port, insecure, completionWindows = null, logLevel, shutdownGrace, json } = config.values;
+  const {
+    host,
+    port,
+    insecure,
+    corsOrigin: corsOrigins,
+    completionWindows = null,
+    maxFileBytes,
+    webhookAllow,
+    logLevel,
+    shutdownGrace,
+    json,
+  } = config.values;
   // Keys reach no log by themselves; this is for those that stand in an error's fields.
   const log = pino(
     { level: logLevel, redact: ["*.authorization", "*.apiKey", "*.headers.authorization"] },
@@ -56,10 +70,12 @@ async function serve(flags: Record<string, unknown>): Promise<void> {
   const nerif = await openNerif({
     ...built,
     settings: { ...built.settings, completionWindows },
+    webhookAllow,
+    maxFileBytes,
     ignoreOpenAIBaseUrl: true,
     log,
   });
-  const server = await serveInstance(nerif, { host, port, insecure, log });
+  const server = await serveInstance(nerif, { host, port, insecure, corsOrigins, log });
   const stopped = Promise.withResolvers<void>();
   onStopSignal({ interruptMs: shutdownGrace, terminateMs: shutdownGrace }, (graceMs) => {
     say(`Stopping; calls in flight get ${graceMs / 1_000} s. Another signal stops at once`);

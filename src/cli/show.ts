@@ -1,5 +1,8 @@
 import type { BatchObject } from "../batch/batch.ts";
+import { formatDuration } from "../batch/duration.ts";
 import type { FileObject } from "../batch/file.ts";
+import type { BatchProgress } from "../batch/progress.ts";
+import type { WebhookEndpointObject } from "../batch/webhook.ts";
 import { formatSize } from "./sizes.ts";
 import { escapeControls, formatCount } from "./terminal.ts";
 
@@ -33,9 +36,25 @@ export function batchLines(batch: BatchObject): string[] {
   return [id, `  progress: ${progressOf(request_counts)}`, ...fields, ...refused];
 }
 
+/** What only the process that executes a batch can tell: its rate, and which routes wait. */
+export function progressLines({ rate, eta_seconds, routes }: BatchProgress): string[] {
+  const left = eta_seconds === null ? "" : `, ${formatDuration(eta_seconds * 1_000)} left`;
+  const waits = routes.flatMap(({ model, endpoint, upstream, reason }) =>
+    reason === null
+      ? []
+      : [`  waits: ${model ?? endpoint}${upstream === null ? "" : ` at ${upstream}`}: ${reason.message}`],
+  );
+  return [...(rate === null ? [] : [`  rate: ${rate} lines/s${left}`]), ...waits];
+}
+
 /** A file in one line. */
 export function fileLine({ id, bytes, created_at, purpose, filename }: FileObject): string {
   return `${id}  ${formatSize(bytes).padStart(9)}  ${purpose.padEnd(12)}  ${dateOf(created_at)}  ${filename}`;
+}
+
+/** A webhook endpoint in one line. */
+export function webhookLine({ id, name, url, event_types }: WebhookEndpointObject): string {
+  return `${id}  ${name}  ${url}  ${event_types.join(",")}`;
 }
 
 export function progressOf({ total, completed, failed }: BatchObject["request_counts"]): string {
@@ -43,6 +62,6 @@ export function progressOf({ total, completed, failed }: BatchObject["request_co
 }
 
 /** `2026-11-23 08:30:00Z` */
-function dateOf(seconds: number): string {
+export function dateOf(seconds: number): string {
   return `${new Date(seconds * 1_000).toISOString().slice(0, 19).replace("T", " ")}Z`;
 }

@@ -3,11 +3,15 @@ import type { Batch } from "../batch/batch.ts";
 import { NerifError } from "../batch/errors.ts";
 import { isFinal } from "../batch/lifecycle.ts";
 import { noTokens } from "../batch/usage.ts";
+import { checkUsage } from "./api-key-usage.ts";
 import { batchOf, changedColumns, newBatchRow, unfinishedStatuses } from "./batch-row.ts";
 import type { BatchQuery, ControlStore, ShardTally } from "./control-store.ts";
 import { insertFile } from "./file-queries.ts";
+import { insertWithAnswer } from "./idempotency-queries.ts";
+import { pairText } from "./metadata-text.ts";
 import type { BatchRow, Schema } from "./schema.ts";
 import { type SqlDatabase, snapshot } from "./sql-database.ts";
+import { insertDeliveries } from "./webhook-queries.ts";
 
 type BatchQueries = Pick<
   ControlStore,
@@ -22,20 +26,21 @@ type BatchQueries = Pick<
 
 export function createBatchQueries({ run }: SqlDatabase): BatchQueries {
   return {
-    insertBatch: (batch) =>
+    insertBatch: (batch, { quotas, answer } = {}) =>
       run("record the batch", (db) =>
-        db.transaction().execute(async (transaction) => {
-          const deleted = await transaction
+        insertWithAnswer(db, answer, async (transaction) => {
+          const input = await transaction
             .selectFrom("files")
-            .select("id")
+            .select(["is_deleted", "lines"])
             .where("id", "=", batch.input_file_id)
-            .where("is_deleted", "=", 1)
             .executeTakeFirst();
-          if (deleted !== undefined) {
+          if (input?.is_deleted === 1) {
             throw new NerifError("input_file_gone", `Cannot record ${batch.id}: its input was deleted`, {
               param: "input_file_id",
             });
           }
+          const more = input?.lines ?? 0;
+          await checkUsage(transaction, "queued_lines", { apiKey: batch.api_key, quotas, more });
           await transaction.insertInto("batches").values(newBatchRow(batch)).execute();
         }),
       ),
@@ -80,7 +85,7 @@ export function createBatchQueries({ run }: SqlDatabase): BatchQueries {
         return row !== undefined;
       }),
 
-    updateBatch: (id, version, patch, files = []) =>
+    updateBatch: (id, version, patch, { files = [], event = null } = {}) =>
       run("update the batch", (db) =>
         db.transaction().execute(async (transaction) => {
           const rows = await transaction
@@ -90,8 +95,10 @@ export function createBatchQueries({ run }: SqlDatabase): BatchQueries {
             .where("version", "=", version)
             .returningAll()
             .execute();
-          if (rows.length === 0) return null;
+          const [row] = rows;
+          if (row === undefined) return null;
           for (const file of files) await insertFile(transaction, file);
+          if (event !== null) await insertDeliveries(transaction, { project: row.project, event });
           const [batch] = await withSums(transaction, rows);
           return batch ?? null;
         }),
@@ -107,11 +114,24 @@ export function createBatchQueries({ run }: SqlDatabase): BatchQueries {
 
 async function batchPage(
   db: Kysely<Schema>,
-  { project, limit, after, status }: BatchQuery,
+  { project, limit, after, status, created_after, created_before, metadata = {} }: BatchQuery,
 ): Promise<BatchRow[]> {
   let rows = db.selectFrom("batches").selectAll();
   if (project !== null) rows = rows.where("project", "=", project);
   if (status !== undefined) rows = rows.where("status", "=", status);
+  if (created_after !== undefined) rows = rows.where("created_at", ">", created_after);
+  if (created_before !== undefined) rows = rows.where("created_at", "<", created_before);
+  for (const [key, value] of Object.entries(metadata)) {
+    const pair = pairText(key, value);
+    // Not with `like`, which takes one letter for another and has signs of its own.
+    rows = rows.where((eb) =>
+      eb(
+        eb.fn<string>("replace", ["metadata_json", eb.val(pair), eb.val("")]),
+        "<>",
+        eb.ref("metadata_json"),
+      ),
+    );
+  }
   if (after !== undefined) {
     const cursor = await findCursor(db, project, after);
     rows = rows.where((eb) =>
@@ -126,9 +146,13 @@ async function findCursor(db: Kysely<Schema>, project: string | null, after: str
   if (project !== null) query = query.where("project", "=", project);
   const cursor = await query.executeTakeFirst();
   if (cursor !== undefined) return cursor;
-  throw new NerifError("cursor_not_found", `Cannot list batches after '${after}': there is no such batch`, {
-    param: "after",
-  });
+  throw new NerifError(
+    "cursor_not_found",
+    `Cannot list batches after '${after.slice(0, 80)}': there is no such batch`,
+    {
+      param: "after",
+    },
+  );
 }
 
 /** Batches with the counts of the moment; the shards of those that are not final are added up in one query. */

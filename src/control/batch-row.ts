@@ -2,6 +2,7 @@ import { type Batch, batchStatuses } from "../batch/batch.ts";
 import { type BatchPatch, isFinal } from "../batch/lifecycle.ts";
 import { usageOf } from "../batch/usage.ts";
 import type { ShardTally } from "./control-store.ts";
+import { metadataText } from "./metadata-text.ts";
 import type { BatchRow, NewBatchRow } from "./schema.ts";
 
 export const unfinishedStatuses = batchStatuses.filter((status) => !isFinal(status));
@@ -14,7 +15,7 @@ export function newBatchRow(batch: Batch): NewBatchRow {
     ...request_counts,
     usage_json: json(usage),
     errors_json: json(errors),
-    metadata_json: json(metadata),
+    metadata_json: metadata && metadataText(metadata),
     output_expires_after_json: json(output_expires_after),
     result_files_json: json(result_files),
   };
@@ -28,7 +29,7 @@ export function changedColumns(patch: BatchPatch): Partial<NewBatchRow> {
     ...request_counts,
     ...(usage !== undefined && { usage_json: json(usage) }),
     ...(errors !== undefined && { errors_json: json(errors) }),
-    ...(metadata !== undefined && { metadata_json: json(metadata) }),
+    ...(metadata !== undefined && { metadata_json: metadata && metadataText(metadata) }),
     ...(output_expires_after !== undefined && { output_expires_after_json: json(output_expires_after) }),
     ...(result_files !== undefined && { result_files_json: json(result_files) }),
   };

@@ -2,6 +2,12 @@ import type { Batch, BatchStatus } from "../batch/batch.ts";
 import type { StoredFile } from "../batch/file.ts";
 import type { BatchPatch } from "../batch/lifecycle.ts";
 import type { Tokens } from "../batch/usage.ts";
+import type { WebhookEvent } from "../batch/webhook.ts";
+import type { ApiKeyRecords } from "./api-key-records.ts";
+import type { IdempotencyRecords } from "./idempotency-records.ts";
+import type { InsertOptions } from "./insert-options.ts";
+import type { UploadRecords } from "./upload-records.ts";
+import type { WebhookRecords } from "./webhook-records.ts";
 
 /**
  * The truth about files, batches, shards and leases. Rows grow with shards, never with lines. It knows no rule
@@ -9,9 +15,9 @@ import type { Tokens } from "../batch/usage.ts";
  *
  * Every method throws NerifError `storage_unavailable` when the database cannot be reached or stays locked.
  */
-export interface ControlStore {
-  /** @throws NerifError `file_exists` when there is or was a file with this id */
-  insertFile(file: StoredFile): Promise<void>;
+export interface ControlStore extends ApiKeyRecords, IdempotencyRecords, UploadRecords, WebhookRecords {
+  /** @throws NerifError `file_exists` when there is or was a file with this id, and those of the options */
+  insertFile(file: StoredFile, options?: InsertOptions): Promise<void>;
   /** Null when there is none, or it belongs to another project, or it was deleted. `project` null: any. */
   getFile(project: string | null, id: string): Promise<StoredFile | null>;
   /**
@@ -29,22 +35,28 @@ export interface ControlStore {
   removableFiles(now: number, limit: number): Promise<StoredFile[]>;
   /** Notes that the bytes of a file are gone. */
   markBytesRemoved(id: string): Promise<void>;
+  /** Those of up to 1,000 keys of the file store that a file with bytes or a part of an upload names. */
+  namedKeys(keys: readonly string[]): Promise<string[]>;
 
-  /** @throws NerifError `input_file_gone` when its input file was deleted */
-  insertBatch(batch: Batch): Promise<void>;
+  /** @throws NerifError `input_file_gone` when its input file was deleted, and those of the options */
+  insertBatch(batch: Batch, options?: InsertOptions): Promise<void>;
   /** While a batch runs, `completed`, `failed` and `usage` are the sums over its shards. */
   getBatch(project: string | null, id: string): Promise<Batch | null>;
-  /** Newest first, starting after the batch `after`. @throws NerifError `cursor_not_found` */
+  /**
+   * Newest first, starting after the batch `after`, whether or not that one is among those asked for.
+   * @throws NerifError `cursor_not_found`
+   */
   listBatches(query: BatchQuery): Promise<Batch[]>;
   /** Batches that are not final, oldest deadline first, then oldest. Their counts and usage are not summed up. */
   unfinishedBatches(): Promise<Batch[]>;
   /** Whether a batch that is not final reads this file. */
   isInputInUse(fileId: string): Promise<boolean>;
   /**
-   * Applies `patch` and adds `files` in one transaction if the batch still has `version`, and raises the version.
+   * Applies `patch`, and what belongs to it, in one transaction if the batch still has `version`, and raises the
+   * version.
    * @returns the batch as it is now, or null when another writer was first
    */
-  updateBatch(id: string, version: number, patch: BatchPatch, files?: StoredFile[]): Promise<Batch | null>;
+  updateBatch(id: string, version: number, patch: BatchPatch, more?: WithUpdate): Promise<Batch | null>;
   /** Removes a batch and its shards for good. */
   deleteBatch(id: string): Promise<void>;
 
@@ -86,6 +98,13 @@ export interface ControlStore {
   close(): Promise<void>;
 }
 
+/** What is recorded together with a change of a batch. */
+export interface WithUpdate {
+  files?: StoredFile[];
+  /** For every webhook endpoint of the batch's project that wants events of this type; due at once. */
+  event?: WebhookEvent | null;
+}
+
 export interface FileQuery {
   project: string;
   now: number;
@@ -101,6 +120,12 @@ export interface BatchQuery {
   limit: number;
   after?: string | undefined;
   status?: BatchStatus | undefined;
+  /** Only batches created later than this, in Unix seconds. */
+  created_after?: number | undefined;
+  /** Only batches created earlier than this, in Unix seconds. */
+  created_before?: number | undefined;
+  /** Only batches whose metadata has all of these pairs, letter for letter. */
+  metadata?: Readonly<Record<string, string>> | undefined;
 }
 
 export interface NewShard {

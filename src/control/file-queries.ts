@@ -1,19 +1,27 @@
 import type { Kysely } from "kysely";
 import { NerifError } from "../batch/errors.ts";
 import type { StoredFile } from "../batch/file.ts";
+import { checkUsage } from "./api-key-usage.ts";
 import { unfinishedStatuses } from "./batch-row.ts";
 import type { ControlStore, FileQuery } from "./control-store.ts";
+import { insertWithAnswer } from "./idempotency-queries.ts";
 import type { FileRow, Schema } from "./schema.ts";
 import type { SqlDatabase } from "./sql-database.ts";
 
 type FileQueries = Pick<
   ControlStore,
-  "insertFile" | "getFile" | "listFiles" | "deleteFile" | "removableFiles" | "markBytesRemoved"
+  "insertFile" | "getFile" | "listFiles" | "deleteFile" | "removableFiles" | "markBytesRemoved" | "namedKeys"
 >;
 
 export function createFileQueries({ run }: SqlDatabase): FileQueries {
   return {
-    insertFile: (file) => run("record the file", (db) => insertFile(db, file)),
+    insertFile: (file, { quotas, answer } = {}) =>
+      run("record the file", (db) =>
+        insertWithAnswer(db, answer, async (transaction) => {
+          await checkUsage(transaction, "stored_bytes", { apiKey: file.api_key, quotas, more: file.bytes });
+          await insertFile(transaction, file);
+        }),
+      ),
 
     getFile: (project, id) =>
       run("look up the file", async (db) => {
@@ -65,6 +73,18 @@ export function createFileQueries({ run }: SqlDatabase): FileQueries {
     markBytesRemoved: (id) =>
       run("note a removed file", async (db) => {
         await db.updateTable("files").set({ is_removed: 1 }).where("id", "=", id).execute();
+      }),
+
+    namedKeys: (keys) =>
+      run("look for the names of files", async (db) => {
+        if (keys.length === 0) return [];
+        const files = db
+          .selectFrom("files")
+          .select("key")
+          .where("key", "in", keys)
+          .where("is_removed", "=", 0);
+        const parts = db.selectFrom("upload_parts").select("id as key").where("id", "in", keys);
+        return (await files.union(parts).execute()).map((row) => row.key);
       }),
   };
 }
@@ -124,9 +144,13 @@ async function findCursor(db: Kysely<Schema>, project: string, after: string) {
     .where("project", "=", project)
     .executeTakeFirst();
   if (cursor !== undefined) return cursor;
-  throw new NerifError("cursor_not_found", `Cannot list files after '${after}': there is no such file`, {
-    param: "after",
-  });
+  throw new NerifError(
+    "cursor_not_found",
+    `Cannot list files after '${after.slice(0, 80)}': there is no such file`,
+    {
+      param: "after",
+    },
+  );
 }
 
 function fileOf(row: FileRow): StoredFile {

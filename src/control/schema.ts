@@ -122,6 +122,8 @@ export interface UploadsTable {
   file_lifetime: number | null;
   status: UploadStatus;
   file_id: string | null;
+  part_count: number;
+  part_bytes: number;
 }
 
 export interface UploadPartsTable {
@@ -134,6 +136,7 @@ export interface UploadPartsTable {
 export interface WebhookEndpointsTable {
   seq: Generated<number>;
   id: string;
+  version: number;
   project: string;
   name: string;
   url: string;
@@ -150,7 +153,6 @@ export interface WebhookDeliveriesTable {
   id: string;
   endpoint_id: string;
   event_json: string;
-  created_at: number;
   attempts: number;
   due_at: number;
 }
@@ -172,3 +174,5 @@ export type FileRow = Selectable<FilesTable>;
 export type BatchRow = Selectable<BatchesTable>;
 export type NewBatchRow = Insertable<BatchesTable>;
 export type ShardRow = Selectable<ShardsTable>;
+export type WebhookEndpointRow = Selectable<WebhookEndpointsTable>;
+export type ApiKeyRow = Selectable<ApiKeysTable>;

@@ -1,8 +1,12 @@
+import { createApiKeyQueries } from "./api-key-queries.ts";
 import { createBatchQueries } from "./batch-queries.ts";
 import type { ControlStore } from "./control-store.ts";
 import { createFileQueries } from "./file-queries.ts";
+import { createIdempotencyQueries } from "./idempotency-queries.ts";
 import { createShardQueries } from "./shard-queries.ts";
 import type { SqlDatabase } from "./sql-database.ts";
+import { createUploadQueries } from "./upload-queries.ts";
+import { createWebhookQueries } from "./webhook-queries.ts";
 
 /** The control store on any database that speaks the SQL of `sql-database.ts`, its schema being the newest. */
 export function createSqlStore(database: SqlDatabase): ControlStore {
@@ -10,6 +14,10 @@ export function createSqlStore(database: SqlDatabase): ControlStore {
     ...createFileQueries(database),
     ...createBatchQueries(database),
     ...createShardQueries(database),
+    ...createWebhookQueries(database),
+    ...createIdempotencyQueries(database),
+    ...createUploadQueries(database),
+    ...createApiKeyQueries(database),
     changeCounter: () => database.changeCounter(),
     close: () => database.close(),
   };

@@ -1,12 +1,16 @@
-import { mkdtemp, rm, stat, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, rm, stat, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { setImmediate as turn } from "node:timers/promises";
+import { Kysely } from "kysely";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { describeControlStoreContract } from "../../test/contracts/control-store.ts";
 import { aBatch } from "../../test/support/control-rows.ts";
+import { initial } from "./migrations/0001-initial.ts";
+import type { Schema } from "./schema.ts";
 import { openSqliteControlStore } from "./sqlite.ts";
+import { createSqliteDialect } from "./sqlite-dialect.ts";
 
 describeControlStoreContract("SQLite", async () => {
   const directory = await mkdtemp(join(tmpdir(), "nerif-control-"));
@@ -46,6 +50,16 @@ describe("the SQLite control store", () => {
     const second = await openSqliteControlStore({ path });
     expect(await second.getBatch(null, batch.id)).toEqual(batch);
     await second.close();
+  });
+
+  test("finds the metadata of batches that an older Nerif has recorded", async () => {
+    const metadata = { team: "search", note: 'says "x,"' };
+    const ids = await writeOldBatches(path, metadata);
+    const store = await openSqliteControlStore({ path });
+    const found = await store.listBatches({ project: "p", limit: 10, metadata: { note: 'says "x,"' } });
+    expect(found.map(({ id }) => id)).toEqual(ids.toReversed());
+    expect(found[0]?.metadata).toEqual(metadata);
+    await store.close();
   });
 
   test("refuses data that a newer Nerif wrote, and leaves it as it is", async () => {
@@ -123,3 +137,26 @@ describe("the SQLite control store", () => {
     blocker.close();
   });
 });
+
+/** A database as version 0.1 made it, with two batches that have metadata and one that has none. */
+async function writeOldBatches(path: string, metadata: Record<string, string>): Promise<string[]> {
+  await mkdir(dirname(path), { recursive: true, mode: 0o700 });
+  const connection = new DatabaseSync(path);
+  const db = new Kysely<Schema>({ dialect: createSqliteDialect(connection) });
+  await initial(db, {
+    lock: async () => {},
+    sequence: { type: "integer", build: (column) => column.primaryKey().autoIncrement() },
+  });
+  connection.exec("create table nerif_schema (version integer primary key, name text not null)");
+  connection.exec("insert into nerif_schema values (1, 'initial')");
+  const insert = connection.prepare(
+    `insert into batches (id, project, version, status, endpoint, input_file_id, completion_window, created_at, total,
+     completed, failed, metadata_json) values (?, 'p', 1, 'failed', '/v1/embeddings', 'file-x', '24h', 1, 0, 0, 0, ?)`,
+  );
+  insert.run("batch_1", JSON.stringify(metadata));
+  insert.run("batch_2", JSON.stringify(metadata));
+  insert.run("batch_3", null);
+  await db.destroy();
+  if (connection.isOpen) connection.close();
+  return ["batch_1", "batch_2"];
+}

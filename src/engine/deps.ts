@@ -3,6 +3,7 @@ import type { ControlStore, ExecutorLock } from "../control/control-store.ts";
 import type { FileStore } from "../files/file-store.ts";
 import type { Journal } from "../journal/journal.ts";
 import type { Upstream } from "../upstreams/upstream.ts";
+import type { WebhookSender } from "../webhooks/sender.ts";
 import type { Clock } from "./clock.ts";
 import type { EngineSettings } from "./settings.ts";
 
@@ -23,6 +24,8 @@ export interface EngineDeps {
   random?: () => number;
   /** Told when a batch stumbled; it is tried again by itself. */
   onProblem?: (batchId: string, error: NerifError) => void;
+  /** Tells receivers of batches that have ended. Default: nobody is told by this process. */
+  sender?: WebhookSender;
   /** Where result files go instead of the file store, as absolute paths (`nerif run`). */
   place?: ResultPlace;
 }

@@ -26,6 +26,8 @@ export interface Progress {
   counts: RequestCounts;
   /** Calls sent and not yet durable. */
   inFlight: number;
+  /** Lines done per second over about the last 30 seconds; null until it can be told. */
+  rate: number | null;
   routes: RouteProgress[];
 }
 
@@ -36,6 +38,8 @@ export interface RouteProgress {
   /** Calls that may be in flight at once. */
   limit: number;
   inFlight: number;
+  /** Lines that are ready to be sent, as far as they are loaded. */
+  ready: number;
   /** Lines that wait for another try. */
   waiting: number;
   /** Why nothing new is sent, or null when something is. */

@@ -7,6 +7,7 @@ import type { Progress, RouteProgress } from "./engine.ts";
 import type { Interrupt } from "./interrupt.ts";
 import type { Line } from "./line.ts";
 import { createLoader, type Loader } from "./loader.ts";
+import { createRateMeter } from "./rate-meter.ts";
 import { createRouteQueue, type RouteQueue } from "./route-queue.ts";
 import type { ShardRun } from "./shard-run.ts";
 
@@ -40,6 +41,7 @@ export function execute(options: ExecutionOptions, deps: EngineDeps): Execution 
   const queues = new Map<string, RouteQueue>();
   const shards = new Map<ShardRun, Loader>();
   const counts: RequestCounts = { ...batch.request_counts };
+  const rate = createRateMeter();
   /** Lines whose model no configured upstream serves. */
   const parked: Line[] = [];
   const broken = new AbortController();
@@ -55,6 +57,7 @@ export function execute(options: ExecutionOptions, deps: EngineDeps): Execution 
   async function begin(): Promise<void> {
     for (const route of await control.openRoutes(batch.id))
       loaders.push(newLoader(route.endpoint, route.model));
+    currentRate(counts);
     heartbeat();
     interrupt.begun.addEventListener("abort", halt, { once: true });
     if (interrupt.begun.aborted) {
@@ -148,6 +151,7 @@ export function execute(options: ExecutionOptions, deps: EngineDeps): Execution 
     cancelHeartbeat = clock.after(heartbeatMs, async () => {
       const renewed = await Promise.all([...shards.keys()].map((shard) => shard.renew())).catch(fail);
       if (renewed?.includes(false)) fail(leaseLost(batch.id));
+      currentRate(currentCounts());
       if (!ended) heartbeat();
     });
   }
@@ -217,29 +221,40 @@ export function execute(options: ExecutionOptions, deps: EngineDeps): Execution 
   return { finished, progress };
 
   function progress(): Progress {
+    const now = currentCounts();
+    const routes = [...queues.values()].map(routeProgress);
+    for (const model of new Set(parked.map((line) => line.model))) routes.push(withoutUpstream(model));
+    const inFlight = routes.reduce((sum, route) => sum + route.inFlight, 0);
+    return { counts: now, inFlight, rate: currentRate(now), routes };
+  }
+
+  function currentCounts(): RequestCounts {
     const now = { ...counts };
     for (const { tally, tallyBefore } of shards.keys()) {
       now.completed += tally.completed - tallyBefore.completed;
       now.failed += tally.failed - tallyBefore.failed;
     }
-    const routes = [...queues.values()].map(routeProgress);
-    for (const model of new Set(parked.map((line) => line.model))) routes.push(withoutUpstream(model));
-    return { counts: now, inFlight: routes.reduce((sum, route) => sum + route.inFlight, 0), routes };
+    return now;
+  }
+
+  function currentRate({ completed, failed }: RequestCounts): number | null {
+    return rate(completed + failed, clock.monotonic());
   }
 
   function routeProgress(queue: RouteQueue): RouteProgress {
-    const { lane, inFlight, waiting } = queue;
+    const { lane, inFlight, ready, waiting } = queue;
     const { endpoint, model, upstream, succeeded } = lane;
     const stalled = { code: "disk_full", message: "The disk is full" } as const;
     const reason = deps.journal.stalled ? stalled : lane.reason();
     const limit = upstream.concurrency;
-    return { endpoint, model, upstream: upstream.name, limit, inFlight, waiting, reason, succeeded };
+    return { endpoint, model, upstream: upstream.name, limit, inFlight, ready, waiting, reason, succeeded };
   }
 
   function withoutUpstream(model: string | null): RouteProgress {
     const message = `No upstream is configured for the model ${JSON.stringify(model)}`;
     const none = { endpoint: null, upstream: null, limit: 0, inFlight: 0, waiting: 0, succeeded: 0 };
-    return { ...none, model, reason: { code: "no_upstream", message } };
+    const ready = parked.filter((line) => line.model === model).length;
+    return { ...none, model, ready, reason: { code: "no_upstream", message } };
   }
 }
 

@@ -6,6 +6,7 @@ import type { EngineDeps } from "./deps.ts";
 import { createDispatcher, type Dispatcher } from "./dispatcher.ts";
 import type { Engine } from "./engine.ts";
 import { createInterrupt } from "./interrupt.ts";
+import { createOutbox } from "./outbox.ts";
 import { type BatchRun, type RunContext, runBatch } from "./run-batch.ts";
 import { sweep } from "./sweep.ts";
 import { createWatch } from "./watch.ts";
@@ -22,6 +23,7 @@ export function createEngine(deps: EngineDeps): Engine {
   const runs = new Map<string, { run: BatchRun; ended: Promise<void> }>();
   const dispatchers = new Map<Upstream, Dispatcher>();
   const watch = createWatch({ control, clock });
+  const outbox = deps.sender === undefined ? null : createOutbox({ ...deps, sender: deps.sender });
   const context: RunContext = { ...deps, dispatcherFor, holder: randomUUID() };
   let state: "idle" | "starting" | "running" | "stopped" = "idle";
   let starting: Promise<boolean> | null = null;
@@ -68,6 +70,7 @@ export function createEngine(deps: EngineDeps): Engine {
     state = "running";
     forgetWatch = watch.onChange(() => void takeUp());
     sweepLater();
+    outbox?.look();
     await takeUp();
     return true;
   }
@@ -103,6 +106,7 @@ export function createEngine(deps: EngineDeps): Engine {
     const ended = keepRunning(run).finally(() => {
       runs.delete(id);
       watch.changed();
+      outbox?.look();
     });
     runs.set(id, { run, ended });
   }
@@ -163,6 +167,7 @@ export function createEngine(deps: EngineDeps): Engine {
         run.interrupt.begin("stop", graceMs);
       }
       await Promise.all([...runs.values()].map(({ ended }) => ended));
+      await outbox?.stop(graceMs);
       watch.close();
       if (wasRunning) await lock.release();
     },

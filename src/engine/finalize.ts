@@ -1,12 +1,12 @@
 import type { Batch, Ending } from "../batch/batch.ts";
 import type { StoredFile } from "../batch/file.ts";
-import { advance } from "../batch/lifecycle.ts";
 import { noTokens, usageOf } from "../batch/usage.ts";
 import type { FileReader, FileWriter } from "../files/file-store.ts";
 import { recordKinds } from "../journal/journal.ts";
 import { unixSeconds } from "./clock.ts";
 import type { EngineDeps } from "./deps.ts";
 import { type OrderedResult, resultsInOrder } from "./result-order.ts";
+import { transition } from "./transition.ts";
 
 /** Result bytes that are gathered before they are written. */
 const stagingBytes = 256 * 1024;
@@ -59,9 +59,7 @@ export async function finalize(
       // What was read with the batch is the sum over its shards, which are all closed by now.
       ...{ completed, failed, usage: batch.usage ?? usageOf(noTokens()) },
     } as const;
-    const patch = advance(batch, event, unixSeconds(deps.clock));
-    // Null or a lost race: someone cancelled meanwhile, and the caller looks at the batch again.
-    if (patch !== null) await control.updateBatch(batch.id, batch.version, patch, written);
+    await transition(batch, event, { control, clock: deps.clock, written });
   } finally {
     await output.abandon();
     await error.abandon();

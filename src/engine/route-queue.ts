@@ -11,6 +11,8 @@ import { judge } from "./retry.ts";
 export interface RouteQueue extends LineSource {
   readonly inFlight: number;
   readonly waiting: number;
+  /** Lines that were not sent yet. */
+  readonly ready: number;
   push(line: Line): void;
   /** Sends nothing more. Lines that are ready are dropped; those in flight still come back. */
   halt(): void;
@@ -104,6 +106,9 @@ export function createRouteQueue(
     },
     get waiting() {
       return waiting.length;
+    },
+    get ready() {
+      return ready.length - next;
     },
     push: (line) => void ready.push(line),
     take() {

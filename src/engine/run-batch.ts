@@ -2,7 +2,7 @@ import { randomUUID } from "node:crypto";
 import type { Batch } from "../batch/batch.ts";
 import { NerifError } from "../batch/errors.ts";
 import { newFileId } from "../batch/ids.ts";
-import { advance, type BatchEvent, isFinal } from "../batch/lifecycle.ts";
+import { isFinal } from "../batch/lifecycle.ts";
 import { openInput, openPlan, planKey } from "./batch-files.ts";
 import { unixSeconds } from "./clock.ts";
 import type { EngineDeps } from "./deps.ts";
@@ -13,6 +13,7 @@ import { createInterrupt, type Interrupt } from "./interrupt.ts";
 import { noteDeadHolders } from "./note-segments.ts";
 import { ShardDamage } from "./result-order.ts";
 import { removeWorkingFiles } from "./sweep.ts";
+import { transition } from "./transition.ts";
 import { validateInput } from "./validate.ts";
 
 /** One batch in the hands of this process. */
@@ -72,8 +73,8 @@ async function validate(run: BatchRun, batch: Batch, context: RunContext): Promi
       onShards: (shards) => control.insertShards(batch.id, shards),
     });
     if (result.ok)
-      await apply(batch, { type: "validated", total: result.total, model: result.model }, context);
-    else await apply(batch, { type: "rejected", errors: result.errors }, context);
+      await transition(batch, { type: "validated", total: result.total, model: result.model }, context);
+    else await transition(batch, { type: "rejected", errors: result.errors }, context);
   } catch (reason) {
     if (!run.interrupt.begun.aborted) throw reason;
   } finally {
@@ -86,7 +87,7 @@ async function refuseInput(batch: Batch, reason: unknown, context: RunContext): 
   const lasting = ["input_file_gone", "input_changed", "file_not_found"];
   if (!(reason instanceof NerifError) || !lasting.includes(reason.code)) throw reason;
   const error = { code: reason.code, line: null, message: reason.message, param: "input_file_id" };
-  await apply(batch, { type: "rejected", errors: [error] }, context);
+  await transition(batch, { type: "rejected", errors: [error] }, context);
   return null;
 }
 
@@ -113,7 +114,7 @@ async function settle(
 ): Promise<void> {
   if (batch.request_counts.total > 0)
     await noteDeadHolders(batch.id, { ...context, holder: newHolder(context) });
-  await apply(batch, { type, result_files: { output: newFileId(), error: newFileId() } }, context);
+  await transition(batch, { type, result_files: { output: newFileId(), error: newFileId() } }, context);
 }
 
 /** A new one for each step: what a step that failed still holds can be leased again when its lease has run out. */
@@ -139,10 +140,4 @@ async function writeResults(run: BatchRun, batch: Batch, context: RunContext): P
     await read?.input.close();
     await read?.plan.close();
   }
-}
-
-/** Nothing happens when the event no longer applies or another writer was first: the next turn looks again. */
-async function apply(batch: Batch, event: BatchEvent, { control, clock }: RunContext): Promise<void> {
-  const patch = advance(batch, event, unixSeconds(clock));
-  if (patch !== null) await control.updateBatch(batch.id, batch.version, patch);
 }

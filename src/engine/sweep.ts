@@ -4,20 +4,32 @@ import { isFinal } from "../batch/lifecycle.ts";
 import { planKey } from "./batch-files.ts";
 import { unixSeconds } from "./clock.ts";
 import type { EngineDeps } from "./deps.ts";
+import { removeParts } from "./upload-parts.ts";
 
 const filesAtATime = 500;
+const uploadsAtATime = 100;
+
+/** An upload that has ended is remembered for so long, so that a late call for it still learns how, in seconds. */
+const uploadMemory = 86_400;
+
+type SweepDeps = Pick<EngineDeps, "control" | "files" | "journal" | "clock">;
 
 /** Removes the plan and the journal of a final batch; its result files say all that they said. */
-export async function removeWorkingFiles(batchId: string, { files, journal }: EngineDeps): Promise<void> {
+export async function removeWorkingFiles(
+  batchId: string,
+  { files, journal }: Pick<SweepDeps, "files" | "journal">,
+): Promise<void> {
   await journal.remove(batchId);
   await files.delete(planKey(batchId));
 }
 
 /**
- * Removes what a crash or the passing of time has left: working files of final batches, and the bytes of files
- * that were deleted or have expired, unless a batch still reads them.
+ * Removes what a crash or the passing of time has left: working files of final batches, the bytes of files that
+ * were deleted or have expired, unless a batch still reads them, parts of uploads that have ended, and bytes that
+ * nothing names because a process died before it could write down what they are; answers under idempotency keys of
+ * yesterday.
  */
-export async function sweep(deps: EngineDeps): Promise<void> {
+export async function sweep(deps: SweepDeps): Promise<void> {
   const { control, files, journal, clock } = deps;
   for (const batchId of await journal.batches()) {
     if (!isId("batch", batchId)) continue;
@@ -30,4 +42,25 @@ export async function sweep(deps: EngineDeps): Promise<void> {
     if (!isAbsolute(file.key)) await files.delete(file.key);
     await control.markBytesRemoved(file.id);
   }
+  await control.removeOldAnswers(unixSeconds(clock));
+  await sweepUploads(deps);
+  await sweepUnnamed(deps);
+}
+
+async function sweepUploads(deps: SweepDeps): Promise<void> {
+  const { control, clock } = deps;
+  const now = unixSeconds(clock);
+  for (const id of await control.endedUploads(now, uploadsAtATime)) {
+    await control.expireUpload(id, now);
+    await removeParts(id, deps);
+  }
+  await control.deleteUploads(now - uploadMemory);
+}
+
+async function sweepUnnamed({ control, files }: SweepDeps): Promise<void> {
+  await files.removeUnnamed("part_", (keys) => control.namedKeys(keys));
+  // Result files are written before anything names them but their batch, which will write them again.
+  const batches = await control.unfinishedBatches();
+  const results = batches.flatMap(({ result_files }) => Object.values(result_files ?? {}));
+  await files.removeUnnamed("file-", async (keys) => [...(await control.namedKeys(keys)), ...results]);
 }

@@ -13,7 +13,7 @@ let directories = 0;
 
 afterAll(() => rm(root, { recursive: true, force: true }));
 
-describeFileStoreContract("disk", async () => createDiskFileStore(newDirectory()));
+describeFileStoreContract("disk", async (now) => createDiskFileStore(newDirectory(), now && { now }));
 
 describe("disk file store", () => {
   it("creates its directory for the owner alone, and files likewise", async () => {
@@ -62,6 +62,22 @@ describe("disk file store", () => {
     await living.commit();
     expect((await readdir(directory)).sort()).toEqual(["file-a", foreign, others]);
     expect(await readFile(join(directory, "file-a"), "utf8")).toBe("alive");
+  });
+
+  it("goes by the time of the commit, not by that of the bytes, when it looks for what nothing names", async () => {
+    const directory = newDirectory();
+    const store = createDiskFileStore(directory);
+    await put(directory, "part_a", "written long before its commit");
+    const hoursAgo = new Date(Date.now() - 2 * 3_600_000);
+    await utimes(join(directory, "part_a"), hoursAgo, hoursAgo);
+    await store.removeUnnamed("part_", async () => []);
+    expect(await readdir(directory)).toEqual(["part_a"]);
+  });
+
+  it("has nothing to remove while its directory does not exist", async () => {
+    await createDiskFileStore(newDirectory()).removeUnnamed("part_", () =>
+      Promise.reject(new Error("asked")),
+    );
   });
 
   it("clears up beside an operator's path what a killed writer of that file left", async () => {

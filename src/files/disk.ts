@@ -8,6 +8,7 @@ import { createDiskReader } from "./disk-reader.ts";
 import { createDiskWriter, type DiskCalls } from "./disk-writer.ts";
 import type { FileReader, FileStore, FileWriter } from "./file-store.ts";
 import { assertKey, isOperatorPath, isTemporary, pathOf } from "./key.ts";
+import { abandonedMs, unnamedOf } from "./unnamed.ts";
 
 export interface DiskFileStoreOptions {
   /**
@@ -18,10 +19,9 @@ export interface DiskFileStoreOptions {
   onFatal?: (error: NerifError) => void;
   /** The calls that decide about durability; tests put failing ones here. Default: those of Node. */
   calls?: Partial<DiskCalls>;
+  /** Unix time in milliseconds, as the file system has it. Default: the system's. */
+  now?: () => number;
 }
-
-/** An upload of which nothing came for so long has lost its process. */
-const abandonedMs = 60 * 60_000;
 
 const defaultCalls: DiskCalls = {
   write: async (handle, chunks) => (await handle.writev(chunks)).bytesWritten,
@@ -33,7 +33,7 @@ const defaultCalls: DiskCalls = {
  * path. Files of the directory have mode 0600, files elsewhere what the umask leaves.
  */
 export function createDiskFileStore(directory: string, options: DiskFileStoreOptions = {}): FileStore {
-  const { onFatal = () => {} } = options;
+  const { onFatal = () => {}, now = Date.now } = options;
   const calls = { ...defaultCalls, ...options.calls };
   // Temporaries of this process, so that clearing up for one writer never takes another's.
   const live = new Set<string>();
@@ -96,9 +96,25 @@ export function createDiskFileStore(directory: string, options: DiskFileStoreOpt
     async removeAbandoned() {
       try {
         // Another process may be writing one at this moment.
-        await removeTemporaries(directory, live, { olderThanMs: abandonedMs });
+        await removeTemporaries(directory, live, { before: now() - abandonedMs });
       } catch (reason) {
         throw storageError(reason, "clear up unfinished files");
+      }
+    },
+
+    async removeUnnamed(prefix, named) {
+      try {
+        const keys = (await entriesOf(directory)).filter(
+          (entry) => entry.startsWith(prefix) && !isTemporary(entry),
+        );
+        const before = now() - abandonedMs;
+        for await (const key of unnamedOf(keys, named)) {
+          const path = join(directory, key);
+          // The time of the rename: content may have been written long before its commit.
+          if (await isOlder(path, { before, time: "ctimeMs" })) await unlinkIfThere(path);
+        }
+      } catch (reason) {
+        throw storageError(reason, "clear up files that nothing names");
       }
     },
   };
@@ -126,25 +142,32 @@ function modeOf(key: string): number {
 async function removeTemporaries(
   directory: string,
   live: Set<string>,
-  { path, olderThanMs = 0 }: { path?: string; olderThanMs?: number },
+  { path, before }: { path?: string; before?: number },
 ): Promise<void> {
-  const entries = await readdir(directory).catch((reason: unknown) => {
-    if (isAbsent(reason)) return [];
-    throw reason;
-  });
-  for (const entry of entries) {
+  for (const entry of await entriesOf(directory)) {
     const found = join(directory, entry);
     if (!isTemporary(entry, path) || live.has(found)) continue;
-    if (olderThanMs === 0 || (await isOlder(found, olderThanMs))) await unlinkIfThere(found);
+    if (before === undefined || (await isOlder(found, { before, time: "mtimeMs" })))
+      await unlinkIfThere(found);
   }
 }
 
-async function isOlder(path: string, ms: number): Promise<boolean> {
+async function entriesOf(directory: string): Promise<string[]> {
+  return readdir(directory).catch((reason: unknown) => {
+    if (isAbsent(reason)) return [];
+    throw reason;
+  });
+}
+
+async function isOlder(
+  path: string,
+  { before, time }: { before: number; time: "mtimeMs" | "ctimeMs" },
+): Promise<boolean> {
   const found = await stat(path).catch((reason: unknown) => {
     if (isAbsent(reason)) return null;
     throw reason;
   });
-  return found !== null && Date.now() - found.mtimeMs > ms;
+  return found !== null && found[time] < before;
 }
 
 async function unlinkIfThere(path: string): Promise<void> {

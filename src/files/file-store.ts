@@ -19,6 +19,14 @@ export interface FileStore {
   delete(key: string): Promise<void>;
   /** Removes what writers of dead processes left behind. Call it only where no other process writes. */
   removeAbandoned(): Promise<void>;
+  /**
+   * Removes files whose keys begin with `prefix` and that nothing names: what a process left that died between
+   * the commit of bytes and the record of them. Only those committed more than an hour ago are looked at, since a
+   * record may be on its way; paths of the operator never are.
+   *
+   * @param named those of up to 500 keys that something names
+   */
+  removeUnnamed(prefix: string, named: (keys: readonly string[]) => Promise<Iterable<string>>): Promise<void>;
 }
 
 export interface FileWriter {
@@ -35,7 +43,7 @@ export interface FileReader {
   readonly bytes: number;
   /** Up to `length` bytes at `offset`; fewer only at the end of the file. */
   read(offset: number, length: number): Promise<Buffer>;
-  /** The bytes from `start` to before `end` (default: all) in chunks of at most 1 MiB. */
+  /** The bytes from `start` to before `end` (default: all) in chunks of at most 1 MiB, each the caller's own. */
   stream(range?: { start: number; end: number }): AsyncIterable<Buffer>;
   close(): Promise<void>;
 }

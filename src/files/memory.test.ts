@@ -1,4 +1,4 @@
 import { describeFileStoreContract } from "../../test/contracts/file-store.ts";
 import { createMemoryFileStore } from "./memory.ts";
 
-describeFileStoreContract("memory", async () => createMemoryFileStore());
+describeFileStoreContract("memory", async (now) => createMemoryFileStore(now && { now }));

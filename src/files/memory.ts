@@ -1,22 +1,27 @@
 import { createHash } from "node:crypto";
 import { NerifError } from "../batch/errors.ts";
 import type { FileReader, FileStore, FileWriter } from "./file-store.ts";
-import { assertKey } from "./key.ts";
+import { assertKey, isOperatorPath } from "./key.ts";
+import { abandonedMs, unnamedOf } from "./unnamed.ts";
 
 const chunkBytes = 1024 * 1024;
 
-/** Files in memory, for tests and for trying things out; nothing survives the process. */
-export function createMemoryFileStore(): FileStore {
-  const files = new Map<string, Buffer>();
+/**
+ * Files in memory, for tests and for trying things out; nothing survives the process.
+ *
+ * @param options.now Unix time in milliseconds. Default: the system's
+ */
+export function createMemoryFileStore({ now = Date.now }: { now?: () => number } = {}): FileStore {
+  const files = new Map<string, { content: Buffer; committedAt: number }>();
 
   return {
     async create(key): Promise<FileWriter> {
       assertKey(key);
-      return createMemoryWriter(key, (content) => files.set(key, content));
+      return createMemoryWriter(key, (content) => files.set(key, { content, committedAt: now() }));
     },
     async open(key): Promise<FileReader> {
       assertKey(key);
-      const content = files.get(key);
+      const content = files.get(key)?.content;
       if (content === undefined) {
         throw new NerifError("file_not_found", `Cannot read file ${key}: no such file or directory`);
       }
@@ -24,13 +29,19 @@ export function createMemoryFileStore(): FileStore {
     },
     async size(key) {
       assertKey(key);
-      return files.get(key)?.byteLength ?? null;
+      return files.get(key)?.content.byteLength ?? null;
     },
     async delete(key) {
       assertKey(key);
       files.delete(key);
     },
     async removeAbandoned() {},
+    async removeUnnamed(prefix, named) {
+      const keys = [...files.keys()].filter((key) => key.startsWith(prefix) && !isOperatorPath(key));
+      for await (const key of unnamedOf(keys, named)) {
+        if (now() - (files.get(key)?.committedAt ?? now()) > abandonedMs) files.delete(key);
+      }
+    },
   };
 }
 

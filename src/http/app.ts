@@ -1,18 +1,24 @@
 import { Hono } from "hono";
 import { NerifError } from "../batch/errors.ts";
+import { admit } from "./authenticate.ts";
+import { routedPath } from "./azure-path.ts";
 import { batchRoutes } from "./batches.ts";
+import { allowOrigins } from "./cross-origin.ts";
 import type { App, HttpLog, HttpServices, RequestContext, RequestEnvironment } from "./environment.ts";
 import { errorResponse, isServerFault } from "./error-response.ts";
 import { fileRoutes } from "./files.ts";
 import { healthRoutes } from "./health.ts";
-import { guardLoopback } from "./loopback-guard.ts";
 import { modelRoutes } from "./models.ts";
 import { newRequestId } from "./request-id.ts";
+import { uploadRoutes } from "./uploads.ts";
+import { webhookEventTypeRoutes, webhookRoutes } from "./webhooks.ts";
 
 export interface AppOptions {
   log: HttpLog;
-  /** True where other machines may send requests. Default false. */
+  /** True where requests without a key may come from other machines, as long as there are no keys. Default false. */
   anyHost?: boolean;
+  /** Origins whose pages may use the API. Default none. */
+  origins?: ReadonlySet<string>;
   /** Aborts when the server stops. Default: never. */
   draining?: AbortSignal;
 }
@@ -20,32 +26,41 @@ export interface AppOptions {
 /** The HTTP API. */
 export function createApp(
   services: HttpServices,
-  { log, anyHost = false, draining = never }: AppOptions,
+  { log, anyHost = false, origins = new Set(), draining = never }: AppOptions,
 ): App {
-  const app = new Hono<RequestEnvironment>();
+  const app = new Hono<RequestEnvironment>({ getPath: routedPath });
 
   app.use(async (c, next) => {
     c.set("requestId", newRequestId());
     await next();
     c.res.headers.set("x-request-id", c.get("requestId"));
+    // Another request on this connection would find nobody.
+    if (draining.aborted) c.res.headers.set("connection", "close");
   });
-  app.use(async (c, next) => {
-    guardLoopback(c.req.raw, { anyHost });
-    await next();
-  });
-  app.use("/v1/*", async (c, next) => {
+  if (origins.size > 0) app.use(allowOrigins(origins));
+  app.use(
+    admit({
+      keys: services.keys,
+      anyHost,
+      isAllowedOrigin: (origin) => origins.has(origin),
+      // While a server looks whether it is its own upstream, it comes to itself without one of its keys.
+      isOpen: (c) => c.req.path === "/v1/models" && services.models.isLookingForItself,
+    }),
+  );
+  app.use("/v1/*", async (_c, next) => {
     if (draining.aborted) {
       throw new NerifError("shutting_down", "Cannot accept the request: the server is shutting down");
     }
-    // Objects that are made without keys belong to one project.
-    c.set("project", "default");
     await next();
   });
 
   app.route("/v1/files", fileRoutes({ files: services.files, log }));
+  app.route("/v1/uploads", uploadRoutes({ uploads: services.uploads }));
   app.route("/v1/batches", batchRoutes({ batches: services.batches, log, draining }));
+  app.route("/v1/webhook_endpoints", webhookRoutes({ webhooks: services.webhooks }));
+  app.route("/v1/webhook_event_types", webhookEventTypeRoutes());
   app.route("/v1/models", modelRoutes({ models: services.models }));
-  app.route("/", healthRoutes({ health: services.health, draining }));
+  app.route("/", healthRoutes({ health: services.health, keys: services.keys, draining }));
 
   app.notFound((c) => {
     const { pathname } = new URL(c.req.url);

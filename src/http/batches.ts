@@ -2,9 +2,10 @@ import { Hono } from "hono";
 import { isFinal } from "../batch/lifecycle.ts";
 import type { BatchService } from "../service/batches.ts";
 import { byteStream } from "./byte-stream.ts";
+import { createOptions } from "./create-options.ts";
 import type { HttpLog, RequestEnvironment } from "./environment.ts";
 import { readJsonObject } from "./json-body.ts";
-import { integerQuery, listObject, textQuery } from "./list.ts";
+import { booleanQuery, integerQuery, listObject, pairsQuery, textQuery } from "./list.ts";
 
 /**
  * `/v1/batches`
@@ -22,9 +23,10 @@ export function batchRoutes({
 }): Hono<RequestEnvironment> {
   const routes = new Hono<RequestEnvironment>();
 
-  routes.post("/", async (c) =>
-    c.json(await batches.create(c.get("project"), await readJsonObject(c.req.raw))),
-  );
+  routes.post("/", async (c) => {
+    const options = createOptions(c);
+    return c.json(await batches.create(c.get("project"), await readJsonObject(c.req.raw), options));
+  });
 
   routes.get("/", async (c) =>
     c.json(
@@ -32,6 +34,10 @@ export function batchRoutes({
         await batches.list(c.get("project"), {
           limit: integerQuery(c, "limit"),
           after: textQuery(c, "after"),
+          status: textQuery(c, "status"),
+          created_after: integerQuery(c, "created_after"),
+          created_before: integerQuery(c, "created_before"),
+          metadata: pairsQuery(c, "metadata"),
         }),
       ),
     ),
@@ -39,19 +45,25 @@ export function batchRoutes({
 
   routes.get("/:id", async (c) => c.json(await batches.retrieve(c.get("project"), c.req.param("id"))));
 
+  routes.get("/:id/progress", async (c) =>
+    c.json(await batches.progress(c.get("project"), c.req.param("id"))),
+  );
+
   // The body is never read: clients send none, or an empty one that claims to be JSON.
   routes.post("/:id/cancel", async (c) => c.json(await batches.cancel(c.get("project"), c.req.param("id"))));
 
-  routes.post("/:id/retry", async (c) => c.json(await batches.retry(c.get("project"), c.req.param("id"))));
+  routes.post("/:id/retry", async (c) =>
+    c.json(await batches.retry(c.get("project"), c.req.param("id"), createOptions(c))),
+  );
 
   routes.get("/:id/results", async (c) => {
+    const wantsAll = booleanQuery(c, "follow");
     const batch = await batches.retrieve(c.get("project"), c.req.param("id"));
     const headers = {
       "content-type": "application/jsonl; charset=utf-8",
       "x-content-type-options": "nosniff",
     };
-    if (c.req.raw.method === "HEAD") return new Response(null, { headers });
-    const follow = c.req.query("follow") === "true" && !isFinal(batch.status);
+    const follow = wantsAll && !isFinal(batch.status);
     const gone = new AbortController();
     const lines = batches.results(c.get("project"), batch.id, {
       follow,
@@ -66,6 +78,10 @@ export function batchRoutes({
     };
     // What fails before the first byte is answered as an error; a batch that is followed may have none for long.
     const body = follow ? lines : await started(lines);
+    if (c.req.raw.method === "HEAD") {
+      await body[Symbol.asyncIterator]().return?.();
+      return new Response(null, { headers });
+    }
     return new Response(byteStream(body, { onError, onCancel: () => gone.abort() }), { headers });
   });
 

@@ -1,13 +1,20 @@
 import type { Context, Hono } from "hono";
+import type { StoredApiKey } from "../batch/api-key.ts";
 import type { BatchService } from "../service/batches.ts";
 import type { FileService } from "../service/files.ts";
 import type { HealthService } from "../service/health.ts";
+import type { KeyService } from "../service/keys.ts";
 import type { ModelService } from "../service/models.ts";
+import type { UploadService } from "../service/uploads.ts";
+import type { WebhookService } from "../service/webhooks.ts";
 
 /** What the routes work with. */
 export interface HttpServices {
   files: FileService;
+  uploads: UploadService;
   batches: BatchService;
+  webhooks: WebhookService;
+  keys: KeyService;
   models: ModelService;
   health: HealthService;
 }
@@ -21,8 +28,10 @@ export interface HttpLog {
 export interface RequestEnvironment {
   Variables: {
     requestId: string;
-    /** Whose objects the request sees. */
+    /** Whose objects the request sees. Not set on the paths that need no key where others do. */
     project: string;
+    /** The key with which it came; null where none is asked for. */
+    apiKey: StoredApiKey | null;
   };
 }
 

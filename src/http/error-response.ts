@@ -12,6 +12,11 @@ export function errorResponse(reason: unknown): Response {
   const wire = errorTable[error.code];
   const headers: Record<string, string> = {};
   if (wire.shouldRetry !== null) headers["x-should-retry"] = String(wire.shouldRetry);
+  if (wire.status === 401) headers["www-authenticate"] = "Bearer";
+  if (error.retryAfterMs !== null) {
+    headers["retry-after"] = String(Math.ceil(error.retryAfterMs / 1000));
+    headers["retry-after-ms"] = String(Math.ceil(error.retryAfterMs));
+  }
   return envelopeResponse(wire.status, {
     envelope: {
       error: {

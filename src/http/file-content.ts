@@ -1,4 +1,5 @@
 import type { FileContent } from "../service/files.ts";
+import { giveAway } from "../service/owned-bytes.ts";
 import { type ByteRange, byteRange } from "./byte-range.ts";
 import { byteStream } from "./byte-stream.ts";
 import { attachment } from "./content-disposition.ts";
@@ -38,8 +39,15 @@ export async function contentResponse(
     await content.close();
     return new Response(null, { status, headers });
   }
-  const body = byteStream(content.stream({ start, end }), { onEnd: content.close, onError });
+  const body = byteStream(givenAway(content.stream({ start, end })), { onEnd: content.close, onError });
   return new Response(body, { status, headers });
+}
+
+async function* givenAway(chunks: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
+  for await (const chunk of chunks) {
+    giveAway(chunk);
+    yield chunk;
+  }
 }
 
 function hasCurrent(request: Request, etag: string): boolean {

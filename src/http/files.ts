@@ -1,6 +1,7 @@
 import { Hono } from "hono";
 import { checkUploadPurpose } from "../service/check-file-params.ts";
 import type { FileService } from "../service/files.ts";
+import { createOptions } from "./create-options.ts";
 import type { HttpLog, RequestEnvironment } from "./environment.ts";
 import { contentResponse } from "./file-content.ts";
 import { integerQuery, listObject, textQuery } from "./list.ts";
@@ -11,12 +12,16 @@ export function fileRoutes({ files, log }: { files: FileService; log: HttpLog })
   const routes = new Hono<RequestEnvironment>();
 
   routes.post("/", async (c) => {
-    const form = await receiveForm(c.req.raw, { fileField: "file", begin: files.begin });
+    const options = createOptions(c);
+    const form = await receiveForm(c.req.raw, {
+      fileField: "file",
+      begin: () => files.begin({ apiKey: options.apiKey, limited: true }),
+    });
     try {
       const purpose = checkUploadPurpose(form.fields.get("purpose"));
       const { filename } = form;
       const expires_after = expiresAfter(form.fields) as { anchor: string; seconds: number } | null;
-      return c.json(await form.file.finish(c.get("project"), { filename, purpose, expires_after }));
+      return c.json(await form.file.finish(c.get("project"), { filename, purpose, expires_after }, options));
     } catch (reason) {
       await form.file.discard();
       throw reason;

@@ -43,6 +43,7 @@ it.each([
   [{ host: "localhost:8787", origin: "http://localhost:3000" }],
   [{ host: "localhost:8787", origin: "null" }],
   [{ host: "localhost:8787", "sec-fetch-site": "cross-site" }],
+  [{ host: "localhost:8787", "sec-fetch-site": "same-site" }],
 ])("the guard refuses %j", (headers) => {
   expect(() => guardLoopback(request(headers))).toThrow(
     expect.objectContaining({ code: "request_forbidden" }),
@@ -55,4 +56,18 @@ it("the guard lets any host pass where other machines are served, and still no f
   expect(() => guardLoopback(foreign, { anyHost: true })).toThrow(
     expect.objectContaining({ code: "request_forbidden" }),
   );
+});
+
+it("the guard lets pages of allowed origins pass, on a host that is loopback", () => {
+  const isAllowedOrigin = (origin: string) => origin === "https://app.example";
+  const headers = { origin: "https://app.example", "sec-fetch-site": "cross-site" };
+  const page = request({ host: "localhost:8787", ...headers });
+  expect(() => guardLoopback(page, { isAllowedOrigin })).not.toThrow();
+  for (const other of [
+    { host: "localhost:8787", ...headers, origin: "https://other.example" },
+    { host: "app.example", ...headers },
+    { host: "localhost:8787", "sec-fetch-site": "cross-site" },
+  ]) {
+    expect(() => guardLoopback(request(other), { isAllowedOrigin })).toThrow("Cannot accept the request");
+  }
 });

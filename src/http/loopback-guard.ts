@@ -1,24 +1,36 @@
 import { NerifError } from "../batch/errors.ts";
 
+interface GuardOptions {
+  anyHost?: boolean;
+  isAllowedOrigin?: (origin: string) => boolean;
+}
+
 /**
  * Without keys everybody on this machine may use Nerif, also the web pages that are open in its browser. This
- * refuses what only they would send: another page's `Origin`, a cross-site fetch, and, since a page's own name
- * may be made to resolve to 127.0.0.1, a `Host` that is not loopback.
+ * refuses what only they would send: another page's `Origin`, a fetch for another origin's page, and, since a page's
+ * own name may be made to resolve to 127.0.0.1, a `Host` that is not loopback.
  *
  * @param options.anyHost true where Nerif was told to serve other machines too; default false
+ * @param options.isAllowedOrigin tells the origins whose pages may use it; default none
  * @throws NerifError `request_forbidden`
  */
-export function guardLoopback(request: Request, { anyHost = false }: { anyHost?: boolean } = {}): void {
+export function guardLoopback(
+  request: Request,
+  { anyHost = false, isAllowedOrigin = () => false }: GuardOptions = {},
+): void {
   const host = request.headers.get("host") ?? new URL(request.url).host;
   if (!anyHost && !isLoopbackHost(host)) {
     throw forbidden(`the Host '${host.slice(0, 80)}' is not a loopback address`);
   }
   const origin = request.headers.get("origin");
+  if (origin !== null && isAllowedOrigin(origin)) return;
   if (origin !== null && !isOrigin(origin, host)) {
     throw forbidden(`the Origin '${origin.slice(0, 80)}' is not this server`);
   }
-  if (request.headers.get("sec-fetch-site") === "cross-site") {
-    throw forbidden("it comes from another site");
+  // Pictures and scripts that a page asks for bring no Origin; "same-site" is a page at another port of this machine.
+  const site = request.headers.get("sec-fetch-site");
+  if (site === "cross-site" || site === "same-site") {
+    throw forbidden("it comes from a page of another origin");
   }
 }
 

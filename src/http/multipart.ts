@@ -1,9 +1,10 @@
-import { finished } from "node:stream/promises";
+import { Writable } from "node:stream";
+import { finished, pipeline } from "node:stream/promises";
 import { Busboy, type BusboyFileStream, type BusboyInstance } from "@fastify/busboy";
 import { NerifError } from "../batch/errors.ts";
-import type { StagedFile } from "../service/files.ts";
+import { free, isGivenAway } from "../service/owned-bytes.ts";
 
-/** What a form may have; the file itself has no limit but the disk. */
+/** What a form may have; how large its file may be is the business of what takes it. */
 const limits = {
   files: 1,
   fields: 16,
@@ -16,12 +17,25 @@ const limits = {
 /** Bytes of the file that wait for the disk. */
 const fileBuffer = 256 * 1024;
 
-export interface ReceivedForm {
+/** What the bytes of a form's file go to. */
+export interface FormTarget {
+  /** Resolves when more may come. What it refuses, the form is refused for. */
+  write(chunks: readonly Uint8Array[]): Promise<void>;
+  /** Forgets the bytes. Called at any time and more than once. */
+  discard(): Promise<void>;
+}
+
+export interface ReceivedForm<T extends FormTarget> {
   /** Its bytes are written, and nothing is visible yet. */
-  file: StagedFile;
+  file: T;
   filename: string;
   /** The text fields by name. */
   fields: ReadonlyMap<string, string>;
+}
+
+interface FormOptions<T> {
+  fileField: string;
+  begin: () => Promise<T>;
 }
 
 /**
@@ -31,10 +45,10 @@ export interface ReceivedForm {
  * @param fileField name of the part that is the file
  * @throws NerifError `invalid_request`, `missing_required_parameter`, `aborted`, `disk_full`
  */
-export async function receiveForm(
+export async function receiveForm<T extends FormTarget>(
   request: Request,
-  { fileField, begin }: { fileField: string; begin: () => Promise<StagedFile> },
-): Promise<ReceivedForm> {
+  { fileField, begin }: FormOptions<T>,
+): Promise<ReceivedForm<T>> {
   const parser = createParser(request, fileField);
   const form = collectForm(parser, { fileField, begin });
   try {
@@ -75,22 +89,22 @@ async function pump(request: Request, parser: BusboyInstance): Promise<void> {
   await done;
 }
 
-interface FormCollector {
+interface FormCollector<T extends FormTarget> {
   /** Rejects as soon as the form is refused. */
   failed: Promise<never>;
-  finish(): Promise<ReceivedForm>;
+  finish(): Promise<ReceivedForm<T>>;
   discard(): Promise<void>;
 }
 
-function collectForm(
+function collectForm<T extends FormTarget>(
   parser: BusboyInstance,
-  { fileField, begin }: { fileField: string; begin: () => Promise<StagedFile> },
-): FormCollector {
+  { fileField, begin }: FormOptions<T>,
+): FormCollector<T> {
   const fields = new Map<string, string>();
   const failure = Promise.withResolvers<never>();
   failure.promise.catch(() => {});
-  let stream: BusboyFileStream | null = null;
-  let saving: Promise<StagedFile> | null = null;
+  const abandoned = new AbortController();
+  let saving: Promise<T> | null = null;
   let filename = "";
 
   const refuse = (reason: string) => failure.reject(bad(reason));
@@ -112,9 +126,8 @@ function collectForm(
       refuse(`its file is in the part '${String(name).slice(0, 80)}', and must be in '${fileField}'`);
       return;
     }
-    stream = bytes;
     filename = givenName || "upload";
-    saving = save(bytes, begin);
+    saving = save(bytes, { begin, signal: abandoned.signal });
     saving.catch(failure.reject);
   });
 
@@ -132,7 +145,7 @@ function collectForm(
     },
     async discard() {
       parser.destroy();
-      stream?.destroy();
+      abandoned.abort();
       // Whatever `begin` opens is discarded by `save` itself, which ends with its stream.
       const file = await saving?.catch(() => null);
       await file?.discard();
@@ -140,17 +153,42 @@ function collectForm(
   };
 }
 
-async function save(bytes: BusboyFileStream, begin: () => Promise<StagedFile>): Promise<StagedFile> {
+async function save<T extends FormTarget>(
+  bytes: BusboyFileStream,
+  { begin, signal }: { begin: () => Promise<T>; signal: AbortSignal },
+): Promise<T> {
   // Without a listener an error before the first read would end the process.
   bytes.on("error", () => {});
   const file = await begin();
   try {
-    for await (const chunk of bytes) await file.write([chunk]);
+    await pipeline(bytes, writableOf(file), { signal });
     return file;
   } catch (reason) {
     await file.discard();
     throw reason;
   }
+}
+
+/** A stream that is read through an iterator would copy whatever has gathered into one new buffer each time. */
+function writableOf(file: FormTarget): Writable {
+  let last: ArrayBufferLike | null = null;
+
+  async function write(chunks: readonly Uint8Array[]): Promise<void> {
+    await file.write(chunks);
+    for (const { buffer } of chunks) {
+      // The parser cuts chunks out of one buffer and may put bytes of its own between them; when it is at the next
+      // buffer from the socket, it is done with this one.
+      if (buffer === last || !isGivenAway(buffer)) continue;
+      if (last !== null) free(last);
+      last = buffer;
+    }
+  }
+
+  return new Writable({
+    highWaterMark: fileBuffer,
+    write: (chunk, _encoding, done) => void write([chunk]).then(() => done(), done),
+    writev: (waiting, done) => void write(waiting.map(({ chunk }) => chunk)).then(() => done(), done),
+  });
 }
 
 function bad(reason: string, options: { cause?: unknown } = {}): NerifError {

@@ -1,4 +1,11 @@
-import { createServer, type Server, STATUS_CODES } from "node:http";
+import {
+  createServer,
+  type IncomingMessage,
+  type Server,
+  type ServerOptions,
+  type ServerResponse,
+  STATUS_CODES,
+} from "node:http";
 import type { AddressInfo } from "node:net";
 import type { Duplex } from "node:stream";
 import { errnoOf, NerifError } from "../batch/errors.ts";
@@ -14,8 +21,16 @@ export interface ListenOptions {
   port?: number | undefined;
   /** Allows addresses that other machines reach, where nothing asks for a key. Default false. */
   insecure?: boolean | undefined;
+  /** True when the handler asks everybody for a key, so that any address will do. Default false. */
+  isGuarded?: boolean | undefined;
+  /** Longest time for the head of a request, in milliseconds. Default 30 s. */
+  headMs?: number | undefined;
   /** Longest pause inside the body of a request, in milliseconds. Default 2 minutes. */
   bodyIdleMs?: number | undefined;
+  /** How long a client may go on sending after it got its answer, in milliseconds. Default 30 s. */
+  lingerMs?: number | undefined;
+  /** Connections that may be open at once; further ones are closed as they come. Default 2,048. */
+  maxConnections?: number | undefined;
 }
 
 export interface Listening {
@@ -30,17 +45,20 @@ export interface Listening {
   close(options?: { graceMs?: number }): Promise<void>;
 }
 
-const serverOptions = {
-  maxHeaderSize: 64 * 1024,
-  headersTimeout: 30_000,
-  // Uploads of any size take as long as they take; what bounds them is the pause inside the body.
-  requestTimeout: 0,
-  connectionsCheckingInterval: 5_000,
-  // Longer than the usual 60 s of a load balancer, so that it is never the server that closes first.
-  keepAliveTimeout: 65_000,
-  // Refused by the listener, with an envelope.
-  requireHostHeader: false,
-};
+function serverOptions(headMs: number): ServerOptions {
+  return {
+    maxHeaderSize: 64 * 1024,
+    headersTimeout: headMs,
+    // Uploads of any size take as long as they take; what bounds them is the pause inside the body.
+    requestTimeout: 0,
+    // Node looks only so often whether a head is late.
+    connectionsCheckingInterval: Math.min(5_000, headMs),
+    // Longer than the usual 60 s of a load balancer, so that it is never the server that closes first.
+    keepAliveTimeout: 65_000,
+    // Refused by the listener, with an envelope.
+    requireHostHeader: false,
+  };
+}
 
 /**
  * Serves a handler over HTTP/1.1.
@@ -48,16 +66,29 @@ const serverOptions = {
  * @throws NerifError `invalid_configuration` when the address is taken, not there, or beyond loopback
  */
 export async function listen(options: ListenOptions): Promise<Listening> {
-  const { handler, host = "127.0.0.1", port = 8787, insecure = false, bodyIdleMs = 120_000 } = options;
-  if (!insecure && !isLoopbackHost(host.includes(":") ? `[${host}]` : host)) {
+  const { handler, host = "127.0.0.1", port = 8787, insecure = false, isGuarded = false } = options;
+  const { headMs = 30_000, bodyIdleMs = 120_000, lingerMs = 30_000, maxConnections = 2_048 } = options;
+  if (!insecure && !isGuarded && !isLoopbackHost(host.includes(":") ? `[${host}]` : host)) {
     throw new NerifError(
       "invalid_configuration",
-      `Cannot listen on ${host}: other machines could reach it, and no API key protects it; listen on 127.0.0.1, or pass --insecure`,
+      `Cannot listen on ${host}: other machines could reach it, and no API key protects it; create one with nerif keys create, listen on 127.0.0.1, or pass --insecure`,
       { param: "host" },
     );
   }
-  const server = createServer(serverOptions, createListener(handler, { hostname: host, bodyIdleMs }));
-  server.on("clientError", answerBrokenRequest);
+  const listener = createListener(handler, { hostname: host, bodyIdleMs, lingerMs });
+  const answers = new WeakMap<Duplex, ServerResponse>();
+  const server = createServer(serverOptions(headMs));
+  // Not asked for its body by Node: the listener does, when somebody wants to read it.
+  for (const event of ["request", "checkContinue"]) {
+    server.on(event, (incoming: IncomingMessage, outgoing: ServerResponse) => {
+      answers.set(incoming.socket, outgoing);
+      listener(incoming, outgoing);
+    });
+  }
+  server.on("clientError", (reason, socket) =>
+    answerBrokenRequest(reason, { socket, lingerMs, last: answers.get(socket) }),
+  );
+  server.maxConnections = maxConnections;
   await bind(server, { host, port });
   const address = server.address() as AddressInfo;
   const shownHost = address.family === "IPv6" ? `[${address.address}]` : address.address;
@@ -73,9 +104,17 @@ export async function listen(options: ListenOptions): Promise<Listening> {
   };
 }
 
+interface BrokenConnection {
+  socket: Duplex;
+  lingerMs: number;
+  /** The last answer on this connection; in the middle of it nothing else may be written. */
+  last: ServerResponse | undefined;
+}
+
 /** Requests that are not even HTTP never reach the handler. */
-function answerBrokenRequest(reason: Error, socket: Duplex): void {
-  if (!socket.writable || errnoOf(reason) === "ECONNRESET") {
+function answerBrokenRequest(reason: Error, { socket, lingerMs, last }: BrokenConnection): void {
+  const isAnswering = last?.headersSent === true && !last.writableFinished;
+  if (isAnswering || !socket.writable || errnoOf(reason) === "ECONNRESET") {
     socket.destroy();
     return;
   }
@@ -94,6 +133,10 @@ function answerBrokenRequest(reason: Error, socket: Duplex): void {
       body,
     ].join("\r\n"),
   );
+  // Who does not close it after that keeps the connection for a while, and not for ever.
+  const timer = setTimeout(() => socket.destroy(), lingerMs).unref();
+  socket.once("close", () => clearTimeout(timer));
+  socket.resume();
 }
 
 async function bind(server: Server, { host, port }: { host: string; port: number }): Promise<void> {

@@ -3,20 +3,23 @@ import { createHealthService } from "../service/health.ts";
 import type { Instance } from "../service/instance.ts";
 import { createModelService, type ModelService } from "../service/models.ts";
 import { createApp } from "./app.ts";
-import type { HttpLog } from "./environment.ts";
+import { checkOrigins } from "./cross-origin.ts";
+import type { App, HttpLog } from "./environment.ts";
 import { type ListenOptions, listen } from "./node.ts";
 
 export interface HandlerOptions {
   /** Told what went wrong inside. Default: nobody. */
   log?: HttpLog | undefined;
   /**
-   * Accepts requests from other machines and pages of other origins as well, which are refused otherwise because
-   * nothing asks them for a key. Default false.
+   * Accepts requests for other hosts than loopback although there are no API keys and nothing asks for one. Default
+   * false.
    */
   insecure?: boolean | undefined;
+  /** Origins whose web pages may use the API, exactly as a browser sends them: `https://app.example.com`. Default none. */
+  corsOrigins?: readonly string[] | undefined;
 }
 
-export interface ServeOptions extends HandlerOptions, Omit<ListenOptions, "handler"> {}
+export interface ServeOptions extends HandlerOptions, Omit<ListenOptions, "handler" | "isGuarded"> {}
 
 export interface RunningServer {
   /** `http://127.0.0.1:8787` */
@@ -51,8 +54,10 @@ export async function serveInstance(instance: Instance, options: ServeOptions = 
   try {
     await claimExecution(instance);
     undo.push(() => stopExecution(instance, { graceMs: 0 }));
+    // Asked for before it listens: whatever becomes of the keys, a server that others reach stays closed then.
+    const isGuarded = await instance.service.keys.required();
     const handler = build(instance, { ...options, models, draining: stopping.signal });
-    const { close, ...address } = await listen({ ...options, handler });
+    const { close, ...address } = await listen({ ...options, isGuarded, handler });
     undo.push(close);
     await models.refuseSelf();
     await startExecution(instance);
@@ -70,16 +75,24 @@ export async function serveInstance(instance: Instance, options: ServeOptions = 
   }
 }
 
-function build(
-  instance: Instance,
-  options: HandlerOptions & { models: ModelService; draining?: AbortSignal },
-): (request: Request) => Promise<Response> {
-  const { log = { error() {} }, insecure = false, models, draining } = options;
+function build(instance: Instance, options: BuildOptions): (request: Request) => Promise<Response> {
+  const app = appOf(instance, options);
+  return async (request) => app.fetch(request);
+}
+
+interface BuildOptions extends HandlerOptions {
+  models: ModelService;
+  draining?: AbortSignal;
+}
+
+/** The HTTP API of an instance. */
+export function appOf(instance: Instance, options: BuildOptions): App {
+  const { log = { error() {} }, insecure = false, corsOrigins = [], models, draining } = options;
   const { control, fileStore: files, journal, engine } = instance;
   const health = createHealthService({ control, files, journal, engine });
-  const app = createApp(
+  const origins = checkOrigins(corsOrigins);
+  return createApp(
     { ...instance.service, models, health },
-    { log, anyHost: insecure, ...(draining === undefined ? {} : { draining }) },
+    { log, anyHost: insecure, origins, ...(draining === undefined ? {} : { draining }) },
   );
-  return async (request) => app.fetch(request);
 }

@@ -253,6 +253,23 @@ describe("disk journal under load", () => {
     expect(mostOfOne).toBe(1);
     expect(most).toBe(3);
   });
+
+  it("a reader can make durable what others wrote, and tells when it cannot", async () => {
+    const directory = newDirectory();
+    await write(journalIn(directory), id, ["kept"]);
+    const synced: number[] = [];
+    const reading = journalIn(directory, {
+      sync(fd, done) {
+        synced.push(fd);
+        done(synced.length === 1 ? null : systemError("EIO"));
+      },
+    });
+    const reader = await reading.open(id);
+    await reader.sync();
+    expect(synced).toHaveLength(1);
+    await expect(reader.sync()).rejects.toMatchObject({ code: "storage_unavailable" });
+    await reader.close();
+  });
 });
 
 async function failing(calls: Partial<JournalCalls>) {

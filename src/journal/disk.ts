@@ -1,6 +1,7 @@
 import { fdatasync, writevSync } from "node:fs";
 import { type FileHandle, open, readdir, rm } from "node:fs/promises";
 import { join } from "node:path";
+import { promisify } from "node:util";
 import { errnoOf, NerifError } from "../batch/errors.ts";
 import { isId } from "../batch/ids.ts";
 import { createCommitGroup } from "./commit-group.ts";
@@ -94,7 +95,7 @@ export function createDiskJournal(options: DiskJournalOptions): Journal {
       assertSegmentId(id);
       const handle = await openIfThere(id);
       if (handle === null) throw damaged(id, "it is not there");
-      return createSegmentReader(id, handle);
+      return createSegmentReader(id, { handle, calls });
     },
 
     async epochs(batchId, shard) {
@@ -168,7 +169,10 @@ export function createDiskJournal(options: DiskJournalOptions): Journal {
   }
 }
 
-function createSegmentReader(id: SegmentId, handle: FileHandle): SegmentReader {
+function createSegmentReader(
+  id: SegmentId,
+  { handle, calls }: { handle: FileHandle; calls: JournalCalls },
+): SegmentReader {
   return {
     async read(offset, length) {
       const bytes = await readFully(handle, offset, length).catch((reason: unknown) => {
@@ -176,6 +180,13 @@ function createSegmentReader(id: SegmentId, handle: FileHandle): SegmentReader {
       });
       if (bytes.byteLength === length) return bytes;
       throw damaged(id, `it ends before byte ${offset + length}`);
+    },
+    async sync() {
+      // Windows syncs only through handles that may write; there a power cut may take back what was shown.
+      if (process.platform === "win32") return;
+      await promisify(calls.sync)(handle.fd).catch((reason: unknown) => {
+        throw storageError(`sync ${nameOf(id)}`, reason);
+      });
     },
     close: () => handle.close(),
   };

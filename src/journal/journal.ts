@@ -88,5 +88,7 @@ export interface ScanReport {
 
 export interface SegmentReader {
   read(offset: number, length: number): Promise<Buffer>;
+  /** Makes durable what the segment held when this was called, whoever wrote it. @throws NerifError `storage_unavailable` */
+  sync(): Promise<void>;
   close(): Promise<void>;
 }

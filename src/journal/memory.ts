@@ -62,6 +62,8 @@ export function createMemoryJournal({ autoFlush = true }: MemoryJournalOptions =
           if (bytes.byteLength === length) return bytes;
           throw new NerifError("data_damaged", `Cannot read segment ${nameOf(id)}: it ends before its end`);
         },
+        // A segment holds what is durable and nothing else.
+        async sync() {},
         async close() {},
       };
     },

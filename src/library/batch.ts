@@ -4,7 +4,7 @@ import { limits } from "../batch/limits.ts";
 import { instanceWith, listedInstances } from "./instances.ts";
 import { listPage } from "./list-page.ts";
 import type { Nerif } from "./nerif.ts";
-import type { BatchCreateParams, ListPage, ListParams } from "./types.ts";
+import type { BatchCreateParams, BatchListParams, ListPage } from "./types.ts";
 
 /**
  * Batches of the default data directory and of each that a `BatchFile` was opened on; ids are looked for in all of
@@ -28,14 +28,18 @@ export const Batch = {
   },
 
   /** Newest first; of several directories, those of the one that was opened last come first. */
-  async list({ after, limit = limits.batchList.default }: ListParams = {}): Promise<ListPage<BatchObject>> {
+  async list({
+    after,
+    limit = limits.batchList.default,
+    ...filters
+  }: BatchListParams = {}): Promise<ListPage<BatchObject>> {
     const data: BatchObject[] = [];
     let cursor = after;
     let unknownCursor: NerifError | undefined;
     for (const nerif of listedInstances()) {
       // Full: whether there is more, the first of this directory tells.
       const room = limit - data.length || Math.min(limit, 1);
-      const page = await pageOf(nerif, { after: cursor, limit: room });
+      const page = await pageOf(nerif, { ...filters, after: cursor, limit: room });
       if (page instanceof NerifError) {
         unknownCursor ??= page;
         continue;
@@ -58,7 +62,7 @@ function instanceOfBatch(batchId: string): Promise<Nerif> {
 }
 
 /** The error where the directory does not know the cursor. */
-async function pageOf(nerif: Nerif, params: ListParams): Promise<ListPage<BatchObject> | NerifError> {
+async function pageOf(nerif: Nerif, params: BatchListParams): Promise<ListPage<BatchObject> | NerifError> {
   try {
     return await nerif.batches.list(params);
   } catch (reason) {

@@ -1,11 +1,12 @@
 import type { BatchObject } from "../batch/batch.ts";
+import type { BatchProgress } from "../batch/progress.ts";
 import type { Opened } from "../compose.ts";
 import { eachLine } from "../service/whole-lines.ts";
 import { checkId } from "./check-id.ts";
 import { createKeeper } from "./keep-executing.ts";
 import { listPage } from "./list-page.ts";
 import { project } from "./project.ts";
-import type { BatchCreateParams, BatchResult, ListPage, ListParams } from "./types.ts";
+import type { BatchCreateParams, BatchListParams, BatchResult, ListPage } from "./types.ts";
 
 /** Batches of one data directory. */
 export interface NerifBatches {
@@ -19,8 +20,16 @@ export interface NerifBatches {
   retrieve(batchId: string): Promise<BatchObject>;
   /** @throws NerifError `batch_not_found`, `batch_not_cancellable` when it has ended otherwise */
   cancel(batchId: string): Promise<BatchObject>;
-  /** Newest first, 20 unless `limit` (100 at most) says otherwise. @throws NerifError `cursor_not_found` */
-  list(params?: ListParams): Promise<ListPage<BatchObject>>;
+  /**
+   * Newest first, 20 unless `limit` (100 at most) says otherwise.
+   * @throws NerifError `cursor_not_found`, `unknown_parameter` and others for what cannot be looked for
+   */
+  list(params?: BatchListParams): Promise<ListPage<BatchObject>>;
+  /**
+   * How a batch is doing right now: its rate, the time that is left, and the routes that wait, where this process
+   * executes it. @throws NerifError `batch_not_found`
+   */
+  progress(batchId: string): Promise<BatchProgress>;
   /** Resolves with the batch when it is final. @throws NerifError `batch_not_found`, `aborted` */
   wait(batchId: string, options?: BatchWaitOptions): Promise<BatchObject>;
   /**
@@ -69,6 +78,8 @@ export function createBatches(
     retry: (batchId) => begin(({ service }) => service.batches.retry(project, checkId(batchId, "batchId"))),
     retrieve: async (batchId) =>
       (await open()).service.batches.retrieve(project, checkId(batchId, "batchId")),
+    progress: async (batchId) =>
+      (await open()).service.batches.progress(project, checkId(batchId, "batchId")),
     async cancel(batchId) {
       const opened = await open();
       const batch = await opened.service.batches.cancel(project, checkId(batchId, "batchId"));

@@ -1,3 +1,5 @@
+import type { BatchStatus } from "../batch/batch.ts";
+
 /** One request, as one line of an input file. Everything about it is checked when it is written. */
 export interface BatchRequest {
   /** Unique in its file, 1 to 512 bytes. */
@@ -37,6 +39,17 @@ export interface ListParams {
   /** Id of the last object of the page before. */
   after?: string | undefined;
   limit?: number | undefined;
+}
+
+/** Only batches to which all of this applies. */
+export interface BatchListParams extends ListParams {
+  status?: BatchStatus | undefined;
+  /** Created later than this, in Unix seconds. */
+  created_after?: number | undefined;
+  /** Created earlier than this, in Unix seconds. */
+  created_before?: number | undefined;
+  /** Has all of these pairs, letter for letter. */
+  metadata?: Record<string, string> | undefined;
 }
 
 export interface FileListParams extends ListParams {

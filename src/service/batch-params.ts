@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { parseCompletionWindow } from "../batch/duration.ts";
 import { NerifError } from "../batch/errors.ts";
-import { endpoints, limits } from "../batch/limits.ts";
+import { endpointOf, endpoints, limits } from "../batch/limits.ts";
 import { expiresAfter } from "./expires-after.ts";
 import { parseParams, unsupported } from "./parse-params.ts";
 import { isRecord, typeName } from "./type-name.ts";
@@ -9,7 +9,7 @@ import { isRecord, typeName } from "./type-name.ts";
 const { pairs: mostPairs, keyLength, valueLength } = limits.metadata;
 
 /** Up to 16 pairs of text. */
-const metadata = z
+export const metadata = z
   .unknown()
   .meta({
     type: ["object", "null"],
@@ -21,7 +21,7 @@ const metadata = z
 /** What a batch is created from. */
 export const batchParams = z.strictObject({
   input_file_id: z.string(),
-  endpoint: z.enum(endpoints),
+  endpoint: z.preprocess((value) => endpointOf(value) ?? value, z.enum(endpoints)),
   completion_window: z.string(),
   metadata: metadata.optional(),
   output_expires_after: expiresAfter,

@@ -165,6 +165,24 @@ describe("batch service", () => {
     });
   });
 
+  it("knows no input that is deleted while the batch is recorded", async () => {
+    const instance = await openTestInstance();
+    const { control, service } = instance;
+    const { id } = await uploadInput(instance, `${requestLine("a")}\n`);
+    const getFile = control.getFile;
+    control.getFile = async (...args) => {
+      const found = await getFile(...args);
+      await control.deleteFile(project, id);
+      return found;
+    };
+    await expect(service.batches.create(project, { input_file_id: id, ...good })).rejects.toMatchObject({
+      code: "invalid_request",
+      param: "input_file_id",
+      message: `Cannot find file ${id}.`,
+    });
+    expect((await service.batches.list(project)).data).toEqual([]);
+  });
+
   it("answers a create even when executing cannot begin", async () => {
     const instance = await openTestInstance();
     instance.engine.start = () => Promise.reject(new Error("the disk is gone"));

@@ -3,19 +3,22 @@ import { NerifError } from "../batch/errors.ts";
 import { isVisible } from "../batch/file.ts";
 import { isId, newBatchId } from "../batch/ids.ts";
 import { advance, isFinal, newBatch } from "../batch/lifecycle.ts";
-import { limits } from "../batch/limits.ts";
+import type { BatchProgress } from "../batch/progress.ts";
 import type { ControlStore } from "../control/control-store.ts";
+import type { InsertOptions } from "../control/insert-options.ts";
 import { type Clock, unixSeconds } from "../engine/clock.ts";
 import type { Engine } from "../engine/engine.ts";
 import type { EngineSettings } from "../engine/settings.ts";
 import type { FileStore } from "../files/file-store.ts";
 import type { Journal } from "../journal/journal.ts";
-import { type BatchParams, checkBatchParams } from "./batch-params.ts";
-import { checkLimit } from "./check-limit.ts";
+import { answerOnce, type RecordOf } from "./answer-once.ts";
+import { type BatchListQuery, checkBatchListParams } from "./batch-list-params.ts";
+import { type BatchParams, type CheckedBatchParams, checkBatchParams } from "./batch-params.ts";
 import type { CreateOptions } from "./create-options.ts";
 import { createFileService } from "./files.ts";
 import { nextChange } from "./next-change.ts";
 import { type Page, readPage } from "./page.ts";
+import { batchProgress } from "./progress.ts";
 import { streamResults } from "./results.ts";
 import { prepareRetry } from "./retry.ts";
 
@@ -28,7 +31,8 @@ const settleMs = 30_000;
 export interface BatchService {
   /**
    * Answers with the batch in `validating`; what is wrong inside its file shows later.
-   * @throws NerifError for every parameter that can be judged at once; an unknown input file is `invalid_request`
+   * @throws NerifError for every parameter that can be judged at once; an unknown input file is `invalid_request`;
+   *   `quota_exceeded`
    */
   create(
     project: string,
@@ -37,10 +41,15 @@ export interface BatchService {
   ): Promise<BatchObject>;
   /** @throws NerifError `batch_not_found` */
   retrieve(project: string, id: string): Promise<BatchObject>;
-  /** Newest first; `limit` is 20 by default and 100 at most. @throws NerifError `cursor_not_found` */
+  /**
+   * Newest first; `limit` is 20 by default and 100 at most.
+   * @throws NerifError `cursor_not_found`, and for filters that cannot be
+   */
   list(project: string, query?: BatchListQuery): Promise<Page<BatchObject>>;
   /** @throws NerifError `batch_not_found`, `batch_not_cancellable` when it is completed, failed or expired */
   cancel(project: string, id: string): Promise<BatchObject>;
+  /** How it is doing right now. @throws NerifError `batch_not_found` */
+  progress(project: string, id: string): Promise<BatchProgress>;
   /** Resolves when the batch is final, and executes it when nobody else does. @throws NerifError `aborted` */
   wait(project: string, id: string, options?: WaitOptions): Promise<BatchObject>;
   /**
@@ -54,20 +63,21 @@ export interface BatchService {
   ): AsyncIterable<Buffer>;
   /**
    * A new batch with only the failed, expired and cancelled lines of a final one.
-   * @throws NerifError `batch_not_final`, `input_file_gone`, `invalid_request` when there are none
+   * @throws NerifError `batch_not_final`, `input_file_gone`, `invalid_request` when there are none, `quota_exceeded`
    */
   retry(project: string, id: string, options?: CreateOptions): Promise<BatchObject>;
-}
-
-export interface BatchListQuery {
-  limit?: number | undefined;
-  after?: string | undefined;
 }
 
 export interface WaitOptions {
   signal?: AbortSignal | undefined;
   /** Called with the batch when the wait begins and whenever it has changed. */
   onProgress?: ((batch: BatchObject) => void) | undefined;
+}
+
+interface BeginOptions {
+  checked: CheckedBatchParams;
+  options: CreateOptions;
+  recordOf: RecordOf<BatchObject>;
 }
 
 interface BatchServiceDeps {
@@ -89,33 +99,70 @@ export function createBatchService(deps: BatchServiceDeps): BatchService {
   async function load(project: string, id: string): Promise<Batch> {
     const batch = isId("batch", id) ? await control.getBatch(project, id) : null;
     if (batch !== null) return batch;
-    throw new NerifError("batch_not_found", `No batch found with id '${id.slice(0, 80)}'.`, { param: "id" });
+    throw new NerifError("batch_not_found", `No batch found with id '${id.slice(0, 80)}'.`);
   }
 
   async function create(
     project: string,
     params: BatchParams | Readonly<Record<string, unknown>>,
-    { apiKey = null }: CreateOptions = {},
+    options: CreateOptions = {},
   ): Promise<BatchObject> {
     const checked = checkBatchParams(params, settings.completionWindows);
+    return answerOnce(
+      { project, route: "POST /v1/batches", params: checked, options },
+      { control, clock, create: (recordOf) => begin(project, { checked, options, recordOf }) },
+    );
+  }
+
+  async function begin(project: string, { checked, options, recordOf }: BeginOptions): Promise<BatchObject> {
     await checkInput(project, checked.input_file_id);
     const { windowSeconds, ...given } = checked;
     const now = unixSeconds(clock);
     const times = { created_at: now, expires_at: now + windowSeconds };
-    const batch = newBatch({ id: newBatchId(now), project, api_key: apiKey?.id ?? null, ...given, ...times });
-    await control.insertBatch(batch);
+    const api_key = options.apiKey?.id ?? null;
+    const batch = newBatch({ id: newBatchId(now), project, api_key, ...given, ...times });
+    await insert(batch, { quotas: options.apiKey?.quotas, answer: recordOf(batchObject(batch)) });
     engine.wake();
     // The batch is recorded. Whoever waits for it meets a failure to execute; its creator would create it twice.
     if (canExecute()) await engine.start().catch(() => false);
     return batchObject(batch);
   }
 
+  async function retry(project: string, id: string, options: CreateOptions = {}): Promise<BatchObject> {
+    const batch = await load(project, id);
+    return answerOnce(
+      { project, route: `POST /v1/batches/${id}/retry`, params: {}, options },
+      { control, clock, create: (recordOf) => beginAgain(batch, { options, recordOf }) },
+    );
+  }
+
+  async function beginAgain(batch: Batch, how: Omit<BeginOptions, "checked">): Promise<BatchObject> {
+    const params = await prepareRetry({ control, files, fileService, clock }, batch, how.options);
+    try {
+      const checked = checkBatchParams(params, settings.completionWindows);
+      return await begin(batch.project, { checked, ...how });
+    } catch (reason) {
+      // Nobody but this retry knows of the file. If it cannot be deleted it expires like any other, and why there is
+      // no batch matters more.
+      await fileService.delete(batch.project, params.input_file_id).catch(() => {});
+      throw reason;
+    }
+  }
+
+  async function insert(batch: Batch, options: InsertOptions): Promise<void> {
+    try {
+      await control.insertBatch(batch, options);
+    } catch (reason) {
+      // Deleted since it was looked at: for a client it never was there.
+      const isGone = reason instanceof NerifError && reason.code === "input_file_gone";
+      throw isGone ? noSuchInput(batch.input_file_id) : reason;
+    }
+  }
+
   async function checkInput(project: string, id: string): Promise<void> {
     const file = isId("file", id) ? await control.getFile(project, id) : null;
     if (file === null || !isVisible(file, unixSeconds(clock))) {
-      throw new NerifError("invalid_request", `Cannot find file ${id.slice(0, 80)}.`, {
-        param: "input_file_id",
-      });
+      throw noSuchInput(id);
     }
     if (file.purpose !== "batch") {
       throw new NerifError(
@@ -174,18 +221,26 @@ export function createBatchService(deps: BatchServiceDeps): BatchService {
   return {
     create,
     cancel,
+    retry,
     wait,
     retrieve: async (project, id) => batchObject(await load(project, id)),
-    async list(project, { limit: asked, after } = {}) {
-      const limit = checkLimit(asked, limits.batchList);
-      const page = await readPage(limit, (count) => control.listBatches({ project, limit: count, after }));
+    async progress(project, id) {
+      const batch = await load(project, id);
+      return batchProgress(batch, engine.progress(batch.id));
+    },
+    async list(project, query = {}) {
+      const { limit, ...filters } = checkBatchListParams(query);
+      const page = await readPage(limit, (count) =>
+        control.listBatches({ project, limit: count, ...filters }),
+      );
       return { ...page, data: page.data.map(batchObject) };
     },
     results: (project, id, options) => streamResults(deps, () => load(project, id), options),
-    async retry(project, id, options) {
-      const batch = await load(project, id);
-      const params = await prepareRetry({ control, files, fileService, clock }, batch, options);
-      return create(project, params, options);
-    },
   };
+}
+
+function noSuchInput(id: string): NerifError {
+  return new NerifError("invalid_request", `Cannot find file ${id.slice(0, 80)}.`, {
+    param: "input_file_id",
+  });
 }

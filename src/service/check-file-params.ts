@@ -9,7 +9,20 @@ const uploadPurposes = ["fine-tune", "assistants", "batch", "user_data", "vision
 
 const longestName = 1_024;
 
-const fileFields = z.object({ expires_after: expiresAfter });
+/** What a client says about a new file, whether its bytes come at once or in parts. */
+export const fileFields = {
+  filename: z.string().min(1).max(longestName),
+  purpose: z
+    .string()
+    .meta({ enum: [...uploadPurposes] })
+    .transform(checkUploadPurpose),
+  expires_after: expiresAfter,
+};
+
+const ownFields = z.object({
+  ...fileFields,
+  purpose: z.string().transform((name) => (name === "batch_output" ? name : checkUploadPurpose(name))),
+});
 
 export interface FileParams {
   filename: string;
@@ -17,6 +30,21 @@ export interface FileParams {
   expires_after?: { anchor: string; seconds: number } | null | undefined;
   /** An id of the caller's own choice. Default: a new one. */
   id?: string | undefined;
+}
+
+/** Checks all that can be told about a new file without its bytes. */
+export function checkFileParams({ id, ...params }: FileParams): { expiresAfter: ExpiresAfter | null } {
+  const { filename, purpose, expires_after } = parseParams(ownFields, params, "create a file");
+  checkFileFormat({ filename, purpose });
+  if (id !== undefined) assertId("file", id, "id");
+  return { expiresAfter: expires_after };
+}
+
+/** @throws NerifError `invalid_file_format` */
+export function checkFileFormat({ filename, purpose }: { filename: string; purpose: string }): void {
+  if (purpose === "batch" && !filename.toLowerCase().endsWith(".jsonl")) {
+    throw new NerifError("invalid_file_format", "Invalid file format for Batch API. Must be .jsonl");
+  }
 }
 
 /**
@@ -35,28 +63,4 @@ export function checkUploadPurpose(purpose: string | undefined): string {
   throw new NerifError("invalid_request", `'${purpose.slice(0, 80)}' is not one of [${known}] - 'purpose'`, {
     param: "purpose",
   });
-}
-
-/** Checks all that can be told about a new file without its bytes. */
-export function checkFileParams(params: FileParams): { expiresAfter: ExpiresAfter | null } {
-  const { filename, purpose, id } = params;
-  if (purpose !== "batch_output") checkUploadPurpose(purpose);
-  if (typeof filename !== "string" || filename === "") {
-    throw new NerifError("missing_required_parameter", "Missing required parameter: 'filename'.", {
-      param: "filename",
-    });
-  }
-  if (filename.length > longestName) {
-    throw new NerifError(
-      "string_above_max_length",
-      `Invalid 'filename': string too long. Expected a string with maximum length ${longestName}, but got a string with length ${filename.length} instead.`,
-      { param: "filename" },
-    );
-  }
-  if (purpose === "batch" && !filename.toLowerCase().endsWith(".jsonl")) {
-    throw new NerifError("invalid_file_format", "Invalid file format for Batch API. Must be .jsonl");
-  }
-  if (id !== undefined) assertId("file", id, "id");
-  const given = parseParams(fileFields, { expires_after: params.expires_after }, "create a file");
-  return { expiresAfter: given.expires_after };
 }

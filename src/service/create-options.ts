@@ -6,4 +6,6 @@ export interface CreateOptions {
   apiKey?: StoredApiKey | null | undefined;
   /** Names this creation: the same key again gives the first answer again. */
   idempotencyKey?: string | undefined;
+  /** Called when the answer is that of an earlier creation, and nothing was created. */
+  onReplay?: (() => void) | undefined;
 }

@@ -51,7 +51,7 @@ describe("file service", () => {
     [`\uFEFF\n\n{"a":\n${requestLine("b")}`, {}, "invalid_file_format", null],
     [Buffer.from([0x22, 0xff, 0x22, 0x0a]), {}, "invalid_file_format", null],
     ["{}\n", { filename: "a.json" }, "invalid_file_format", null],
-    ["{}\n", { filename: "" }, "missing_required_parameter", "filename"],
+    ["{}\n", { filename: "" }, "string_below_min_length", "filename"],
     ["{}\n", { filename: `${"x".repeat(1_020)}.jsonl` }, "string_above_max_length", "filename"],
     ["{}\n", { purpose: "poetry" }, "invalid_request", "purpose"],
     ["{}\n", { id: "file-../../etc/passwd" }, "invalid_id", "id"],

@@ -4,14 +4,18 @@ import { type FileObject, fileObject, isVisible, type StoredFile } from "../batc
 import { isId, newFileId } from "../batch/ids.ts";
 import { limits } from "../batch/limits.ts";
 import type { ControlStore } from "../control/control-store.ts";
+import type { InsertOptions } from "../control/insert-options.ts";
 import { type Clock, unixSeconds } from "../engine/clock.ts";
 import type { FileReader, FileStore, FileWriter } from "../files/file-store.ts";
+import { answerOnce } from "./answer-once.ts";
 import type { FileParams } from "./check-file-params.ts";
 import { checkFileParams } from "./check-file-params.ts";
 import { checkLimit } from "./check-limit.ts";
 import type { CreateOptions } from "./create-options.ts";
 import { createFirstLineCheck } from "./first-line.ts";
-import { type Page, readPage } from "./page.ts";
+import { createLineCount } from "./line-count.ts";
+import { checkCursor, type Page, readPage } from "./page.ts";
+import { type ByteBudget, type ByteBudgets, createByteBudgets } from "./quotas.ts";
 
 /** Files of the `batch` family go after 30 days unless told otherwise, in seconds. */
 const defaultLifetime = 2_592_000;
@@ -20,8 +24,13 @@ const defaultLifetime = 2_592_000;
 const notDownloadable: readonly string[] = ["assistants", "user_data"];
 
 export interface FileService {
-  /** A new file, whose bytes may come before its purpose is known. */
-  begin(): Promise<StagedFile>;
+  /**
+   * A new file, whose bytes may come before its purpose is known.
+   * @param options.apiKey its quota of bytes holds
+   * @param options.limited refuses bytes beyond the largest size that the operator set for clients. Default false
+   * @throws NerifError `quota_exceeded` when the key may store nothing more
+   */
+  begin(options?: Pick<CreateOptions, "apiKey"> & { limited?: boolean }): Promise<StagedFile>;
   /** @throws NerifError `file_not_found` */
   retrieve(project: string, id: string): Promise<FileObject>;
   /** Newest first unless `order` is `asc`; `limit` is 10,000 by default and at most. @throws NerifError `cursor_not_found` */
@@ -33,10 +42,13 @@ export interface FileService {
 }
 
 export interface StagedFile {
+  /** @throws NerifError `file_too_large`, `quota_exceeded`, `disk_full` */
   write(chunks: readonly Uint8Array[]): Promise<void>;
   /**
-   * Makes the file durable and visible. When it is refused its bytes are discarded.
-   * @throws NerifError `empty_file`, `invalid_file_format`, `file_exists`, `disk_full`, and for bad parameters
+   * Makes the file durable and visible. When it is refused its bytes are discarded, and also when an idempotency key
+   * gives an earlier file again.
+   * @throws NerifError `idempotency_key_reused`, `empty_file`, `invalid_file_format`, `file_exists`, `quota_exceeded`,
+   *   `disk_full`, and for bad parameters
    */
   finish(project: string, params: FileParams, options?: CreateOptions): Promise<FileObject>;
   /** Forgets the bytes. Safe to call at any time and more than once. */
@@ -54,21 +66,24 @@ export interface FileContent {
   file: FileObject;
   /** Hexadecimal SHA-256 of all bytes. */
   sha256: string;
-  /** The bytes from `start` to before `end`; default: all. */
+  /** The bytes from `start` to before `end`; default: all. Each chunk is the caller's own. */
   stream(range?: { start: number; end: number }): AsyncIterable<Buffer>;
   close(): Promise<void>;
 }
 
-/** The use cases around files. */
-export function createFileService({
-  control,
-  files,
-  clock,
-}: {
+export interface FileServiceDeps {
   control: ControlStore;
   files: FileStore;
   clock: Clock;
-}): FileService {
+  /** Default: budgets that no other service shares. */
+  budgets?: ByteBudgets | undefined;
+  /** Largest file that a client may send at once, in bytes. Default: none. */
+  maxFileBytes?: number | undefined;
+}
+
+/** The use cases around files. */
+export function createFileService(deps: FileServiceDeps): FileService {
+  const { control, files, clock, budgets = createByteBudgets(control), maxFileBytes } = deps;
   async function visible(project: string, id: string): Promise<StoredFile> {
     const file = isId("file", id) ? await control.getFile(project, id) : null;
     if (file === null || !isVisible(file, unixSeconds(clock))) throw noSuchFile(id);
@@ -76,9 +91,10 @@ export function createFileService({
   }
 
   return {
-    async begin() {
-      const key = newFileId();
-      return stage({ control, files, clock, key, writer: await files.create(key) });
+    async begin({ apiKey, limited = false } = {}) {
+      const budget = await budgets.begin(apiKey);
+      const largest = limited ? maxFileBytes : undefined;
+      return stageFile({ control, files, clock, budget, record: control.insertFile, maxFileBytes: largest });
     },
 
     async retrieve(project, id) {
@@ -90,6 +106,7 @@ export function createFileService({
       const order = checkOrder(query.order);
       const now = unixSeconds(clock);
       const { purpose, after } = query;
+      checkCursor("file", after);
       const page = await readPage(limit, (count) =>
         control.listFiles({ project, now, limit: count, order, purpose, after }),
       );
@@ -131,16 +148,31 @@ export function noSuchFile(id: string): NerifError {
   return new NerifError("file_not_found", `No such File object: ${id.slice(0, 80)}`, { param: "id" });
 }
 
-interface Stage {
-  control: ControlStore;
-  files: FileStore;
-  clock: Clock;
-  key: string;
-  writer: FileWriter;
+interface StageDeps extends Omit<FileServiceDeps, "budgets"> {
+  budget: ByteBudget;
+  /** Makes the file visible, in one transaction with whatever has to happen with it. */
+  record: (file: StoredFile, options: InsertOptions) => Promise<void>;
 }
 
-function stage({ control, files, clock, key, writer }: Stage): StagedFile {
+/** A new file on its way; all files that clients make take it. */
+export async function stageFile(deps: StageDeps): Promise<StagedFile> {
+  const key = newFileId();
+  return stage({ ...deps, key, writer: await deps.files.create(key) });
+}
+
+function stage(deps: StageDeps & { key: string; writer: FileWriter }): StagedFile {
+  const {
+    control,
+    files,
+    clock,
+    key,
+    budget,
+    writer,
+    record,
+    maxFileBytes = Number.POSITIVE_INFINITY,
+  } = deps;
   const firstLine = createFirstLineCheck();
+  const lineCount = createLineCount();
   let bytes = 0;
   let state: "open" | "committed" | "done" = "open";
 
@@ -148,13 +180,11 @@ function stage({ control, files, clock, key, writer }: Stage): StagedFile {
     if (state === "open") await writer.abort();
     if (state === "committed") await files.delete(key);
     state = "done";
+    budget.release();
   }
 
-  async function publish(
-    project: string,
-    params: FileParams,
-    { apiKey = null }: CreateOptions,
-  ): Promise<FileObject> {
+  async function publish(project: string, params: FileParams, options: CreateOptions): Promise<FileObject> {
+    const { apiKey = null } = options;
     const { expiresAfter } = checkFileParams(params);
     const { purpose, filename, id = key } = params;
     if (purpose !== "batch_output" && bytes === 0) {
@@ -182,19 +212,35 @@ function stage({ control, files, clock, key, writer }: Stage): StagedFile {
       sha256: written.sha256,
       key,
       api_key: apiKey?.id ?? null,
-      lines: null,
+      lines: purpose === "batch" ? lineCount.lines() : null,
     };
-    await control.insertFile(file);
-    state = "done";
-    return fileObject(file);
+    const given = { filename, purpose, expires_after: expiresAfter, sha256: file.sha256, id: params.id };
+    const answer = await answerOnce<FileObject>(
+      { project, route: "POST /v1/files", params: given, options },
+      {
+        control,
+        clock,
+        async create(recordOf) {
+          await record(file, { quotas: apiKey?.quotas, answer: recordOf(fileObject(file)) });
+          state = "done";
+          return fileObject(file);
+        },
+      },
+    );
+    // Where an earlier answer is given again there is a file already: these bytes are nobody's.
+    await discard();
+    return answer;
   }
 
   return {
     async write(chunks) {
       for (const chunk of chunks) {
+        budget.take(chunk.length);
         bytes += chunk.length;
         firstLine.write(chunk);
+        lineCount.write(chunk);
       }
+      if (bytes > maxFileBytes) throw new NerifError("file_too_large", "File is too large.");
       await writer.write(chunks);
     },
 

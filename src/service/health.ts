@@ -4,8 +4,11 @@ import type { FileStore } from "../files/file-store.ts";
 import type { Journal } from "../journal/journal.ts";
 
 export interface HealthService {
-  /** Whether requests can be served; upstreams in trouble make nobody unready, their routes are only listed. */
-  ready(): Promise<Readiness>;
+  /**
+   * Whether requests can be served; upstreams in trouble make nobody unready, their routes are only listed.
+   * @param project whose batches' routes are listed; null: nobody's
+   */
+  ready(project: string | null): Promise<Readiness>;
 }
 
 export interface Readiness {
@@ -33,8 +36,8 @@ export function createHealthService({
   journal: Journal;
   engine: Engine;
 }): HealthService {
-  async function waitingRoutes(): Promise<WaitingRoute[]> {
-    const running = await control.unfinishedBatches();
+  async function waitingRoutes(project: string | null): Promise<WaitingRoute[]> {
+    const running = (await control.unfinishedBatches()).filter((batch) => batch.project === project);
     return running.flatMap((batch) =>
       (engine.progress(batch.id)?.routes ?? []).flatMap(({ endpoint, model, upstream, reason }) =>
         reason === null
@@ -45,9 +48,9 @@ export function createHealthService({
   }
 
   return {
-    async ready() {
+    async ready(project) {
       try {
-        const [waiting] = await Promise.all([waitingRoutes(), files.size(probeKey)]);
+        const [waiting] = await Promise.all([waitingRoutes(project), files.size(probeKey)]);
         if (journal.stalled) return { ready: false, reason: "disk_full", waiting };
         return { ready: true, reason: null, waiting };
       } catch {

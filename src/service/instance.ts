@@ -5,10 +5,19 @@ import type { Journal } from "../journal/journal.ts";
 import type { Upstream } from "../upstreams/upstream.ts";
 import type { BatchService } from "./batches.ts";
 import type { FileService } from "./files.ts";
+import type { KeyService } from "./keys.ts";
+import type { UploadService } from "./uploads.ts";
+import type { WebhookService } from "./webhooks.ts";
 
 /** A data directory that is open, with all that works on it. */
 export interface Instance {
-  service: { files: FileService; batches: BatchService };
+  service: {
+    files: FileService;
+    uploads: UploadService;
+    batches: BatchService;
+    webhooks: WebhookService;
+    keys: KeyService;
+  };
   control: ControlStore;
   fileStore: FileStore;
   journal: Journal;

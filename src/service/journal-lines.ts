@@ -60,6 +60,9 @@ async function* segmentLines(
   // Read again by position, so that a segment's payloads are never in memory all at once.
   const reader = await journal.open(id);
   try {
+    // DURABLE: what is shown stays. A power cut could take back what its holder has written and not yet synced; the
+    // line would run again, and have another answer in the end.
+    if (end === null) await reader.sync();
     for (const run of runs(found)) {
       const bytes = await reader.read(run.start, run.end - run.start);
       yield Buffer.concat(

@@ -23,6 +23,8 @@ export interface ModelService {
    * @throws NerifError `upstream_is_self`, `upstream_not_configured`
    */
   refuseSelf(): Promise<void>;
+  /** True while `refuseSelf` runs and `list` answers with a sign of it alone. */
+  readonly isLookingForItself: boolean;
 }
 
 /** @param options.upstreams gives the configured upstreams; called when they are first needed */
@@ -45,6 +47,10 @@ export function createModelService({ upstreams }: { upstreams: () => readonly Up
   }
 
   return {
+    get isLookingForItself() {
+      return marker !== null;
+    },
+
     async list() {
       if (marker !== null) return [{ id: marker, object: "model", created: 0, owned_by: "nerif" }];
       // One question at a time: many clients cost the upstreams no more than one, and a server that is its own

@@ -1,3 +1,6 @@
+import { NerifError } from "../batch/errors.ts";
+import { isId } from "../batch/ids.ts";
+
 /** One page of a list. `has_more` is never true on an empty page: clients would ask for ever. */
 export interface Page<T> {
   data: T[];
@@ -9,4 +12,21 @@ export async function readPage<T>(limit: number, read: (limit: number) => Promis
   if (limit === 0) return { data: [], has_more: false };
   const found = await read(limit + 1);
   return { data: found.slice(0, limit), has_more: found.length > limit };
+}
+
+/**
+ * What cannot be an id is not looked up, and answered like an unknown one.
+ *
+ * @throws NerifError `cursor_not_found`
+ */
+export function checkCursor(kind: "batch" | "file", after: string | null | undefined): void {
+  if (after === undefined || after === null) return;
+  const canBe: boolean = isId(kind, after);
+  if (canBe) return;
+  const plural = kind === "batch" ? "batches" : "files";
+  throw new NerifError(
+    "cursor_not_found",
+    `Cannot list ${plural} after '${after.slice(0, 80)}': there is no such ${kind}`,
+    { param: "after" },
+  );
 }

@@ -85,6 +85,33 @@ describe("results of a batch", () => {
     expect(await textOf(instance.service.batches.results(project, id))).toBe(linesOf(id, [{ line: 0 }]));
   });
 
+  it("are made durable before they are handed out, where their shard is still being written", async () => {
+    const instance = await openTestInstance();
+    const id = await createBatch(instance, 1_000);
+    await journalResults(instance, id, { shard: 0, lines: [{ line: 0 }] });
+    await journalResults(instance, id, { shard: 1, lines: [{ line: 512 }] });
+    const done = { batchId: id, shard: 1, epoch: 1 };
+    const { soundBytes } = await instance.journal.scan(done, null, () => {});
+    await instance.control.finishShard(done, [{ epoch: 1, bytes: soundBytes }], nothing);
+    const synced: number[] = [];
+    const open = instance.journal.open;
+    instance.journal.open = async (segment) => {
+      const reader = await open(segment);
+      return {
+        ...reader,
+        async sync() {
+          await reader.sync();
+          synced.push(segment.shard);
+        },
+      };
+    };
+    const results = instance.service.batches.results(project, id);
+    const syncedBefore: number[][] = [];
+    for await (const _ of results) syncedBefore.push([...synced]);
+    // The first shard is live; the end of the second was noted when it was durable.
+    expect(syncedBefore).toEqual([[0], [0]]);
+  });
+
   it("keep coming until it is final when they are followed, and end with the lines that were never tried", async () => {
     const instance = await openTestInstance();
     const id = await createBatch(instance, 3);

@@ -43,7 +43,7 @@ export async function prepareRetry(
     throw new NerifError("invalid_request", `Cannot retry batch ${batch.id}: it has no failed lines`);
   }
   const failed = await failedLines(deps, batch, batch.error_file_id);
-  const staged = await deps.fileService.begin();
+  const staged = await deps.fileService.begin({ apiKey });
   try {
     await copyLines(deps, { batch, failed, staged });
     const params = { filename: `${batch.id}_retry.jsonl`, purpose: "batch" };

@@ -1,9 +1,13 @@
 import { afterEach, beforeEach, describe } from "vitest";
 import type { ControlStore } from "../../src/control/control-store.ts";
+import { apiKeyTests } from "./control-store/api-keys.ts";
 import { batchTests } from "./control-store/batches.ts";
 import { fileTests } from "./control-store/files.ts";
+import { idempotencyTests } from "./control-store/idempotency.ts";
 import { leaseTests } from "./control-store/leases.ts";
 import { shardTests } from "./control-store/shards.ts";
+import { uploadTests } from "./control-store/uploads.ts";
+import { webhookTests } from "./control-store/webhooks.ts";
 
 /** A database for one test, which any number of stores may have open. */
 export interface TestDatabase {
@@ -44,6 +48,10 @@ export function describeControlStoreContract(name: string, makeIt: () => Promise
     describe("files", () => fileTests(stores));
     describe("batches", () => batchTests(stores));
     describe("shards", () => shardTests(stores));
+    describe("idempotency keys", () => idempotencyTests(stores));
     describe("leases", () => leaseTests(stores));
+    describe("webhooks", () => webhookTests(stores));
+    describe("uploads", () => uploadTests(stores));
+    describe("API keys", () => apiKeyTests(stores));
   });
 }

@@ -3,8 +3,11 @@ import { describe, expect, it } from "vitest";
 import type { NerifError } from "../../src/batch/errors.ts";
 import type { FileReader, FileStore } from "../../src/files/file-store.ts";
 
-/** What every file store must do. `makeStore` returns an empty one. */
-export function describeFileStoreContract(name: string, makeStore: () => Promise<FileStore>): void {
+/** What every file store must do. `makeStore` returns an empty one, whose clock says `now()` (Unix milliseconds). */
+export function describeFileStoreContract(
+  name: string,
+  makeStore: (now?: () => number) => Promise<FileStore>,
+): void {
   describe(`${name}: file store contract`, () => {
     it("shows nothing under the key until commit, and everything afterwards", async () => {
       const store = await makeStore();
@@ -134,6 +137,43 @@ export function describeFileStoreContract(name: string, makeStore: () => Promise
       await put(store, "finished", ["x"]);
       await store.removeAbandoned();
       expect(await contentOf(store, "finished")).toBe("x");
+    });
+
+    it("removes files of a prefix that nothing names when they were committed more than an hour ago", async () => {
+      let passed = 0;
+      const store = await makeStore(() => Date.now() + passed);
+      for (const key of ["part_a", "part_b", "file-a"]) await put(store, key, [key]);
+      const asked: string[][] = [];
+      const named = async (keys: readonly string[]) => {
+        asked.push([...keys].toSorted());
+        return ["part_b", "part_z"];
+      };
+      await store.removeUnnamed("part_", named);
+      expect(await contentOf(store, "part_a")).toBe("part_a");
+      passed = 3_700_000;
+      await store.removeUnnamed("part_", named);
+      expect(asked).toEqual([
+        ["part_a", "part_b"],
+        ["part_a", "part_b"],
+      ]);
+      expect(await store.size("part_a")).toBeNull();
+      expect(await contentOf(store, "part_b")).toBe("part_b");
+      expect(await contentOf(store, "file-a")).toBe("file-a");
+    });
+
+    it("asks for the names of 500 keys at a time, and removes nothing when it cannot learn them", async () => {
+      const store = await makeStore(() => Date.now() + 3_700_000);
+      for (let index = 0; index < 501; index += 1) await put(store, `part_${index}`, ["x"]);
+      const sizes: number[] = [];
+      const named = async (keys: readonly string[]) => {
+        sizes.push(keys.length);
+        return keys;
+      };
+      await store.removeUnnamed("part_", named);
+      expect(sizes).toEqual([500, 1]);
+      const failing = store.removeUnnamed("part_", () => Promise.reject(new Error("locked")));
+      await expect(failing).rejects.toThrow();
+      expect(await store.size("part_0")).toBe(1);
     });
 
     it.each(["", ".", "..", "../x", "a/b", "a\\b", ".hidden", "a..b", "a\0", "x".repeat(129), "/", "a\n"])(

@@ -78,6 +78,7 @@ export function describeJournalContract(name: string, makeJournal: () => Promise
       for (const { offset, payload } of records.reverse()) {
         expect((await reader.read(offset, payload.byteLength)).toString()).toBe(payload.toString());
       }
+      await reader.sync();
       await expect(reader.read(report.soundBytes - 1, 2)).rejects.toMatchObject({ code: "data_damaged" });
       await reader.close();
       await expect(journal.open(segment(0, 2))).rejects.toMatchObject({ code: "data_damaged" });

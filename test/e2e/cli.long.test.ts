@@ -2,8 +2,10 @@ import { execFileSync } from "node:child_process";
 import { readdirSync, readFileSync, utimesSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
+import { openNerif } from "../../src/compose.ts";
 import type { CliProcess } from "../support/cli-process.ts";
 import { type CliWorkspace, createCliWorkspace, parseLines, requestFile } from "../support/cli-workspace.ts";
+import { anUpload, aPart } from "../support/control-rows.ts";
 
 const commands = ["run", "serve", "validate", "batches", "files", "prune", "simulate"];
 
@@ -230,6 +232,25 @@ describe("nerif prune", () => {
     expect(pruned.stdout).toMatch(new RegExp(`removed batch ${id}\nremoved file file-`));
     expect((await work.run(["batches", "list"])).stdout).toBe("");
     expect((await work.run(["files", "list", "--json"])).stdout).toContain('"purpose":"batch"');
+  });
+
+  it("removes the parts of uploads that have expired", async () => {
+    await using work = await createCliWorkspace();
+    const dataDir = work.path("data");
+    const upload = anUpload({ expires_at: 1_767_229_200 });
+    const part = aPart(upload, { bytes: 1 });
+    const opened = await openNerif({ dataDir, execute: false });
+    const writer = await opened.fileStore.create(part.id);
+    await writer.write([Buffer.from("x")]);
+    await writer.commit();
+    await opened.control.insertUpload(upload);
+    await opened.control.insertPart(part, { now: upload.created_at, parts: 1, bytes: 1 });
+    await opened.close();
+    expect((await work.run(["prune", "--dry-run"])).stdout).toBe(`would remove upload ${upload.id}\n`);
+    expect(readdirSync(join(dataDir, "files"))).toEqual([part.id]);
+    expect((await work.run(["prune"])).stdout).toBe(`removed upload ${upload.id}\n`);
+    expect(readdirSync(join(dataDir, "files"))).toEqual([]);
+    expect((await work.run(["prune"])).stdout).toBe("");
   });
 });
 

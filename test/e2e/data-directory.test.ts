@@ -80,9 +80,8 @@ describe("the control store of several processes", () => {
     const running = await start(4);
     await Promise.all(running.map((one) => one.call("open", path)));
     const database = new DatabaseSync(path);
-    expect(database.prepare("select version, name from nerif_schema").all()).toEqual([
-      expect.objectContaining({ version: 1 }),
-    ]);
+    const versions = database.prepare("select version from nerif_schema order by version").all();
+    expect(versions.map(({ version }) => version)).toEqual([1, 2]);
     database.close();
   });
 

@@ -95,7 +95,12 @@ describe("server", () => {
     ["PUT", "/v1/batches", 404, { message: "Invalid URL (PUT /v1/batches)" }],
     ["GET", "/v1/files/file-x", 404, { message: "No such File object: file-x", param: "id", code: null }],
     ["GET", "/v1/files/..%2f..%2fetc%2fpasswd/content", 404, { param: "id", code: null }],
-    ["GET", "/v1/batches/batch_x", 404, { message: "No batch found with id 'batch_x'.", code: null }],
+    [
+      "GET",
+      "/v1/batches/batch_x",
+      404,
+      { message: "No batch found with id 'batch_x'.", param: null, code: null },
+    ],
     ["POST", "/v1/batches/batch_x/cancel", 404, { code: null }],
     [
       "POST",
@@ -286,6 +291,64 @@ describe("server", () => {
     expect((await reader.read()).done).toBe(true);
   });
 
+  it("refuses a follow that is neither true nor false, and follows only when told to", async () => {
+    const server = await startTestServer();
+    const { id } = await createBatch(server);
+    const results = (query: string) => server.send(`/v1/batches/${id}/results?${query}`);
+    for (const query of ["", "follow=", "follow=false"]) expect(await (await results(query)).text()).toBe("");
+    for (const follow of ["1", "yes", "TRUE"]) {
+      const refused = await results(`follow=${follow}`);
+      expect(refused.status).toBe(400);
+      expect(await refused.json()).toEqual({
+        error: {
+          message: `Invalid value: '${follow}'. Supported values are: 'true' and 'false'.`,
+          type: "invalid_request_error",
+          param: "follow",
+          code: "invalid_value",
+        },
+      });
+    }
+  });
+
+  it("answers HEAD for results as it would answer GET, without them", async () => {
+    const server = await startTestServer();
+    const { id } = await createBatch(server);
+    await finishBatch(server.instance, id, { output: [0] });
+    const head = () => server.send(`/v1/batches/${id}/results`, { method: "HEAD" });
+    const there = await head();
+    expect([there.status, there.headers.get("content-type")]).toEqual([
+      200,
+      "application/jsonl; charset=utf-8",
+    ]);
+    expect(await there.text()).toBe("");
+    const { output_file_id } = await server.instance.service.batches.retrieve(project, id);
+    await server.send(`/v1/files/${output_file_id}`, { method: "DELETE" });
+    expect((await head()).status).toBe(404);
+  });
+
+  it("gives results whole to a client that asks for a part, which the header allows", async () => {
+    const server = await startTestServer();
+    const { id } = await createBatch(server);
+    await finishBatch(server.instance, id, { output: [0] });
+    const response = await server.send(`/v1/batches/${id}/results`, { headers: { range: "bytes=0-1" } });
+    expect([response.status, await response.text()]).toEqual([200, `${resultLine(id, 0)}\n`]);
+  });
+
+  it("tells the SDKs not to repeat a retry that stays refused", async () => {
+    const server = await startTestServer();
+    const { id } = await createBatch(server);
+    const retry = async () => {
+      const response = await post(server, `/v1/batches/${id}/retry`, "");
+      const { error } = (await response.json()) as { error: { code: string } };
+      return [response.status, response.headers.get("x-should-retry"), error.code];
+    };
+    expect(await retry()).toEqual([409, "false", "batch_not_final"]);
+    await finishBatch(server.instance, id, { error: [0] });
+    const { input_file_id } = await server.instance.service.batches.retrieve(project, id);
+    await server.send(`/v1/files/${input_file_id}`, { method: "DELETE" });
+    expect(await retry()).toEqual([409, "false", "input_file_gone"]);
+  });
+
   it("answers results that cannot be read as an error", async () => {
     const server = await startTestServer();
     const { id } = await createBatch(server);
@@ -327,7 +390,8 @@ describe("server", () => {
     server.instance.engine.progress = () => ({
       counts: { total: 1, completed: 0, failed: 0 },
       inFlight: 0,
-      routes: [{ ...route, limit: 1, inFlight: 0, waiting: 1, succeeded: 0 }],
+      rate: null,
+      routes: [{ ...route, limit: 1, inFlight: 0, ready: 0, waiting: 1, succeeded: 0 }],
     });
     const ready = await server.send("/readyz");
     expect(ready.status).toBe(200);

@@ -52,7 +52,12 @@ const operations = {
     void (async () => {
       for (let version = batch.version; ; version++) {
         await open().insertShards(batchId, someShards((version - 1) * 1000, version * 1000));
-        const updated = await open().updateBatch(batchId, version, { model: `m${version}` }, [aFile()]);
+        const updated = await open().updateBatch(
+          batchId,
+          version,
+          { model: `m${version}` },
+          { files: [aFile()] },
+        );
         if (updated === null) throw new Error("another writer was first");
         rounds++;
         // SQLite answers without leaving the event loop's turn, so calls would never be read.

@@ -112,6 +112,12 @@ const faults = {
       400,
       JSON.stringify({ error: { message: `Bad header ${headers.authorization}`, echo: headers } }),
     ),
+  echo_headers_401: (socket, { headers }) =>
+    reply(
+      socket,
+      401,
+      JSON.stringify({ error: { message: `Bad key ${headers.authorization}`, code: "invalid_api_key" } }),
+    ),
   echo_headers_text: (socket, { headers }) => reply(socket, 500, `Bad header ${headers.authorization}`),
   close_after_answer: (socket) => {
     socket.end(`${head(200, { "content-length": String(good.length), connection: "close" })}${good}`);

@@ -15,7 +15,11 @@ import { recordKinds } from "../../src/journal/journal.ts";
 import { createBatchService } from "../../src/service/batches.ts";
 import { createFileService } from "../../src/service/files.ts";
 import type { Instance } from "../../src/service/instance.ts";
+import { createKeyService } from "../../src/service/keys.ts";
+import { createUploadService } from "../../src/service/uploads.ts";
+import { createWebhookService } from "../../src/service/webhooks.ts";
 import type { Upstream } from "../../src/upstreams/upstream.ts";
+import { createHttpSender } from "../../src/webhooks/http.ts";
 
 export const project = "default";
 
@@ -39,10 +43,14 @@ export async function openTestInstance({
   clock = createSystemClock(),
   settings = {},
   upstreams = [],
+  webhookAllow = [],
+  maxFileBytes,
 }: {
   clock?: Clock;
   settings?: Partial<EngineSettings>;
   upstreams?: Upstream[];
+  webhookAllow?: string[];
+  maxFileBytes?: number;
 } = {}): Promise<TestInstance> {
   const dataDir = await mkdtemp(join(tmpdir(), "nerif-http-"));
   const control = await openSqliteControlStore({ path: join(dataDir, "nerif.db") });
@@ -61,7 +69,9 @@ export async function openTestInstance({
   });
   return {
     service: {
-      files: createFileService({ control, files: fileStore, clock }),
+      files: createFileService({ control, files: fileStore, clock, maxFileBytes }),
+      uploads: createUploadService({ control, files: fileStore, clock }),
+      keys: createKeyService({ control, clock }),
       batches: createBatchService({
         control,
         files: fileStore,
@@ -70,6 +80,7 @@ export async function openTestInstance({
         clock,
         settings: { ...defaultSettings, ...settings },
       }),
+      webhooks: createWebhookService({ control, sender: createHttpSender({ allow: webhookAllow }), clock }),
     },
     control,
     fileStore,
@@ -173,6 +184,8 @@ export async function finishBatch(
   { output = [], error = [], status = "completed" }: FinishedBatch,
 ): Promise<void> {
   const now = Math.floor(clock.now() / 1000);
+  const batch = await control.getBatch(null, batchId);
+  if (batch === null) throw new Error("There is no such batch");
   const files = [];
   const ids = { output: null as string | null, error: null as string | null };
   for (const fate of ["output", "error"] as const) {
@@ -185,7 +198,7 @@ export async function finishBatch(
     const filename = `${batchId}_${fate}.jsonl`;
     const record = {
       id,
-      project,
+      project: batch.project,
       bytes,
       created_at: now,
       expires_at: null,
@@ -195,11 +208,9 @@ export async function finishBatch(
     files.push({ ...record, sha256, key: id, api_key: null, lines: null });
     ids[fate] = id;
   }
-  const batch = await control.getBatch(null, batchId);
-  if (batch === null) throw new Error("There is no such batch");
   const counts = { total: output.length + error.length, completed: output.length, failed: error.length };
   const patch = { status, output_file_id: ids.output, error_file_id: ids.error, request_counts: counts };
-  await control.updateBatch(batchId, batch.version, patch, files);
+  await control.updateBatch(batchId, batch.version, patch, { files });
 }
 
 interface FinishedBatch {

@@ -26,17 +26,19 @@ export async function startServeProcess({
   upstream,
   dataDir,
   args = [],
+  env = {},
 }: {
   upstream: string;
   /** Default: a new one, which goes with the test. */
   dataDir?: string;
   args?: string[];
+  env?: Record<string, string>;
 }): Promise<ServeProcess> {
   const directory = dataDir ?? (await mkdtemp(join(tmpdir(), "nerif-serve-")));
   const child = spawn(
     process.execPath,
     [command, "serve", "--json", "--port", "0", "--upstream", upstream, "--data-dir", directory, ...args],
-    { stdio: ["ignore", "pipe", "pipe"], env: cleanEnvironment() },
+    { stdio: ["ignore", "pipe", "pipe"], env: { ...cleanEnvironment(), ...env } },
   );
   const ended = once(child, "exit") as Promise<[number | null, NodeJS.Signals | null]>;
   const errors: string[] = [];

@@ -1,13 +1,15 @@
 import type { Kysely } from "kysely";
+import { metadataText } from "../metadata-text.ts";
 import type { Schema } from "../schema.ts";
 import type { MigrationDialect } from "../sql-database.ts";
 
-/** Uploads, API keys, webhooks and idempotency keys. */
+/** Uploads, API keys, webhooks and idempotency keys; metadata can be searched. */
 export async function api(db: Kysely<Schema>, dialect: MigrationDialect): Promise<void> {
   await createApiKeys(db, dialect);
   await createUploads(db);
   await createWebhooks(db, dialect);
   await createIdempotencyKeys(db);
+  await rewriteMetadata(db);
 }
 
 async function createApiKeys(db: Kysely<Schema>, { sequence }: MigrationDialect): Promise<void> {
@@ -45,6 +47,8 @@ async function createUploads(db: Kysely<Schema>): Promise<void> {
     .addColumn("file_lifetime", "bigint")
     .addColumn("status", "text", (column) => column.notNull())
     .addColumn("file_id", "text")
+    .addColumn("part_count", "bigint", (column) => column.notNull())
+    .addColumn("part_bytes", "bigint", (column) => column.notNull())
     .execute();
   await db.schema.createIndex("uploads_by_status").on("uploads").columns(["status", "expires_at"]).execute();
   await db.schema.createIndex("uploads_by_key").on("uploads").columns(["api_key", "status"]).execute();
@@ -56,6 +60,8 @@ async function createUploads(db: Kysely<Schema>): Promise<void> {
     .addColumn("created_at", "bigint", (column) => column.notNull())
     .execute();
   await db.schema.createIndex("upload_parts_of").on("upload_parts").columns(["upload_id"]).execute();
+  // Whoever looks for bytes that nothing names asks by key.
+  await db.schema.createIndex("files_by_bytes").on("files").columns(["key"]).execute();
 }
 
 async function createWebhooks(db: Kysely<Schema>, { sequence }: MigrationDialect): Promise<void> {
@@ -63,6 +69,7 @@ async function createWebhooks(db: Kysely<Schema>, { sequence }: MigrationDialect
     .createTable("webhook_endpoints")
     .addColumn("seq", sequence.type, sequence.build)
     .addColumn("id", "text", (column) => column.notNull().unique())
+    .addColumn("version", "integer", (column) => column.notNull())
     .addColumn("project", "text", (column) => column.notNull())
     .addColumn("name", "text", (column) => column.notNull())
     .addColumn("url", "text", (column) => column.notNull())
@@ -85,14 +92,18 @@ async function createWebhooks(db: Kysely<Schema>, { sequence }: MigrationDialect
       column.notNull().references("webhook_endpoints.id").onDelete("cascade"),
     )
     .addColumn("event_json", "text", (column) => column.notNull())
-    .addColumn("created_at", "bigint", (column) => column.notNull())
     .addColumn("attempts", "integer", (column) => column.notNull())
     .addColumn("due_at", "bigint", (column) => column.notNull())
     .execute();
   await db.schema
     .createIndex("webhook_deliveries_due")
     .on("webhook_deliveries")
-    .columns(["due_at"])
+    .columns(["due_at", "endpoint_id", "id"])
+    .execute();
+  await db.schema
+    .createIndex("webhook_deliveries_of")
+    .on("webhook_deliveries")
+    .columns(["endpoint_id"])
     .execute();
 }
 
@@ -106,4 +117,34 @@ async function createIdempotencyKeys(db: Kysely<Schema>): Promise<void> {
     .addColumn("created_at", "bigint", (column) => column.notNull())
     .addPrimaryKeyConstraint("idempotency_keys_key", ["project", "key"])
     .execute();
+  await db.schema
+    .createIndex("idempotency_keys_by_age")
+    .on("idempotency_keys")
+    .columns(["created_at"])
+    .execute();
+}
+
+/** Earlier metadata was JSON without newlines, in which a pair cannot be searched for. */
+async function rewriteMetadata(db: Kysely<Schema>): Promise<void> {
+  for (let after = 0; ; ) {
+    const rows = await db
+      .selectFrom("batches")
+      .select(["seq", "metadata_json"])
+      .where("metadata_json", "is not", null)
+      .where("seq", ">", after)
+      .orderBy("seq")
+      .limit(1_000)
+      .execute();
+    for (const { seq, metadata_json } of rows) {
+      const metadata: Record<string, string> = JSON.parse(metadata_json ?? "{}");
+      await db
+        .updateTable("batches")
+        .set({ metadata_json: metadataText(metadata) })
+        .where("seq", "=", seq)
+        .execute();
+    }
+    const last = rows.at(-1);
+    if (last === undefined) return;
+    after = last.seq;
+  }
 }

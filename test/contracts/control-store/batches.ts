@@ -1,5 +1,7 @@
+import fc from "fast-check";
 import { expect, test } from "vitest";
 import { type Batch, batchStatuses } from "../../../src/batch/batch.ts";
+import type { BatchQuery } from "../../../src/control/control-store.ts";
 import { aBatch, aFile, aRunningBatch, aTally, someShards } from "../../support/control-rows.ts";
 import type { Stores } from "../control-store.ts";
 
@@ -57,7 +59,7 @@ export function batchTests(stores: () => Stores): void {
       metadata: null,
       usage: noUsage,
     };
-    const updated = await store.updateBatch(batch.id, 4, patch, files);
+    const updated = await store.updateBatch(batch.id, 4, patch, { files });
     expect(updated).toEqual({ ...batch, ...patch, version: 5 });
     expect(await other.getBatch(null, batch.id)).toEqual(updated);
     for (const file of files) expect(await other.getFile("default", file.id)).toEqual(file);
@@ -68,8 +70,8 @@ export function batchTests(stores: () => Stores): void {
     const batch = aBatch({ version: 4 });
     await store.insertBatch(batch);
     const file = aFile();
-    expect(await store.updateBatch(batch.id, 3, { status: "cancelling" }, [file])).toBeNull();
-    expect(await store.updateBatch(aBatch().id, 1, { status: "cancelling" }, [file])).toBeNull();
+    expect(await store.updateBatch(batch.id, 3, { status: "cancelling" }, { files: [file] })).toBeNull();
+    expect(await store.updateBatch(aBatch().id, 1, { status: "cancelling" }, { files: [file] })).toBeNull();
     expect(await store.getBatch(null, batch.id)).toEqual(batch);
     expect(await store.getFile(null, file.id)).toBeNull();
   });
@@ -80,7 +82,7 @@ export function batchTests(stores: () => Stores): void {
     const [taken, fresh] = [aFile(), aFile()] as const;
     await store.insertBatch(batch);
     await store.insertFile(taken);
-    const update = store.updateBatch(batch.id, 1, { status: "cancelling" }, [fresh, taken]);
+    const update = store.updateBatch(batch.id, 1, { status: "cancelling" }, { files: [fresh, taken] });
     await expect(update).rejects.toMatchObject({ code: "file_exists" });
     expect(await store.getBatch(null, batch.id)).toEqual(batch);
     expect(await store.getFile(null, fresh.id)).toBeNull();
@@ -183,13 +185,83 @@ export function batchTests(stores: () => Stores): void {
     const failed = await insert(store, aBatch({ status: "failed" }));
     const other = await insert(store, aBatch({ project: "other" }));
     const waiting = await insert(store, aBatch());
-    const list = async (query: Partial<Parameters<typeof store.listBatches>[0]>) =>
+    const list = async (query: Partial<BatchQuery>) =>
       (await store.listBatches({ project: "default", limit: 10, ...query })).map((batch) => batch.id);
     expect(await list({})).toEqual([waiting.id, failed.id]);
     expect(await list({ project: null })).toEqual([waiting.id, other.id, failed.id]);
     expect(await list({ status: "failed" })).toEqual([failed.id]);
     expect(await list({ status: "failed", after: waiting.id })).toEqual([failed.id]);
     expect(await list({ status: "completed" })).toEqual([]);
+  });
+
+  test("a list holds only batches that were created later and earlier than asked for", async () => {
+    const { store } = stores();
+    const [one, two, three] = [
+      await insert(store, aBatch({ created_at: 101 })),
+      await insert(store, aBatch({ created_at: 102 })),
+      await insert(store, aBatch({ created_at: 103 })),
+    ];
+    const list = async (query: Partial<BatchQuery>) =>
+      (await store.listBatches({ project: "default", limit: 10, ...query })).map((batch) => batch.id);
+    expect(await list({ created_after: 101 })).toEqual([three.id, two.id]);
+    expect(await list({ created_before: 103 })).toEqual([two.id, one.id]);
+    expect(await list({ created_after: 101, created_before: 103 })).toEqual([two.id]);
+    expect(await list({ created_after: 102, created_before: 102 })).toEqual([]);
+  });
+
+  test("a list holds only batches that have every pair of metadata, letter for letter", async () => {
+    const { store } = stores();
+    // Texts that look like JSON from the inside, and those that databases like to take for each other.
+    const text = fc.oneof(
+      fc.string({ unit: fc.constantFrom(",", ":", '"', "\\", "{", "}", "\n", " ", "n"), maxLength: 4 }),
+      fc.constantFrom("a", "A", "ä", "a\u0308", "%", "_", "\u0000", "\ud800", "💥", "__proto__", "1", "null"),
+    );
+    const pairs = fc.uniqueArray(fc.tuple(text, text), { selector: ([key]) => key, maxLength: 4 });
+    const all = fc.sample(pairs, { numRuns: 150, seed: 1 }).map((some) => Object.fromEntries(some));
+    // Without newlines in the stored text this one seems to have the pair of the one behind it.
+    all.push(
+      Object.fromEntries([
+        ["a", "x,"],
+        [":", "y"],
+      ]),
+      { ",": ":" },
+    );
+    const batches: Batch[] = [];
+    for (const metadata of all) batches.push(await insert(store, aBatch({ metadata })));
+    batches.push(await insert(store, aBatch({ metadata: null })));
+
+    async function expectExactly(wanted: Record<string, string>): Promise<void> {
+      const found = await store.listBatches({ project: null, limit: 1_000, metadata: wanted });
+      const expected = batches.filter(({ metadata }) =>
+        Object.entries(wanted).every(
+          ([key, value]) => Object.hasOwn(metadata ?? {}, key) && metadata?.[key] === value,
+        ),
+      );
+      expect(new Set(found.map(({ id }) => id))).toEqual(new Set(expected.map(({ id }) => id)));
+    }
+
+    for (const metadata of all) {
+      await expectExactly(metadata);
+      for (const [key, value] of Object.entries(metadata))
+        await expectExactly(Object.fromEntries([[key, value]]));
+    }
+    await fc.assert(
+      fc.asyncProperty(pairs, async (some) => expectExactly(Object.fromEntries(some))),
+      { numRuns: 200 },
+    );
+  });
+
+  test("a list goes on after a batch that is not among those asked for", async () => {
+    const { store } = stores();
+    const metadata = { team: "search" };
+    const first = await insert(store, aBatch({ metadata }));
+    const between = await insert(store, aBatch({ status: "failed" }));
+    const last = await insert(store, aBatch({ metadata }));
+    const list = async (after?: string) =>
+      (await store.listBatches({ project: "default", limit: 1, metadata, after })).map((batch) => batch.id);
+    expect(await list()).toEqual([last.id]);
+    expect(await list(last.id)).toEqual([first.id]);
+    expect(await list(between.id)).toEqual([first.id]);
   });
 
   test("a list is refused when it shall begin after a batch that the project does not have", async () => {

@@ -23,6 +23,7 @@ export interface RouteWait {
 export interface EngineView {
   counts: RequestCounts;
   inFlight: number;
+  rate: number | null;
   routes: readonly {
     endpoint: string | null;
     model: string | null;
@@ -33,28 +34,17 @@ export interface EngineView {
   }[];
 }
 
-/** The rate is taken over so much of the latest past, in milliseconds. */
-const windowMs = 15_000;
-
-/** Turns what the engine tells into what is shown; `now` is in milliseconds that never jump. */
-export function createMeter(): (view: EngineView, now: number) => RunView {
-  const samples: { at: number; done: number }[] = [];
-  return (view, now) => {
-    const done = view.counts.completed + view.counts.failed;
-    samples.push({ at: now, done });
-    while ((samples[1]?.at ?? now) < now - windowMs) samples.shift();
-    const first = samples[0] ?? { at: now, done };
-    const rate = now - first.at < 500 ? 0 : ((done - first.done) * 1_000) / (now - first.at);
-    const left = view.counts.total - done;
-    return {
-      counts: view.counts,
-      inFlight: view.inFlight,
-      rate,
-      etaMs: rate > 0 ? (left / rate) * 1_000 : null,
-      waits: view.routes.flatMap((route) =>
-        route.reason === null ? [] : [{ route: routeName(route), ...route.reason }],
-      ),
-    };
+/** Turns what the engine tells into what is shown. */
+export function runView({ counts, inFlight, rate, routes }: EngineView): RunView {
+  const left = counts.total - counts.completed - counts.failed;
+  return {
+    counts,
+    inFlight,
+    rate: rate ?? 0,
+    etaMs: rate !== null && rate > 0 ? (left / rate) * 1_000 : null,
+    waits: routes.flatMap((route) =>
+      route.reason === null ? [] : [{ route: routeName(route), ...route.reason }],
+    ),
   };
 }
 

@@ -1,0 +1,49 @@
+import type { Batch } from "../batch/batch.ts";
+import { isFinal } from "../batch/lifecycle.ts";
+import type { BatchProgress, RouteState, WaitingReason } from "../batch/progress.ts";
+import type { Progress, RouteProgress } from "../engine/engine.ts";
+
+/** @param executing what the engine tells of it; null where this process does not execute it */
+export function batchProgress(batch: Batch, executing: Progress | null): BatchProgress {
+  const done = isFinal(batch.status);
+  // It may have ended since the engine was asked.
+  const progress = done ? null : executing;
+  const request_counts = progress?.counts ?? batch.request_counts;
+  const rate = progress?.rate ?? null;
+  const routes = (progress?.routes ?? []).filter(isOpen).map(routeState);
+  return {
+    object: "batch.progress",
+    id: batch.id,
+    state: batch.status,
+    waiting_reason: commonReason(routes),
+    rate: rate === null ? null : Math.round(rate * 100) / 100,
+    eta_seconds: done ? 0 : secondsLeft(request_counts, rate),
+    request_counts,
+    routes,
+  };
+}
+
+/** Routes whose lines are all done stay with the engine until the batch ends. */
+function isOpen({ inFlight, ready, waiting }: RouteProgress): boolean {
+  return inFlight + ready + waiting > 0;
+}
+
+function routeState({
+  endpoint,
+  model,
+  upstream,
+  limit,
+  inFlight,
+  waiting,
+  reason,
+}: RouteProgress): RouteState {
+  return { endpoint, model, upstream, limit, in_flight: inFlight, waiting, reason };
+}
+
+function commonReason(routes: readonly RouteState[]): WaitingReason | null {
+  return routes.every(({ reason }) => reason !== null) ? (routes[0]?.reason ?? null) : null;
+}
+
+function secondsLeft({ total, completed, failed }: Progress["counts"], rate: number | null): number | null {
+  return rate === null || rate === 0 ? null : Math.ceil((total - completed - failed) / rate);
+}

@@ -1,0 +1,123 @@
+import { expect, it } from "vitest";
+import { createTestClock } from "../../test/support/clock.ts";
+import { anApiKey } from "../../test/support/control-rows.ts";
+import {
+  finishBatch,
+  openTestInstance,
+  requestLine,
+  type TestInstance,
+} from "../../test/support/http-instance.ts";
+import { noQuotas, type Quotas, type StoredApiKey } from "../batch/api-key.ts";
+import type { FileObject } from "../batch/file.ts";
+
+async function setUp(quotas: Partial<Quotas>) {
+  const instance = await openTestInstance({ clock: createTestClock() });
+  const apiKey = anApiKey({ quotas: { ...noQuotas, ...quotas } });
+  await instance.control.insertApiKey(apiKey);
+  return { instance, apiKey, files: instance.service.files, batches: instance.service.batches };
+}
+
+async function upload({ service }: TestInstance, text: string, apiKey: StoredApiKey | null) {
+  const staged = await service.files.begin({ apiKey });
+  await staged.write([Buffer.from(text)]);
+  return staged.finish("default", { filename: "a.jsonl", purpose: "batch" }, { apiKey });
+}
+
+const jsonOf = (bytes: number) => `"${"x".repeat(bytes - 2)}"`;
+
+it("an upload is refused at the byte that passes the quota, and another key's is not", async () => {
+  const { instance, apiKey, files } = await setUp({ stored_bytes: 100 });
+  await upload(instance, jsonOf(60), apiKey);
+  const staged = await files.begin({ apiKey });
+  await staged.write([Buffer.alloc(40, " ")]);
+  await expect(staged.write([Buffer.alloc(1)])).rejects.toMatchObject({
+    code: "quota_exceeded",
+    message: expect.stringContaining("'stored_bytes' of this API key is 100, of which 100 are used"),
+  });
+  await staged.discard();
+  await upload(instance, jsonOf(60), anApiKey({ quotas: { ...noQuotas, stored_bytes: 60 } }));
+  await upload(instance, jsonOf(1_000), null);
+  expect(await instance.control.apiKeyUsage(apiKey.id)).toMatchObject({ stored_bytes: 60 });
+});
+
+it("an upload is refused before its first byte when the quota is used up, and fits again after a delete", async () => {
+  const { instance, apiKey, files } = await setUp({ stored_bytes: 60 });
+  const { id } = await upload(instance, jsonOf(60), apiKey);
+  await expect(files.begin({ apiKey })).rejects.toMatchObject({ code: "quota_exceeded" });
+  await files.delete("default", id);
+  await upload(instance, jsonOf(60), apiKey);
+});
+
+it("uploads at the same time share what is left, and give it back when they are discarded", async () => {
+  const { apiKey, files } = await setUp({ stored_bytes: 100 });
+  const first = await files.begin({ apiKey });
+  const second = await files.begin({ apiKey });
+  await first.write([Buffer.alloc(70, " ")]);
+  await expect(second.write([Buffer.alloc(31)])).rejects.toMatchObject({ code: "quota_exceeded" });
+  await second.discard();
+  await second.discard();
+  await first.discard();
+  const third = await files.begin({ apiKey });
+  await third.write([Buffer.from(jsonOf(100))]);
+  const params = { filename: "a.jsonl", purpose: "batch" };
+  await third.finish("default", params, { apiKey });
+  await expect(files.begin({ apiKey })).rejects.toMatchObject({ code: "quota_exceeded" });
+});
+
+it("a retry that the quota of lines refuses leaves no copied lines behind", async () => {
+  const { instance, apiKey, files, batches } = await setUp({ queued_lines: 1 });
+  const line = `${requestLine("a")}\n`;
+  const input: FileObject = await upload(instance, line, apiKey);
+  const create = () =>
+    batches.create(
+      "default",
+      { input_file_id: input.id, endpoint: "/v1/embeddings", completion_window: "24h" },
+      { apiKey },
+    );
+  const { id } = await create();
+  await finishBatch(instance, id, { error: [0] });
+  const { insertBatch } = instance.control;
+  instance.control.insertBatch = (batch, options) =>
+    options?.quotas === apiKey.quotas
+      ? Promise.reject(new Error("over the quota"))
+      : insertBatch(batch, options);
+  const before = (await files.list("default")).data.map((file) => file.id);
+  await expect(batches.retry("default", id, { apiKey })).rejects.toThrow("over the quota");
+  expect((await files.list("default")).data.map((file) => file.id)).toEqual(before);
+});
+
+it("open uploads are refused beyond their quota", async () => {
+  const { instance, apiKey } = await setUp({ open_uploads: 2 });
+  const { uploads } = instance.service;
+  const params = { filename: "a.jsonl", purpose: "batch", bytes: 10, mime_type: "application/jsonl" };
+  const open = (key: StoredApiKey | null) => uploads.create("default", params, { apiKey: key });
+  const first = await open(apiKey);
+  await open(apiKey);
+  await open(null);
+  await open(anApiKey());
+  await expect(open(apiKey)).rejects.toMatchObject({
+    code: "quota_exceeded",
+    message: expect.stringContaining("'open_uploads' of this API key is 2, of which 2 are used"),
+  });
+  await uploads.cancel("default", first.id);
+  await open(apiKey);
+});
+
+it("parts of uploads count, and are refused at the byte that passes the quota", async () => {
+  const { instance, apiKey, files } = await setUp({ stored_bytes: 100 });
+  const { uploads } = instance.service;
+  const params = { filename: "a.jsonl", purpose: "batch", bytes: 60, mime_type: "application/jsonl" };
+  const { id } = await uploads.create("default", params, { apiKey });
+  const part = await uploads.beginPart("default", id, { apiKey });
+  await part.write([Buffer.from(jsonOf(60))]);
+  const { id: partId } = await part.finish();
+  const second = await uploads.beginPart("default", id, { apiKey });
+  await expect(second.write([Buffer.alloc(41)])).rejects.toMatchObject({ code: "quota_exceeded" });
+  await second.discard();
+  // The file takes the place of its parts: together they would be over the quota.
+  await uploads.complete("default", id, { part_ids: [partId] });
+  expect(await instance.control.apiKeyUsage(apiKey.id)).toMatchObject({ stored_bytes: 60 });
+  await expect((await files.begin({ apiKey })).write([Buffer.alloc(41)])).rejects.toMatchObject({
+    code: "quota_exceeded",
+  });
+});
