@@ -65,12 +65,15 @@ export function stat(path: string): Promise<Stats> {
 interface Stats {
   size: number;
   mtimeMs: number;
+  ctimeMs: number;
   isFile(): boolean;
 }
 
 function statsOf(node: Node): Stats {
   const isFile = node.kind === "file";
-  return { size: isFile ? node.bytes.length : 0, mtimeMs: isFile ? node.changedAt : 0, isFile: () => isFile };
+  const changedAt = isFile ? node.changedAt : 0;
+  const size = isFile ? node.bytes.length : 0;
+  return { size, mtimeMs: changedAt, ctimeMs: changedAt, isFile: () => isFile };
 }
 
 export interface FileHandle {

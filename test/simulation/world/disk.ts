@@ -65,6 +65,7 @@ export function createDisk(random: Random, wallClock: () => number): Disk {
     rename(from, to) {
       const node = mustFind(from);
       if (dirname(from) !== dirname(to)) fail("EXDEV", from);
+      if (node.kind === "file") node.changedAt = wallClock();
       directory(dirname(from)).change({ name: basename(from), node: null }, { name: basename(to), node });
     },
     remove(path) {
