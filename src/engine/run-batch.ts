@@ -58,25 +58,34 @@ function isOver(batch: Batch, { clock }: RunContext): boolean {
   return batch.expires_at !== null && batch.expires_at <= unixSeconds(clock);
 }
 
-async function validate(run: BatchRun, batch: Batch, context: RunContext): Promise<void> {
+async function validate(run: BatchRun, { id, version: read }: Batch, context: RunContext): Promise<void> {
   const { control, files, settings } = context;
-  await control.deleteShards(batch.id);
+  // A validation has a version of its own, as a lease has its epoch: one that began earlier can change nothing more.
+  const batch = await control.updateBatch(id, read, {});
+  if (batch === null) return;
+  const { version } = batch;
+  let overtaken = !(await control.deleteShards(id, { version }));
+  if (overtaken) return;
   const input = await openInput(batch, context).catch((reason: unknown) =>
     refuseInput(batch, reason, context),
   );
   if (input === null) return;
   try {
     const result = await validateInput({
-      ...{ input, endpoint: batch.endpoint, settings, files, planKey: planKey(batch.id) },
+      ...{ input, endpoint: batch.endpoint, settings, files, planKey: planKey(id) },
       signal: run.interrupt.begun,
       knownModel: context.knowsModel,
-      onShards: (shards) => control.insertShards(batch.id, shards),
+      async onShards(shards) {
+        overtaken = !(await control.insertShards(id, shards, { version }));
+        if (overtaken)
+          throw new NerifError("aborted", `Cannot go on with the validation of ${id}: it changed`);
+      },
     });
     if (result.ok)
       await transition(batch, { type: "validated", total: result.total, model: result.model }, context);
     else await transition(batch, { type: "rejected", errors: result.errors }, context);
   } catch (reason) {
-    if (!run.interrupt.begun.aborted) throw reason;
+    if (!run.interrupt.begun.aborted && !overtaken) throw reason;
   } finally {
     await input.close();
   }
