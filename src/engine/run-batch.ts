@@ -115,7 +115,7 @@ async function runLines(run: BatchRun, batch: Batch, context: RunContext): Promi
   }
 }
 
-/** Execution is over, for whatever reason: every journal segment is noted, and the result files get their ids. */
+/** Execution is over, for whatever reason: every journal segment is noted. */
 async function settle(
   batch: Batch,
   type: "executed" | "window_over" | "drained",
@@ -123,7 +123,7 @@ async function settle(
 ): Promise<void> {
   if (batch.request_counts.total > 0)
     await noteDeadHolders(batch.id, { ...context, holder: newHolder(context) });
-  await transition(batch, { type, result_files: { output: newFileId(), error: newFileId() } }, context);
+  await transition(batch, { type }, context);
 }
 
 /** A new one for each step: what a step that failed still holds can be leased again when its lease has run out. */
@@ -131,9 +131,12 @@ function newHolder({ holder }: RunContext): string {
   return `${holder}/${randomUUID()}`;
 }
 
-async function writeResults(run: BatchRun, batch: Batch, context: RunContext): Promise<void> {
+async function writeResults(run: BatchRun, ended: Batch, context: RunContext): Promise<void> {
+  // Under names of its own: a writer that was overtaken must not replace a file that somebody has named meanwhile.
+  const event = { type: "writing", result_files: { output: newFileId(), error: newFileId() } } as const;
+  const batch = await transition(ended, event, context);
+  if (batch === null || batch.ending === null || batch.result_files === null) return;
   const { ending, result_files } = batch;
-  if (ending === null || result_files === null) return;
   const hasLines = batch.request_counts.total > 0;
   const read = hasLines
     ? { input: await openInput(batch, context), plan: await openPlan(batch.id, context) }

@@ -42,8 +42,14 @@ export async function* streamResults(
   const given = createLineSet();
   const finished = new Set<number>();
   for (;;) {
-    yield* journalLines({ ...deps, batchId: batch.id }, { given, finished });
-    batch = await load();
+    try {
+      yield* journalLines({ ...deps, batchId: batch.id }, { given, finished });
+      batch = await load();
+    } catch (reason) {
+      batch = await load();
+      // Once it is final its journal goes, also while somebody reads it; all the rest is in the files then.
+      if (!isFinal(batch.status)) throw reason;
+    }
     if (isFinal(batch.status)) break;
     if (!follow) return;
     await nextChange(deps.engine, 1_000, { signal });
