@@ -5,6 +5,7 @@ import { createLedger, type Ledger } from "./clients/ledger.ts";
 import { checkAll } from "./oracle/check-all.ts";
 import type { Database } from "./program/database.ts";
 import { createKeeper } from "./program/keeper.ts";
+import { createReceivers, type Receivers } from "./program/receiver.ts";
 import { dataDir } from "./program/server.ts";
 import { createSimulatedUpstream, type SimulatedUpstream } from "./program/upstream.ts";
 import { forgetOpenFiles } from "./substitutes/open-files.ts";
@@ -33,6 +34,7 @@ export interface Scene {
   ledger: Ledger;
   connection: Connection;
   upstream: SimulatedUpstream;
+  receivers: Receivers;
   database: Database;
 }
 
@@ -50,10 +52,12 @@ export async function runSeed(
   const scene: Scene = {
     ...{ world, database, ledger: createLedger(), connection: createConnection() },
     upstream: createSimulatedUpstream(),
+    receivers: createReceivers(),
   };
   // The control store makes the data directory, and its name durable, before anything else is done.
   world.disk.makeDirectories(dataDir);
   world.disk.directory("/").beginSync()();
+  await scene.receivers.register(database);
   const keeper = createKeeper(scene);
   try {
     await live(scene);
@@ -91,19 +95,26 @@ async function live({ world, ledger, connection, database }: Scene): Promise<voi
   let looking = false;
   await world.run(() => {
     if (world.now > deadline) {
-      world.violation(`not everything has come to its end: ${unfinished} batches are not final`);
+      world.violation(`not everything has come to its end: ${unfinished} batches or events wait`);
       return true;
     }
     if (!clientsDone || world.now < world.weather.quietAt) return false;
     if (!looking && database.changes !== changes) {
       changes = database.changes;
       looking = true;
-      database.store.unfinishedBatches().then((batches) => {
-        unfinished = batches.length;
+      countUnfinished(database).then((count) => {
+        unfinished = count;
         looking = false;
       });
       return false;
     }
     return !looking && unfinished === 0;
   });
+}
+
+/** Batches that are not final, and events that nobody has taken yet. */
+async function countUnfinished({ store }: Database): Promise<number> {
+  const batches = await store.unfinishedBatches();
+  const events = await store.nextDeliveries({ limit: 100, exceptEndpoints: [], except: [] });
+  return batches.length + events.length;
 }

@@ -41,6 +41,7 @@ export interface Weather {
   maxAttempts: number;
   cancelGraceMs: number;
   limits: { shardLines: number; routes: number; shardAnswerBytes: number; unflushedBytes: number };
+  webhooks: { areThere: boolean; failures: number };
   clients: { batches: number; lines: number; actions: number; until: number; shortWindows: number };
 }
 
@@ -100,6 +101,7 @@ export function drawWeather(random: Random): Weather {
       shardAnswerBytes: random.pick([600, 4_000, 64 * 1024 * 1024]),
       unflushedBytes: random.pick([1, 2_000, 16 * 1024 * 1024]),
     },
+    webhooks: { areThere: random.chance(0.4), failures: random.pick([0, 0.5, 1]) },
     clients: {
       batches: random.int(1, 4),
       lines: random.pick([1, 5, 20, 60]),

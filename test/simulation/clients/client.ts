@@ -29,26 +29,28 @@ export async function runClients({ ledger, connection }: ClientOptions): Promise
   async function uploadAndCreate(nr: number): Promise<void> {
     const project = random.pick(projects);
     const input = drawInput(random, { nr, lines: weather.clients.lines });
+    const window = drawWindow();
+    const isKeyed = random.chance(0.5);
+    const key = (what: string) => (isKeyed ? { idempotencyKey: `${what}-${nr}` } : {});
+    if (isKeyed) ledger.keyed.add(String(nr));
     const file = await persist(async () => {
       const uploaded = await connection.request(async ({ files }) => {
         const staged = await files.begin();
         await staged.write([input.bytes]);
-        return staged.finish(project, { filename: "in.jsonl", purpose: "batch" });
+        return staged.finish(project, { filename: "in.jsonl", purpose: "batch" }, key("upload"));
       });
       const known = { project, bytes: input.bytes, input, deletedAt: null, maybeDeleted: false };
       ledger.files.set(uploaded.id, { id: uploaded.id, ...known });
       return uploaded;
     });
     if (file === null) return;
+    const endpoint = "/v1/chat/completions";
+    const about = { completion_window: window, metadata: { nr: String(nr) } };
+    const params = { input_file_id: file.id, endpoint, ...about };
     await persist(async () => {
       const askedAt = theWorld().now;
       const batch = await connection.request(({ batches: service }) =>
-        service.create(project, {
-          input_file_id: file.id,
-          endpoint: "/v1/chat/completions",
-          completion_window: drawWindow(),
-          metadata: { nr: String(nr) },
-        }),
+        service.create(project, params, key("create")),
       );
       ledger.batches.set(batch.id, newBatch({ id: batch.id, project, inputId: file.id, retryOf: null }));
       see(ledger, batch, askedAt);

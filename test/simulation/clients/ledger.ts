@@ -5,6 +5,8 @@ import type { Input } from "../program/input.ts";
 export interface Ledger {
   files: Map<string, KnownFile>;
   batches: Map<string, KnownBatch>;
+  /** Batches, by the number in their metadata, that are asked for under an idempotency key. */
+  keyed: Set<string>;
 }
 
 export interface KnownFile {
@@ -37,5 +39,5 @@ export interface KnownBatch {
 }
 
 export function createLedger(): Ledger {
-  return { files: new Map(), batches: new Map() };
+  return { files: new Map(), batches: new Map(), keyed: new Set() };
 }

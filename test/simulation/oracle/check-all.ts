@@ -6,12 +6,15 @@ import { readInput } from "../program/input.ts";
 import type { Scene } from "../run-seed.ts";
 import { checkResults } from "./results.ts";
 import { checkSends } from "./sends.ts";
+import { checkWebhooks } from "./webhooks.ts";
 
 /** Holds what is there, after a last death and a last start, against what was promised. */
 export async function checkAll(scene: Scene): Promise<void> {
   await checkFiles(scene);
   for (const batch of await allBatches(scene)) await checkBatch(scene, batch);
   checkSends(scene);
+  checkWebhooks(scene);
+  checkRepeatedCreations(scene);
 }
 
 /** Acknowledged files are there with their bytes, deleted ones are not. */
@@ -109,8 +112,20 @@ async function download(
   }
 }
 
+/** What was asked for again and again under one idempotency key was created once. */
+function checkRepeatedCreations({ ledger, world }: Scene): void {
+  const created = new Map<string, string>();
+  for (const { id, retryOf, seen } of ledger.batches.values()) {
+    const nr = seen?.metadata?.nr ?? "";
+    if (retryOf !== null || !ledger.keyed.has(nr)) continue;
+    const twin = created.get(nr);
+    if (twin !== undefined) world.violation(`${id} and ${twin} were created under one idempotency key`);
+    created.set(nr, id);
+  }
+}
+
 /** Lets the world go on until an answer is there. */
-async function ask<T>(world: Scene["world"], answer: Promise<T>): Promise<T> {
+export async function ask<T>(world: Scene["world"], answer: Promise<T>): Promise<T> {
   let settled = false;
   const settle = () => {
     settled = true;

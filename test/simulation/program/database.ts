@@ -21,7 +21,7 @@ export interface Database {
 type Method = (...args: unknown[]) => Promise<unknown>;
 
 /** Methods that change nothing. */
-export const reading = /^(get|list|is|unfinished|removable|shardsInOrder|openRoutes)/;
+export const reading = /^(get|list|is|unfinished|removable|shardsInOrder|openRoutes|named|ended|next)/;
 
 export async function openDatabase(): Promise<Database> {
   const connection = new DatabaseSync(":memory:");

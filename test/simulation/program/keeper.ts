@@ -9,7 +9,7 @@ export interface Keeper {
   restart(): Promise<void>;
 }
 
-export function createKeeper({ world, connection, database, upstream }: Scene): Keeper {
+export function createKeeper({ world, connection, database, upstream, receivers }: Scene): Keeper {
   const { weather, random } = world;
   const lock: { holder: Life | null } = { holder: null };
   let lives = 0;
@@ -43,7 +43,7 @@ export function createKeeper({ world, connection, database, upstream }: Scene): 
     const nr = lives;
     const life = world.newLife(drawCalls());
     world.later(life, 0, () => {
-      const server = createServer({ life, database, upstream, lock });
+      const server = createServer({ life, database, upstream, sender: receivers.sender, lock });
       begin(server).then((executes) => {
         if (!executes || life.dead || life.supersededAt !== null) return;
         started = nr;

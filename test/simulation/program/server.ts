@@ -10,6 +10,7 @@ import { createDiskJournal } from "../../../src/journal/disk.ts";
 import { type BatchService, createBatchService } from "../../../src/service/batches.ts";
 import { createFileService, type FileService } from "../../../src/service/files.ts";
 import type { Upstream } from "../../../src/upstreams/upstream.ts";
+import type { WebhookSender } from "../../../src/webhooks/sender.ts";
 import { dieNow } from "../world/calls.ts";
 import { type Life, theWorld } from "../world/world.ts";
 import { createSimulatedControl } from "./control.ts";
@@ -27,6 +28,7 @@ export interface ServerOptions {
   life: Life;
   database: Database;
   upstream: Upstream;
+  sender: WebhookSender;
   /** The one lock on the data directory: who has it. */
   lock: { holder: Life | null };
 }
@@ -34,7 +36,7 @@ export interface ServerOptions {
 export const dataDir = "/data";
 
 /** Builds what `compose.ts` builds. */
-export function createServer({ life, database, upstream, lock }: ServerOptions): Server {
+export function createServer({ life, database, upstream, sender, lock }: ServerOptions): Server {
   const { weather } = theWorld();
   const control = createSimulatedControl(database);
   const files = createDiskFileStore(`${dataDir}/files`, { onFatal });
@@ -47,7 +49,7 @@ export function createServer({ life, database, upstream, lock }: ServerOptions):
     completionWindows: { min: 1, max: 604_800 },
   };
   const engine = createEngine({
-    ...{ control, files, journal, clock, settings },
+    ...{ control, files, journal, clock, settings, sender },
     lock: lockOf(life, lock),
     log: silentLogger,
     pickUpstream: (model) => (upstream.serves(model) ? upstream : null),
