@@ -221,7 +221,14 @@ function stage(deps: StageDeps & { key: string; writer: FileWriter }): StagedFil
         control,
         clock,
         async create(recordOf) {
-          await record(file, { quotas: apiKey?.quotas, answer: recordOf(fileObject(file)) });
+          try {
+            await record(file, { quotas: apiKey?.quotas, answer: recordOf(fileObject(file)) });
+          } catch (reason) {
+            // DURABLE: the record may be there all the same, and then its bytes must be. Where it is not, nothing
+            // names them, and the sweeper takes them.
+            if (isUnknown(reason)) state = "done";
+            throw reason;
+          }
           state = "done";
           return fileObject(file);
         },
@@ -255,6 +262,12 @@ function stage(deps: StageDeps & { key: string; writer: FileWriter }): StagedFil
 
     discard,
   };
+}
+
+/** Whether an error leaves it open what the control store has done. */
+function isUnknown(reason: unknown): boolean {
+  const unknown = ["storage_unavailable", "internal_error"];
+  return !(reason instanceof NerifError) || unknown.includes(reason.code);
 }
 
 function checkOrder(order: string | undefined): "asc" | "desc" {

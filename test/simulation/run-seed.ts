@@ -89,7 +89,10 @@ async function live({ world, ledger, connection, database }: Scene): Promise<voi
     },
     (reason) => world.violation(`a client stumbled: ${reason.stack}`),
   );
-  const deadline = world.weather.quietAt + livenessMs;
+  const { quietAt, jumps } = world.weather;
+  // What is due by the wall clock is due later when that is set back.
+  const setBack = jumps.reduce((sum, { ms }) => sum + Math.max(0, -ms), 0);
+  const deadline = quietAt + livenessMs + setBack;
   let changes = -1;
   let unfinished = 1;
   let looking = false;
