@@ -15,18 +15,27 @@ export function sendsByLine({ upstream }: Scene, batchId: string): Map<number, S
   return lines;
 }
 
+/** A life that lasts so long has taken up what the one before it had left. */
+const takeUpMs = 10_000;
+
 /**
  * Whether an answer was out of danger when the life that got it ended: a kill may take those of the turn in which
  * it strikes, a power cut those of one sync interval and of the syncs under way.
  */
 export function isSettled({ world }: Scene, { answeredAt, life }: Send): boolean {
   if (answeredAt === null) return false;
+  const { weather, deaths } = world;
   const end = life?.supersededAt ?? life?.diedAt ?? Number.POSITIVE_INFINITY;
-  const { weather } = world;
   if (weather.diskFull.some(({ from, until }) => from <= end && until + 1_000 >= answeredAt)) return false;
-  const syncs = 5 + 60 * weather.slowestDisk;
-  const isSafeAtOnce = life === null || (life.supersededAt === null && !world.powerCuts.has(life));
-  return answeredAt + (isSafeAtOnce ? 0 : syncs) < end;
+  if (answeredAt + 5 + 60 * weather.slowestDisk < end) return true;
+  if (answeredAt >= end || life?.supersededAt !== null) return false;
+  // Killed before the sync: what it wrote is there until the power fails, or somebody has synced it.
+  for (const death of deaths.slice(deaths.findIndex((one) => one.life === life))) {
+    const lived = death.life === life ? 0 : (death.life.diedAt ?? 0) - death.life.startedAt;
+    if (lived > takeUpMs && weather.storeDown.length + weather.pauses.length === 0) return true;
+    if (death.kind === "power") return false;
+  }
+  return true;
 }
 
 /** No line is sent again without a reason, none more often than was promised. */

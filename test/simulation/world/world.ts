@@ -39,8 +39,8 @@ export interface World {
   wallOffset: number;
   /** Whose code is running; null: a client's or the world's own. */
   life: Life | null;
-  /** Lives that ended by a power cut. */
-  readonly powerCuts: Set<Life>;
+  /** In the order in which they came. */
+  readonly deaths: { life: Life; kind: DeathKind }[];
   /** What went against the promises. */
   readonly violations: string[];
   violation(text: string): void;
@@ -80,7 +80,7 @@ export function createWorld(seed: number, weather: Weather, options: { keepTrace
     },
     wallOffset: 0,
     life: null,
-    powerCuts: new Set(),
+    deaths: [],
     violations: [],
     violation(text) {
       world.trace.note(`VIOLATION ${text}`);
@@ -123,10 +123,8 @@ export function createWorld(seed: number, weather: Weather, options: { keepTrace
       // What the system had begun is done or is not, and nobody can tell.
       for (const finish of life.underWay) if (random.chance(0.5)) finish();
       life.underWay.clear();
-      if (kind === "power") {
-        world.powerCuts.add(life);
-        world.disk.losePower();
-      }
+      if (kind === "power") world.disk.losePower();
+      world.deaths.push({ life, kind });
       world.onDeath(life, kind);
     },
     onDeath: () => {},
