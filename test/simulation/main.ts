@@ -21,6 +21,8 @@ const { values } = parseArgs({
     /** Seeds by number, with commas between them, in place of a range. */
     only: { type: "string" },
     processes: { type: "string", default: "1" },
+    /** Runs so many lists of commands against a model of the contract in place of seeds; `from` is their seed. */
+    models: { type: "string" },
     /** Begins no seed after so many seconds. */
     seconds: { type: "string", default: "1e9" },
     "stop-at-first": { type: "boolean", default: false },
@@ -41,10 +43,19 @@ const processes = Number(values.processes);
 const commit = execFileSync("git", ["describe", "--always", "--dirty"], { cwd: import.meta.dirname })
   .toString()
   .trim();
+if (values.models !== undefined) await models(Number(values.models));
 const summary = processes > 1 ? await many() : await here();
 if (values.results !== undefined) keep(values.results, summary);
 console.log(values.json ? JSON.stringify(summary) : said(summary));
 process.exit(summary.failures.length > 0 && !values.json ? 1 : 0);
+
+async function models(runs: number): Promise<never> {
+  substituteModules(mutationNamed(values.mutation));
+  const { runModels } = await import("./models/run-models.ts");
+  const commands = await runModels({ runs, seed: from });
+  console.log(`${runs} lists of commands (seed ${from}), ${commands} commands in all`);
+  process.exit(0);
+}
 
 function many(): Promise<Summary> {
   const more = values.mutation === undefined ? [] : ["--mutation", values.mutation];

@@ -1,7 +1,7 @@
 import { drawInput, readInput } from "../program/input.ts";
 import { theWorld } from "../world/world.ts";
 import { type Connection, refusalOf, sleep } from "./connection.ts";
-import type { KnownBatch, KnownFile, Ledger } from "./ledger.ts";
+import { type KnownBatch, type KnownFile, type Ledger, newKnownBatch } from "./ledger.ts";
 import { see } from "./see.ts";
 
 const projects = ["default", "other"] as const;
@@ -52,7 +52,7 @@ export async function runClients({ ledger, connection }: ClientOptions): Promise
       const batch = await connection.request(({ batches: service }) =>
         service.create(project, params, key("create")),
       );
-      ledger.batches.set(batch.id, newBatch({ id: batch.id, project, inputId: file.id, retryOf: null }));
+      ledger.batches.set(batch.id, newKnownBatch({ id: batch.id, project, inputId: file.id, retryOf: null }));
       see(ledger, batch, askedAt);
       return batch;
     });
@@ -144,7 +144,7 @@ export async function runClients({ ledger, connection }: ClientOptions): Promise
         service.retry(known.project, known.id),
       );
       const { id, input_file_id: inputId } = batch;
-      ledger.batches.set(id, newBatch({ id, project: known.project, inputId, retryOf: known.id }));
+      ledger.batches.set(id, newKnownBatch({ id, project: known.project, inputId, retryOf: known.id }));
       see(ledger, batch, askedAt);
       await learnFile(known.project, inputId);
     } catch (reason) {
@@ -223,16 +223,4 @@ export async function runClients({ ledger, connection }: ClientOptions): Promise
   function anyFile(): KnownFile | null {
     return ledger.files.size === 0 ? null : random.pick([...ledger.files.values()]);
   }
-}
-
-function newBatch(start: Pick<KnownBatch, "id" | "project" | "inputId" | "retryOf">): KnownBatch {
-  return {
-    ...start,
-    cancelledAt: null,
-    maybeCancelled: false,
-    seen: null,
-    seenAt: 0,
-    results: new Map(),
-    final: null,
-  };
 }

@@ -38,6 +38,11 @@ export interface KnownBatch {
   final: string | null;
 }
 
+export function newKnownBatch(start: Pick<KnownBatch, "id" | "project" | "inputId" | "retryOf">): KnownBatch {
+  const unseen = { seen: null, seenAt: 0, results: new Map<string, string>(), final: null };
+  return { ...start, ...unseen, cancelledAt: null, maybeCancelled: false };
+}
+
 export function createLedger(): Ledger {
   return { files: new Map(), batches: new Map(), keyed: new Set() };
 }

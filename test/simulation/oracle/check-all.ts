@@ -1,6 +1,6 @@
 import type { BatchObject } from "../../../src/batch/batch.ts";
 import { refusalOf } from "../clients/connection.ts";
-import type { KnownBatch } from "../clients/ledger.ts";
+import { type KnownBatch, newKnownBatch } from "../clients/ledger.ts";
 import { see } from "../clients/see.ts";
 import { readInput } from "../program/input.ts";
 import type { Scene } from "../run-seed.ts";
@@ -38,10 +38,8 @@ async function allBatches({ ledger, database, world }: Scene): Promise<KnownBatc
   const there = await ask(world, database.store.listBatches({ project: null, limit: 10_000 }));
   for (const { id, project, input_file_id, metadata } of there) {
     if (ledger.batches.has(id)) continue;
-    const batch: KnownBatch = {
-      ...{ id, project, inputId: input_file_id, retryOf: metadata?.retry_of ?? null },
-      ...{ cancelledAt: null, maybeCancelled: false, seen: null, seenAt: 0, results: new Map(), final: null },
-    };
+    const retryOf = metadata?.retry_of ?? null;
+    const batch = newKnownBatch({ id, project, inputId: input_file_id, retryOf });
     ledger.batches.set(id, batch);
     known.push(batch);
   }

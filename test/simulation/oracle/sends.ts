@@ -84,7 +84,8 @@ function checkAttempts({ upstream, world }: Scene): void {
   const routes = new Map<string, { failing: Set<string>; doubtful: boolean }>();
   const spent = new Map<string, number>();
   const answered = upstream.sends
-    .filter((send) => send.answeredAt !== null)
+    // A life that was overtaken loses its leases, and begins to count anew.
+    .filter((send) => send.answeredAt !== null && (send.life?.supersededAt ?? null) === null)
     .sort((a, b) => (a.answeredAt ?? 0) - (b.answeredAt ?? 0));
   for (const send of answered) {
     const route = `${nameOf(send.life)} ${send.endpoint} ${/"model":"([^"]*)"/.exec(send.body)?.[1]}`;

@@ -1,8 +1,11 @@
 import type { Random } from "../world/random.ts";
 
 /** What the model server makes of a line when nothing else goes wrong. */
-const fates = ["answer", "refuse", "disguise", "break", "cut", "hang"] as const;
-export type Fate = (typeof fates)[number];
+const fates = ["answer", "refuse", "disguise", "break", "cut", "hang", "slow"] as const;
+/** How long a slow answer takes, in milliseconds. */
+export const slowAnswerMs = 20_000;
+
+type Fate = (typeof fates)[number];
 
 export interface InputLine {
   customId: string;
@@ -22,6 +25,32 @@ export interface Input {
 /** The fate of a line stands in its body, so that it goes along when the line is tried again in another batch. */
 export function fateOf(body: string): Fate {
   return fates.find((fate) => body.includes(`"fate":"${fate}"`)) ?? "answer";
+}
+
+/** An input with so many lines that are answered, refused, and answered late. */
+export function inputOf(
+  kind: { answered: number; refused: number; slow: number; isBad: boolean },
+  nr: number,
+): Input {
+  const ofFate = (fate: Fate, count: number) =>
+    Array.from({ length: count }, (_, i) => {
+      const name = `${nr}-${fate}-${i}`;
+      return {
+        customId: name,
+        url: "/v1/chat/completions",
+        body: `{"model":"m","fate":"${fate}","name":"${name}"}`,
+      };
+    });
+  const lines = [
+    ...ofFate("slow", kind.slow),
+    ...ofFate("answer", kind.answered),
+    ...ofFate("refuse", kind.refused),
+  ];
+  const texts = lines.map(
+    ({ customId, url, body }) => `{"custom_id":"${customId}","method":"POST","url":"${url}","body":${body}}`,
+  );
+  if (kind.isBad) texts.push("not json");
+  return { bytes: Buffer.from(texts.join("\n")), lines, isBad: kind.isBad };
 }
 
 export function drawInput(random: Random, options: { nr: number; lines: number }): Input {

@@ -1,12 +1,12 @@
 import type { Scene } from "../run-seed.ts";
-import type { Life } from "../world/world.ts";
+import type { DeathKind, Life } from "../world/world.ts";
 import { createServer, type Server } from "./server.ts";
 
 /** Starts the program, ends it as the weather says, and starts it again. */
 export interface Keeper {
   readonly lives: number;
   /** Ends the program and lets another life settle, with no trouble at all. */
-  restart(): Promise<void>;
+  restart(kind?: DeathKind): Promise<void>;
 }
 
 export function createKeeper({ world, connection, database, upstream, receivers }: Scene): Keeper {
@@ -31,8 +31,8 @@ export function createKeeper({ world, connection, database, upstream, receivers 
     get lives() {
       return lives;
     },
-    async restart() {
-      end((life) => world.kill(life, random.pick(["kill", "power"])));
+    async restart(kind = random.pick(["kill", "power"])) {
+      end((life) => world.kill(life, kind));
       const settled = world.now + 3_000;
       await world.run(() => started === lives && world.now > settled && connection.server !== null);
     },
@@ -110,7 +110,7 @@ export function createKeeper({ world, connection, database, upstream, receivers 
     return (0.2 + 0.8 * random.next()) * (world.now < weather.quietAt ? weather.longestAbsence : 10);
   }
 
-  function deathKind(): "kill" | "power" {
+  function deathKind(): DeathKind {
     return random.chance(weather.powerShare) ? "power" : "kill";
   }
 }

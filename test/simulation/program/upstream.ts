@@ -4,7 +4,7 @@ import { answerOf, unanswered } from "../../../src/upstreams/outcome.ts";
 import type { Answer, Upstream, UpstreamCall } from "../../../src/upstreams/upstream.ts";
 import { dieNow, happens, isLastCall } from "../world/calls.ts";
 import { type Life, theWorld, type World } from "../world/world.ts";
-import { fateOf } from "./input.ts";
+import { fateOf, slowAnswerMs } from "./input.ts";
 
 /** What the model server remembers of one call; it outlives the program. */
 export interface Send {
@@ -42,7 +42,7 @@ export function createSimulatedUpstream(): SimulatedUpstream {
 
   function send(call: UpstreamCall): Promise<Answer> {
     const world = theWorld();
-    const { life, trace, random } = world;
+    const { life, trace } = world;
     if (life?.dead) return new Promise(() => {});
     const entry = remember(call, life, world);
     trace.note(`send ${entry.batchId.slice(-6)}:${entry.line}`);
@@ -52,8 +52,7 @@ export function createSimulatedUpstream(): SimulatedUpstream {
     }
     const { promise, resolve } = Promise.withResolvers<Answer>();
     const reply = draw(entry, world);
-    const ms =
-      reply === "refused" ? 1 : reply === "timeout" ? 5_000 : random.next() * random.next() * slowest(world);
+    const ms = delayOf(reply, entry, world);
     const cancel = world.later(life, ms, () => answer(read(reply, entry)));
     call.signal.addEventListener("abort", () => answer(aborted), { once: true });
     if (call.signal.aborted) answer(aborted);
@@ -92,6 +91,13 @@ export function createSimulatedUpstream(): SimulatedUpstream {
 
 const aborted = unanswered("aborted", { code: "aborted", message: "It was broken off" });
 
+function delayOf(reply: Reply, { body }: Send, world: World): number {
+  if (reply === "refused") return 1;
+  if (reply === "timeout") return 5_000;
+  const ms = world.random.next() * world.random.next() * slowest(world);
+  return fateOf(body) === "slow" ? slowAnswerMs : ms;
+}
+
 function slowest({ weather, now }: World): number {
   return now < weather.quietAt ? weather.slowestAnswer : Math.min(weather.slowestAnswer, 200);
 }
@@ -118,6 +124,7 @@ function draw(entry: Send, { weather, now, random }: World): Reply {
       return "reset";
     case "hang":
       return "timeout";
+    case "slow":
     case "answer":
       return { status: 200, headers: { "x-request-id": `req-${entry.nr}` }, body: success(entry) };
   }

@@ -55,8 +55,43 @@ export const mutations: Record<string, Mutation> = {
   },
   "segments of the dead are not read": {
     file: "engine/shard-index.ts",
-    find: "const unnoted = below <= 1 ?",
-    replace: "const unnoted = below >= 0 ?",
+    find: "await unnotedEpochs(shard, { journal, below });",
+    replace: "await unnotedEpochs(shard, { journal, below: 0 });",
+  },
+  "what a dead holder wrote is not synced": {
+    file: "engine/shard-index.ts",
+    find: "await makeDurable(id, journal);",
+    replace: "",
+  },
+  "older epochs stay open": {
+    file: "engine/shard-index.ts",
+    find: "for (const { epoch } of unnoted) index",
+    replace: "for (const { epoch } of unnoted) if (soundBytes.has(epoch)) index",
+  },
+  "validations have no version": {
+    file: "control/shard-queries.ts",
+    find: "if (version === undefined) return true;",
+    replace: "return true;",
+  },
+  "result files have one name for all writers": {
+    file: "engine/run-batch.ts",
+    find: "result_files: { output: newFileId(), error: newFileId() } } as const;",
+    replace: "result_files: ended.result_files ?? { output: newFileId(), error: newFileId() } } as const;",
+  },
+  "bytes go when it is unknown whether their record is there": {
+    file: "service/files.ts",
+    find: 'if (isUnknown(reason)) state = "done";',
+    replace: "",
+  },
+  "a line that was answered is sent again": {
+    file: "engine/shard-run.ts",
+    find: "return result === undefined || result.kind === recordKinds.unfinished;",
+    replace: "return result === undefined || result.kind !== recordKinds.error;",
+  },
+  "news of the end comes after the end": {
+    file: "engine/transition.ts",
+    find: "event: newsOf(batch.id, { patch, now }),",
+    replace: 'event: patch.status === "expired" ? null : newsOf(batch.id, { patch, now }),',
   },
   "an expiry is not looked at": {
     file: "engine/run-batch.ts",

@@ -51,8 +51,8 @@ export function createFileNode(changedAt: number): FileNode {
       const kept = random.int(0, unsynced.length);
       for (const [i, write] of unsynced.entries()) {
         const whole = inOrder ? i < kept : random.chance(0.5);
-        const length = whole ? write.bytes.length : random.int(0, write.bytes.length);
-        durable = written(durable, { at: write.at, bytes: write.bytes.subarray(0, length) });
+        if (whole) durable = written(durable, write);
+        else for (const piece of torn(write, inOrder, random)) durable = written(durable, piece);
         if (!whole && inOrder) break;
       }
       unsynced = [];
@@ -60,6 +60,18 @@ export function createFileNode(changedAt: number): FileNode {
     },
   };
   return node;
+}
+
+/** Sectors are small here, as are the files. */
+const sectorBytes = 64;
+
+/** What is left of a write: its beginning, or any of its sectors. */
+function torn({ at, bytes }: Write, inOrder: boolean, random: Random): Write[] {
+  if (inOrder) return [{ at, bytes: bytes.subarray(0, random.int(0, bytes.length)) }];
+  const sectors = Array.from({ length: Math.ceil(bytes.length / sectorBytes) }, (_, i) => i * sectorBytes);
+  return sectors
+    .filter(() => random.chance(0.5))
+    .map((from) => ({ at: at + from, bytes: bytes.subarray(from, from + sectorBytes) }));
 }
 
 function written(content: Buffer, { at, bytes }: Write): Buffer {
