@@ -50,11 +50,11 @@ async function* segmentLines(
   journal: Journal,
   { id, end, given }: { id: SegmentId; end: number | null; given: LineSet },
 ): AsyncGenerator<Buffer> {
+  const lines = new Set<number>();
   const found: Payload[] = [];
-  const fresh = new Set<number>();
   await journal.scan(id, end, ({ line, offset, payload }) => {
-    if (given.has(line) || fresh.has(line)) return;
-    fresh.add(line);
+    if (given.has(line) || lines.has(line)) return;
+    lines.add(line);
     found.push({ line, offset, length: payload.length });
   });
   if (found.length === 0) return;
@@ -66,6 +66,7 @@ async function* segmentLines(
     if (end === null) await reader.sync();
     for (const run of runs(found)) {
       const bytes = await reader.read(run.start, run.end - run.start);
+      // Not before they are here: what cannot be read any more has to come from elsewhere.
       for (const { line } of run.payloads) given.add(line);
       yield Buffer.concat(
         run.payloads.flatMap(({ offset, length }) => [

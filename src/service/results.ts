@@ -44,12 +44,11 @@ export async function* streamResults(
   for (;;) {
     try {
       yield* journalLines({ ...deps, batchId: batch.id }, { given, finished });
-      batch = await load();
     } catch (reason) {
-      batch = await load();
-      // Once it is final its journal goes, also while somebody reads it; all the rest is in the files then.
-      if (!isFinal(batch.status)) throw reason;
+      // A batch that ends takes its journal with it, also from under those who read it; its files have the rest.
+      if (!isFinal((await load()).status)) throw reason;
     }
+    batch = await load();
     if (isFinal(batch.status)) break;
     if (!follow) return;
     await nextChange(deps.engine, 1_000, { signal });
