@@ -2,19 +2,21 @@ import { mkdir, open } from "node:fs/promises";
 import { dirname, resolve } from "node:path";
 import { errnoOf } from "../batch/errors.ts";
 
-/** Creates a directory (0700) with its parents, and makes the names of all that it created durable. */
+/** Creates a directory (0700) with its parents, and makes the names of all of them durable. */
 export async function prepareDirectory(directory: string): Promise<void> {
   const path = resolve(directory);
   const first = await mkdir(path, { recursive: true, mode: 0o700 });
   const top = dirname(first === undefined ? path : resolve(first));
-  // DURABLE: upwards from the directory's own name. At least one level, because the process that created it may
-  // have died before it could sync.
+  // DURABLE: upwards from the directory's own name, to the root: a process that created some of them may have died
+  // before it could sync, and nobody can tell which.
+  let isOurs = first !== undefined;
   for (let at = dirname(path); ; at = dirname(at)) {
     await syncDirectory(at).catch((reason: unknown) => {
-      // Whoever may not open the parent did not create anything in it either.
-      if (first !== undefined || errnoOf(reason) !== "EACCES") throw reason;
+      // Whoever may not open it did not create anything in it either.
+      if (isOurs || errnoOf(reason) !== "EACCES") throw reason;
     });
-    if (at === top || at === dirname(at)) return;
+    if (at === top) isOurs = false;
+    if (at === dirname(at)) return;
   }
 }
 
