@@ -71,7 +71,7 @@ export function drawWeather(random: Random): Weather {
     longestAbsence: random.pick([500, 3_000, 60_000]),
     stops: some(0.2, () => times(3), []),
     pauses: some(0.15, () => times(2), []),
-    takeovers: some(0.1, () => times(2), []),
+    takeovers: some(0.15, () => times(3), []),
     jumps: some(
       0.1,
       () => times(2).map((at) => ({ at, ms: random.pick([-3_600_000, -5_000, 5_000, 90_000]) })),
@@ -82,7 +82,7 @@ export function drawWeather(random: Random): Weather {
     syncFailures: some(0.1, () => 0.02, 0),
     slowestDisk: random.pick([0.5, 5, 40]),
     storeDown: some(0.25, () => stretches(4, 12_000), []),
-    lostAnswers: some(0.1, () => 0.05, 0),
+    lostAnswers: some(0.15, () => 0.1, 0),
     outages: some(0.4, () => stretches(3, 30_000).map((s) => ({ ...s, kind: random.pick(kinds) })), []),
     flaky: {
       unavailable: rate(0.4, 0.5),

@@ -33,6 +33,11 @@ export const mutations: Record<string, Mutation> = {
     find: "await syncDirectory(join(directory, id.batchId));\n      } catch",
     replace: "await Promise.resolve();\n      } catch",
   },
+  "no sync of the journal's own name": {
+    file: "journal/disk.ts",
+    find: "root ??= prepareDirectory(directory);",
+    replace: "root ??= Promise.resolve();",
+  },
   "no sync of a file": {
     file: "files/disk-writer.ts",
     find: "await fatalIf(calls.sync(handle), () => true);",
