@@ -96,7 +96,7 @@ export function drawWeather(random: Random): Weather {
     maxAttempts: random.pick([1, 2, 3, 5]),
     cancelGraceMs: random.pick([0, 500, 30_000]),
     limits: {
-      shardLines: random.pick([1, 4, 16, 512]),
+      shardLines: random.pick([1, 3, 8, 512]),
       routes: random.pick([1, 3, 64]),
       shardAnswerBytes: random.pick([600, 4_000, 64 * 1024 * 1024]),
       unflushedBytes: random.pick([1, 2_000, 16 * 1024 * 1024]),
@@ -104,7 +104,7 @@ export function drawWeather(random: Random): Weather {
     webhooks: { areThere: random.chance(0.4), failures: random.pick([0, 0.5, 1]) },
     clients: {
       batches: random.int(1, 4),
-      lines: random.pick([1, 5, 20, 60]),
+      lines: random.pick([1, 4, 8, 20, 60]),
       actions: random.int(0, 12),
       until: random.pick([1_000, 10_000, 40_000]),
       shortWindows: random.pick([0, 0.3, 0.8]),

@@ -38,8 +38,8 @@ export async function openDatabase(): Promise<Database> {
     .map(({ name }) => String(name));
   const countChanges = () => Number(counter.get()?.changes);
   let changes = countChanges();
-  /** The engine looks for work each second: while nothing has changed the answer is the one of before. */
-  let unfinished: { changes: number; answer: unknown } | null = null;
+  /** Answers to reads since the last change: the program asks the same again and again, above all when it starts. */
+  const known = new Map<string, unknown>();
   const store = createSqlStore({
     async run(action, work) {
       try {
@@ -60,19 +60,28 @@ export async function openDatabase(): Promise<Database> {
       return changes;
     },
     async call(name, args) {
-      const isLook = name === "unfinishedBatches";
+      const method = (store as unknown as Record<string, Method>)[name];
+      if (method === undefined) throw new Error(`The control store has no ${name}`);
+      const key = reading.test(name) ? `${name} ${JSON.stringify(args)}` : null;
+      if (key !== null && known.has(key)) return known.get(key);
       const before = changes;
-      if (isLook && unfinished?.changes === before) return unfinished.answer;
-      const answer = await (store as unknown as Record<string, Method>)[name]?.(...args);
-      if (!reading.test(name)) changes = countChanges();
-      if (isLook) unfinished = { changes: before, answer };
+      const answer = await method(...args);
+      if (key === null) noteChanges();
+      else if (changes === before) known.set(key, answer);
       return answer;
     },
     clear() {
       connection.exec("pragma foreign_keys = off");
       for (const table of tables) connection.exec(`delete from ${table}`);
       connection.exec("pragma foreign_keys = on");
+      known.clear();
       changes = countChanges();
     },
   };
+
+  function noteChanges(): void {
+    const now = countChanges();
+    if (now !== changes) known.clear();
+    changes = now;
+  }
 }
