@@ -156,7 +156,9 @@ export function execute(options: ExecutionOptions, deps: EngineDeps): Execution 
   }
 
   async function renew(shard: ShardRun): Promise<void> {
-    if (!(await shard.renew())) fail(leaseLost({ batchId: batch.id, shard: shard.number }));
+    if (await shard.renew()) return;
+    // One that was closed meanwhile has no lease any more, and needs none.
+    if (shards.has(shard)) fail(leaseLost({ batchId: batch.id, shard: shard.number }));
   }
 
   function fail(reason: unknown): void {
