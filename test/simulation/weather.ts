@@ -71,7 +71,7 @@ export function drawWeather(random: Random): Weather {
     longestAbsence: random.pick([500, 3_000, 60_000]),
     stops: some(0.2, () => times(3), []),
     pauses: some(0.15, () => times(2), []),
-    takeovers: some(0.15, () => times(3), []),
+    takeovers: some(0.15, () => times(random.pick([2, 8])), []),
     jumps: some(
       0.1,
       () => times(2).map((at) => ({ at, ms: random.pick([-3_600_000, -5_000, 5_000, 90_000]) })),

@@ -3,6 +3,7 @@ import { refusalOf } from "../clients/connection.ts";
 import { type KnownBatch, newKnownBatch } from "../clients/ledger.ts";
 import { see } from "../clients/see.ts";
 import { readInput } from "../program/input.ts";
+import { dataDir } from "../program/server.ts";
 import type { Scene } from "../run-seed.ts";
 import { checkResults } from "./results.ts";
 import { checkSends } from "./sends.ts";
@@ -15,6 +16,7 @@ export async function checkAll(scene: Scene): Promise<void> {
   checkSends(scene);
   checkWebhooks(scene);
   checkRepeatedCreations(scene);
+  checkRemains(scene);
 }
 
 /** Acknowledged files are there with their bytes, deleted ones are not. */
@@ -108,6 +110,13 @@ async function download(
     if (refusalOf(reason) === "file_not_found") return null;
     throw reason;
   }
+}
+
+/** The journal of a batch goes when the batch is final, at the latest at the next start. */
+function checkRemains({ world }: Scene): void {
+  const journal = world.disk.find(`${dataDir}/journal`);
+  const left = journal?.kind === "directory" ? [...journal.entries.keys()] : [];
+  if (left.length > 0) world.violation(`the journal still has ${left.join(", ")}`);
 }
 
 /** What was asked for again and again under one idempotency key was created once. */

@@ -1,6 +1,6 @@
 import type { Send } from "../program/upstream.ts";
 import type { Scene } from "../run-seed.ts";
-import type { Life } from "../world/world.ts";
+import { beginning, type Life } from "../world/world.ts";
 import { isRejected } from "./results.ts";
 
 /** Calls of a batch by line, in the order in which they were made. */
@@ -25,10 +25,10 @@ const takeUpMs = 10_000;
 export function isSettled({ world }: Scene, { answeredAt, life }: Send): boolean {
   if (answeredAt === null) return false;
   const { weather, deaths } = world;
-  const end = life?.supersededAt ?? life?.diedAt ?? Number.POSITIVE_INFINITY;
+  const end = life?.doubtedAt ?? life?.diedAt ?? Number.POSITIVE_INFINITY;
   if (weather.diskFull.some(({ from, until }) => from <= end && until + 1_000 >= answeredAt)) return false;
   if (answeredAt + 5 + 60 * weather.slowestDisk < end) return true;
-  if (answeredAt >= end || life?.supersededAt !== null) return false;
+  if (answeredAt >= end || life?.doubtedAt !== null) return false;
   // Killed before the sync: what it wrote is there until the power fails, or somebody has synced it.
   for (const death of deaths.slice(deaths.findIndex((one) => one.life === life))) {
     const lived = death.life === life ? 0 : (death.life.diedAt ?? 0) - death.life.startedAt;
@@ -46,6 +46,27 @@ export function checkSends(scene: Scene): void {
     }
   }
   checkAttempts(scene);
+  checkLateSends(scene);
+}
+
+/** How long it may take until somebody notices that a batch was cancelled or its window is over. */
+const noticeMs = 2_500;
+
+/** Nothing new is sent for a batch that was cancelled or whose window is over. */
+function checkLateSends({ world, upstream, ledger }: Scene): void {
+  const { storeDown, pauses, takeovers, jumps, lostAnswers, diskFull } = world.weather;
+  const troubles = [storeDown, pauses, takeovers, jumps, diskFull].reduce(
+    (sum, { length }) => sum + length,
+    0,
+  );
+  // Where nobody can look, or nobody can note it, it is noticed later.
+  if (troubles > 0 || lostAnswers > 0) return;
+  for (const { batchId, at, nr } of upstream.sends) {
+    const { cancelledAt = null, seen = null } = ledger.batches.get(batchId) ?? {};
+    if (cancelledAt !== null && at > cancelledAt + noticeMs) world.violation(`${nr} was sent after a cancel`);
+    const end = seen?.expires_at === null || seen === null ? null : seen.expires_at * 1_000 - beginning;
+    if (end !== null && at > end + noticeMs) world.violation(`${nr} was sent after the window of ${batchId}`);
+  }
 }
 
 function checkRepeats(scene: Scene, sends: Send[], complain: (what: string) => void): void {
@@ -53,7 +74,7 @@ function checkRepeats(scene: Scene, sends: Send[], complain: (what: string) => v
   for (const [i, send] of sends.entries()) {
     for (const before of sends.slice(0, i)) {
       const open = before.answeredAt === null || before.answeredAt > send.at;
-      if (isSuperseded(send)) continue;
+      if (isDoubtful(send)) continue;
       const isSame = before.life === send.life;
       if (open && isSame) complain(`${before.nr} was in flight when ${send.nr} was sent`);
       if (open) continue;
@@ -68,9 +89,9 @@ function checkRepeats(scene: Scene, sends: Send[], complain: (what: string) => v
   }
 }
 
-/** Sent by a life that another had taken over from: it may not know what became of its lines. */
-function isSuperseded({ life, at }: Send): boolean {
-  return life !== null && life.supersededAt !== null && at > life.supersededAt;
+/** Sent by a life from which another had taken over: it may not know what became of its lines. */
+function isDoubtful({ life, at }: Send): boolean {
+  return life !== null && life.doubtedAt !== null && at > life.doubtedAt;
 }
 
 /** Failures in a row after which a route may be taken to be in an outage, in which nothing is spent. */
@@ -85,8 +106,8 @@ function checkAttempts({ upstream, world }: Scene): void {
   const spent = new Map<string, number>();
   const answered = upstream.sends
     // A life that was overtaken loses its leases, and begins to count anew.
-    .filter((send) => send.answeredAt !== null && (send.life?.supersededAt ?? null) === null)
-    .sort((a, b) => (a.answeredAt ?? 0) - (b.answeredAt ?? 0));
+    .filter((send) => send.answeredAt !== null && (send.life?.doubtedAt ?? null) === null)
+    .sort((a, b) => a.answerNr - b.answerNr);
   for (const send of answered) {
     const route = `${nameOf(send.life)} ${send.endpoint} ${/"model":"([^"]*)"/.exec(send.body)?.[1]}`;
     const state = routes.get(route) ?? { failing: new Set<string>(), doubtful: false };

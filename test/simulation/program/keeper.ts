@@ -14,6 +14,7 @@ export function createKeeper({ world, connection, database, upstream, receivers 
   const lock: { holder: Life | null } = { holder: null };
   let lives = 0;
   let started = 0;
+  const overtaken = new Set<Life>();
 
   world.onDeath = (life) => {
     connection.lost(life);
@@ -78,6 +79,7 @@ export function createKeeper({ world, connection, database, upstream, receivers 
   function pause(life: Life): void {
     world.trace.note(`life ${life.nr} stands still`);
     life.pausedUntil = world.now + 40_000;
+    if ([...overtaken].some(({ dead }) => !dead)) life.doubtedAt ??= world.now;
   }
 
   function jump(ms: number): void {
@@ -89,7 +91,9 @@ export function createKeeper({ world, connection, database, upstream, receivers 
   function takeOver(life: Life): void {
     world.trace.note(`life ${life.nr} is superseded`);
     life.supersededAt = world.now;
-    life.pausedUntil = world.now + random.pick([1_000, 20_000, 40_000]);
+    life.doubtedAt ??= world.now;
+    overtaken.add(life);
+    life.pausedUntil = world.now + random.pick([50, 1_000, 20_000, 40_000]);
     lock.holder = null;
     connection.server = null;
     start();

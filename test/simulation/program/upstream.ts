@@ -18,6 +18,8 @@ export interface Send {
   at: number;
   answeredAt: number | null;
   answer: Answer | null;
+  /** Which answer it was, over all calls. */
+  answerNr: number;
 }
 
 export interface SimulatedUpstream extends Upstream {
@@ -39,6 +41,7 @@ const healingMs = 60_000;
 /** A model server that answers as the seed and the line say. What its answers mean is judged by the program's own code. */
 export function createSimulatedUpstream(): SimulatedUpstream {
   const sends: Send[] = [];
+  let answers = 0;
 
   function send(call: UpstreamCall): Promise<Answer> {
     const world = theWorld();
@@ -63,6 +66,7 @@ export function createSimulatedUpstream(): SimulatedUpstream {
       if (entry.answer !== null || life?.dead) return;
       entry.answer = value;
       entry.answeredAt = world.now;
+      entry.answerNr = answers++;
       trace.note(`answer ${entry.nr} ${value.ok ? value.status : value.reason}`);
       resolve(value);
     }
@@ -72,7 +76,14 @@ export function createSimulatedUpstream(): SimulatedUpstream {
     const [batchId = "", line = ""] = call.idempotencyKey.split(":");
     const entry: Send = {
       ...{ nr: sends.length, batchId, line: Number(line), key: call.idempotencyKey, endpoint: call.endpoint },
-      ...{ body: Buffer.from(call.body).toString(), life, at: now, answeredAt: null, answer: null },
+      ...{
+        body: Buffer.from(call.body).toString(),
+        life,
+        at: now,
+        answeredAt: null,
+        answer: null,
+        answerNr: -1,
+      },
     };
     sends.push(entry);
     return entry;

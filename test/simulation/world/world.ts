@@ -16,6 +16,8 @@ export interface Life {
   diedAt: number | null;
   /** When another life was given the executor lock although this one went on: what it does from then on may be void. */
   supersededAt: number | null;
+  /** Since when others may hold what it takes to be its own: it was superseded, or stood still beside another life. */
+  doubtedAt: number | null;
   /** Nothing of it runs before this moment. */
   pausedUntil: number;
   /** Calls to the outside that it still makes before it dies in the middle of one. */
@@ -104,16 +106,16 @@ export function createWorld(seed: number, weather: Weather, options: { keepTrace
       }
     },
     newLife(callsLeft) {
-      const life = {
+      const never = { diedAt: null, supersededAt: null, doubtedAt: null };
+      return {
         nr: ++lives,
         startedAt: now,
         dead: false,
-        diedAt: null,
+        ...never,
         pausedUntil: 0,
-        supersededAt: null,
         callsLeft,
+        underWay: new Set(),
       };
-      return { ...life, underWay: new Set() };
     },
     kill(life, kind) {
       if (life.dead) return;
