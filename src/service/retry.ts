@@ -9,8 +9,9 @@ import { forEachLine } from "../engine/lines.ts";
 import type { FileReader, FileStore } from "../files/file-store.ts";
 import type { BatchParams } from "./batch-params.ts";
 import type { CreateOptions } from "./create-options.ts";
-import type { FileService, StagedFile } from "./files.ts";
+import type { FileService } from "./files.ts";
 import { createLineSet, type LineSet, resultIndex } from "./result-index.ts";
+import type { StagedFile } from "./stage-file.ts";
 import { eachLine, wholeLines } from "./whole-lines.ts";
 
 const newline = Buffer.of(0x0a);

@@ -9,6 +9,7 @@ import { createDiskFileStore } from "../../../src/files/disk.ts";
 import { createDiskJournal } from "../../../src/journal/disk.ts";
 import { type BatchService, createBatchService } from "../../../src/service/batches.ts";
 import { createFileService, type FileService } from "../../../src/service/files.ts";
+import { createByteBudgets } from "../../../src/service/quotas.ts";
 import type { Upstream } from "../../../src/upstreams/upstream.ts";
 import type { WebhookSender } from "../../../src/webhooks/sender.ts";
 import { dieNow } from "../world/calls.ts";
@@ -55,11 +56,12 @@ export function createServer({ life, database, upstream, sender, lock }: ServerO
     pickUpstream: (model) => (upstream.serves(model) ? upstream : null),
     knowsModel: upstream.serves,
   });
+  const fileService = createFileService({ control, files, clock, budgets: createByteBudgets(control) });
   return {
     life,
     engine,
-    files: createFileService({ control, files, clock }),
-    batches: createBatchService({ control, files, journal, engine, clock, settings }),
+    files: fileService,
+    batches: createBatchService({ control, files, journal, engine, clock, settings, fileService }),
   };
 }
 

@@ -84,8 +84,8 @@ export const mutations: Record<string, Mutation> = {
     replace: "result_files: ended.result_files ?? { output: newFileId(), error: newFileId() } } as const;",
   },
   "bytes go when it is unknown whether their record is there": {
-    file: "service/files.ts",
-    find: 'if (isUnknown(reason)) state = "done";',
+    file: "service/staged-bytes.ts",
+    find: "if (isUnknown(reason)) end();",
     replace: "",
   },
   "a line that was answered is sent again": {
