@@ -37,6 +37,10 @@ const { values } = parseArgs({
   },
 });
 
+/** Seeds that are told of in full; the sums name all that failed. */
+const mostTold = 5;
+let told = 0;
+
 const from = Number(values.from);
 const count = Number(values.seeds);
 const processes = Number(values.processes);
@@ -88,7 +92,8 @@ function mutationNamed(name: string | undefined) {
 }
 
 function tell({ seed, violations, trace }: SeedResult): void {
-  if (values.mutation !== undefined) return;
+  told += 1;
+  if (values.mutation !== undefined || told > mostTold) return;
   for (const line of trace) console.error(line);
   console.error(`Seed ${seed}:\n  ${violations.slice(0, 10).join("\n  ")}`);
   console.error(`  again: node test/simulation/main.ts --seeds 1 --from ${seed} --trace   (at ${commit})`);
