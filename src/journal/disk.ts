@@ -59,10 +59,10 @@ export function createDiskJournal(options: DiskJournalOptions): Journal {
       try {
         // DURABLE: the segment's name. Before the first entry can count, since a power cut would take the whole
         // file with it.
-        await syncDirectory(join(directory, id.batchId));
+        await syncDirectory(join(directory, id.batchId), failedSync);
       } catch (reason) {
         await handle.close();
-        throw group.fail(reason, "a sync");
+        throw storageError(`begin ${nameOf(id)}`, reason);
       }
       return createSegmentWriter({ id, handle, group, stage, calls, onDurable });
     },
@@ -133,6 +133,10 @@ export function createDiskJournal(options: DiskJournalOptions): Journal {
     onFlush: (listener) => group.onFlush(listener),
   };
 
+  function failedSync(reason: unknown): NerifError {
+    return group.fail(reason, "a sync");
+  }
+
   async function createFile(id: SegmentId): Promise<FileHandle> {
     try {
       await prepare(id.batchId);
@@ -149,7 +153,7 @@ export function createDiskJournal(options: DiskJournalOptions): Journal {
   function prepare(batchId: string): Promise<void> {
     const known = prepared.get(batchId);
     if (known) return known;
-    const made = prepareDirectory(join(directory, batchId));
+    const made = prepareDirectory(join(directory, batchId), failedSync);
     prepared.set(batchId, made);
     made.catch(() => prepared.delete(batchId));
     return made;
