@@ -25,6 +25,7 @@ import { createRouter } from "./upstreams/route.ts";
 import type { Upstream } from "./upstreams/upstream.ts";
 import { createSenderOnDemand } from "./webhooks/on-demand.ts";
 
+export { prepareDirectory } from "./disk/directory.ts";
 export type { Logger, UpstreamOptions };
 
 /** What a user may set. Durations are in milliseconds. */

@@ -25,6 +25,7 @@ const commands: Record<string, () => Promise<Command>> = {
   files: async () => (await import("./files.ts")).filesCommand(),
   webhooks: async () => (await import("./webhooks.ts")).webhooksCommand(),
   keys: async () => (await import("./keys.ts")).keysCommand(),
+  verify: async () => (await import("./verify.ts")).verifyCommand(),
   prune: async () => (await import("./prune.ts")).pruneCommand(),
   simulate: async () => (await import("./simulate.ts")).simulateCommand(),
 };

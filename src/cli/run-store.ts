@@ -1,8 +1,8 @@
 import { createHash } from "node:crypto";
-import { mkdir, open, readFile, rm } from "node:fs/promises";
+import { open, readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { errnoOf, NerifError } from "../batch/errors.ts";
-import { type NerifOptions, type Opened, openNerif } from "../compose.ts";
+import { type NerifOptions, type Opened, openNerif, prepareDirectory } from "../compose.ts";
 import type { RunPlaces } from "./run-places.ts";
 import { readRunRecord } from "./run-record.ts";
 
@@ -14,7 +14,8 @@ export function runsDirectory(dataDir: string): string {
 /** @throws NerifError `invalid_configuration` when the data directory cannot be used */
 export async function makeRunsDirectory(dataDir: string): Promise<void> {
   try {
-    await mkdir(runsDirectory(dataDir), { recursive: true, mode: 0o700 });
+    // DURABLE: the names above the store; a power cut would take all stores away, and every call be made again.
+    await prepareDirectory(runsDirectory(dataDir));
   } catch (cause) {
     const reason = {
       ENOTDIR: "it is not a directory",

@@ -12,6 +12,7 @@ import { openTestInstance, type TestInstance } from "../../test/support/http-ins
 import type { StoredUpload } from "../batch/upload.ts";
 import type { FileStore } from "../files/file-store.ts";
 import { createMemoryFileStore } from "../files/memory.ts";
+import { planKey } from "./batch-files.ts";
 import { sweep } from "./sweep.ts";
 
 interface Fixture extends Pick<TestInstance, "control" | "journal"> {
@@ -92,19 +93,24 @@ describe("sweep", () => {
   it("removes bytes that nothing names once they are too old to get a name", async () => {
     const deps = await createFixture();
     const { part } = await deps.addUpload({ expires_at: 1_767_999_999 });
-    const [named, result, plan] = [aFile(), aFile(), "batch_x.plan"];
+    const [named, result] = [aFile(), aFile()];
     await deps.control.insertFile(named);
     const result_files = { output: result.id, error: aFile().id };
-    await deps.control.insertBatch(aRunningBatch({ ending: "completed", result_files }));
+    const batch = aRunningBatch({ ending: "completed", result_files });
+    await deps.control.insertBatch(batch);
+    const plan = planKey(batch.id);
     const [lostPart, lostFile] = [`part_${"0".repeat(32)}`, aFile().id];
-    for (const key of [named.key, result.id, plan, lostPart, lostFile]) await deps.put(key);
+    const lostPlan = planKey(`batch_${"0".repeat(32)}`);
+    for (const key of [named.key, result.id, plan, lostPart, lostFile, lostPlan]) await deps.put(key);
     await sweep(deps);
     expect(await deps.files.size(lostPart)).toBe(1);
     expect(await deps.files.size(lostFile)).toBe(1);
+    expect(await deps.files.size(lostPlan)).toBe(1);
     deps.clock.jump(3_601_000);
     await sweep(deps);
     expect(await deps.files.size(lostPart)).toBeNull();
     expect(await deps.files.size(lostFile)).toBeNull();
+    expect(await deps.files.size(lostPlan)).toBeNull();
     for (const key of [part, named.key, result.id, plan]) expect(await deps.files.size(key), key).toBe(1);
   });
 });

@@ -23,8 +23,9 @@ export async function removeWorkingFiles(
   batchId: string,
   { files, journal }: Pick<SweepDeps, "files" | "journal">,
 ): Promise<void> {
-  await journal.remove(batchId);
+  // The journal last: as long as it is there, a start finds what is left to be removed.
   await files.delete(planKey(batchId));
+  await journal.remove(batchId);
 }
 
 /**
@@ -68,5 +69,7 @@ async function sweepUnnamed({ control, files }: SweepDeps): Promise<void> {
   // Result files are written before anything names them but their batch, which will write them again.
   const batches = await control.unfinishedBatches();
   const results = batches.flatMap(({ result_files }) => Object.values(result_files ?? {}));
+  const plans = batches.map(({ id }) => planKey(id));
+  await files.removeUnnamed("batch_", async () => plans);
   await files.removeUnnamed("file-", async (keys) => [...(await control.namedKeys(keys)), ...results]);
 }

@@ -24,3 +24,12 @@ export function storageError(reason: unknown, action: string): NerifError {
       );
   }
 }
+
+/** The disk itself failed: what it holds is unknown, and the process has to stop. */
+export function diskFailure(reason: unknown, action: string): NerifError {
+  return new NerifError(
+    "storage_unavailable",
+    `Cannot ${action}: the disk failed (${errnoOf(reason) ?? "unknown error"})`,
+    { cause: reason },
+  );
+}

@@ -3,7 +3,7 @@ import { type FileHandle, open, rename, unlink } from "node:fs/promises";
 import { dirname } from "node:path";
 import { errnoOf, NerifError } from "../batch/errors.ts";
 import { syncDirectory } from "../disk/directory.ts";
-import { storageError } from "./disk-errors.ts";
+import { diskFailure, storageError } from "./disk-errors.ts";
 import type { FileWriter } from "./file-store.ts";
 import { temporaryPath } from "./key.ts";
 
@@ -101,11 +101,7 @@ export async function createDiskWriter(options: DiskWriterOptions): Promise<File
       return await call;
     } catch (reason) {
       if (!isFatal(errnoOf(reason))) throw reason;
-      const error = new NerifError(
-        "storage_unavailable",
-        `Cannot ${action}: the disk failed (${errnoOf(reason) ?? "unknown error"})`,
-        { cause: reason },
-      );
+      const error = diskFailure(reason, action);
       onFatal(error);
       throw error;
     }

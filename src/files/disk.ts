@@ -3,7 +3,7 @@ import { type FileHandle, open, readdir, stat, unlink } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { errnoOf, NerifError } from "../batch/errors.ts";
 import { prepareDirectory, syncDirectory } from "../disk/directory.ts";
-import { storageError } from "./disk-errors.ts";
+import { diskFailure, storageError } from "./disk-errors.ts";
 import { createDiskReader } from "./disk-reader.ts";
 import { createDiskWriter, type DiskCalls } from "./disk-writer.ts";
 import type { FileReader, FileStore, FileWriter } from "./file-store.ts";
@@ -85,7 +85,7 @@ export function createDiskFileStore(directory: string, options: DiskFileStoreOpt
       try {
         await unlinkIfThere(path);
         // DURABLE: also when the name was gone already, since an earlier process may have died before its sync.
-        await syncDirectory(dirname(path)).catch((reason: unknown) => {
+        await syncDirectory(dirname(path), failedSync(`delete ${nameOf(key)}`)).catch((reason: unknown) => {
           if (!isAbsent(reason)) throw reason;
         });
       } catch (reason) {
@@ -119,8 +119,16 @@ export function createDiskFileStore(directory: string, options: DiskFileStoreOpt
     },
   };
 
+  function failedSync(action: string): (reason: unknown) => NerifError {
+    return (reason) => {
+      const error = diskFailure(reason, action);
+      onFatal(error);
+      return error;
+    };
+  }
+
   function prepare(): Promise<void> {
-    prepared ??= prepareDirectory(directory).catch((reason: unknown) => {
+    prepared ??= prepareDirectory(directory, failedSync("keep files")).catch((reason: unknown) => {
       prepared = null;
       throw reason;
     });

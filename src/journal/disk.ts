@@ -61,10 +61,10 @@ export function createDiskJournal(options: DiskJournalOptions): Journal {
       try {
         // DURABLE: the segment's name. Before the first entry can count, since a power cut would take the whole
         // file with it.
-        await syncDirectory(join(directory, id.batchId));
+        await syncDirectory(join(directory, id.batchId), failedSync);
       } catch (reason) {
         await handle.close();
-        throw group.fail(reason, "a sync");
+        throw storageError(`begin ${nameOf(id)}`, reason);
       }
       return createSegmentWriter({ id, handle, group, stage, calls, onDurable });
     },
@@ -135,6 +135,10 @@ export function createDiskJournal(options: DiskJournalOptions): Journal {
     onFlush: (listener) => group.onFlush(listener),
   };
 
+  function failedSync(reason: unknown): NerifError {
+    return group.fail(reason, "a sync");
+  }
+
   async function createFile(id: SegmentId): Promise<FileHandle> {
     try {
       await prepare(id.batchId);
@@ -158,14 +162,14 @@ export function createDiskJournal(options: DiskJournalOptions): Journal {
   }
 
   async function prepareBatch(path: string): Promise<void> {
-    root ??= prepareDirectory(directory);
+    root ??= prepareDirectory(directory, failedSync);
     await root.catch((reason: unknown) => {
       root = null;
       throw reason;
     });
     await mkdir(path, { recursive: true, mode: 0o700 });
     // DURABLE: the name of the batch's directory, whoever made it.
-    await syncDirectory(directory);
+    await syncDirectory(directory, failedSync);
   }
 
   async function openIfThere(id: SegmentId): Promise<FileHandle | null> {

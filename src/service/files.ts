@@ -5,6 +5,7 @@ import { isId } from "../batch/ids.ts";
 import type { ControlStore } from "../control/control-store.ts";
 import { type Clock, unixSeconds } from "../engine/clock.ts";
 import type { FileReader, FileStore } from "../files/file-store.ts";
+import { openChecked } from "./checked-reader.ts";
 import type { CreateOptions } from "./create-options.ts";
 import { fileListParams } from "./file-list-params.ts";
 import { checkCursor, type Page, readPage } from "./page.ts";
@@ -126,7 +127,7 @@ export function noSuchFile(id: string): NerifError {
 
 async function openBytes(files: FileStore, file: StoredFile): Promise<FileReader> {
   try {
-    return await files.open(file.key);
+    return await openChecked(files, file);
   } catch (error) {
     // Deleted or expired since its record was read: for a client it never was there.
     if (error instanceof NerifError && error.code === "file_not_found") throw noSuchFile(file.id);

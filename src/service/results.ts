@@ -6,6 +6,7 @@ import { type Clock, unixSeconds } from "../engine/clock.ts";
 import type { Engine } from "../engine/engine.ts";
 import type { FileStore } from "../files/file-store.ts";
 import type { Journal } from "../journal/journal.ts";
+import { openChecked } from "./checked-reader.ts";
 import { noSuchFile } from "./files.ts";
 import { journalLines } from "./journal-lines.ts";
 import { nextChange } from "./next-change.ts";
@@ -71,7 +72,7 @@ async function* fileLines({ control, files, clock }: ResultsDeps, batch: Batch):
     if (id === null) continue;
     const file = await control.getFile(batch.project, id);
     if (file === null || !isVisible(file, unixSeconds(clock))) throw noSuchFile(id);
-    const reader = await files.open(file.key);
+    const reader = await openChecked(files, file);
     try {
       yield* wholeLines(reader.stream());
     } finally {

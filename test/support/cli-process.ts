@@ -22,14 +22,20 @@ export interface CliOptions {
   cwd: string;
   env?: Record<string, string>;
   stdin?: string;
+  /** Makes it the leader of a process group of its own, which `killGroup` ends as a whole. Default false. */
+  group?: boolean;
 }
 
 const bin = join(import.meta.dirname, "../../bin/nerif.js");
 
 /** Starts `nerif` as a user would, in a process of its own that sees nothing of this one's environment. */
-export function startCli(args: readonly string[], { cwd, env = {}, stdin }: CliOptions): CliProcess {
+export function startCli(
+  args: readonly string[],
+  { cwd, env = {}, stdin, group = false }: CliOptions,
+): CliProcess {
   const child = spawn(process.execPath, [bin, ...args], {
     cwd,
+    detached: group,
     env: { PATH: process.env.PATH ?? "", HOME: cwd, NERIF_DATA_DIR: join(cwd, "data"), ...env },
     stdio: [stdin === undefined ? "ignore" : "pipe", "pipe", "pipe"],
   });
@@ -76,4 +82,13 @@ export function startCli(args: readonly string[], { cwd, env = {}, stdin }: CliO
 /** Runs `nerif` to its end. */
 export function runCli(args: readonly string[], options: CliOptions): Promise<CliResult> {
   return startCli(args, options).ended;
+}
+
+/** `kill -9` of a process that was started with `group`, and of all that it started. */
+export async function killGroup({ child, ended }: CliProcess): Promise<CliResult> {
+  // Without a pid it never started, and the group of -0 would be our own.
+  if (child.pid !== undefined && child.exitCode === null && child.signalCode === null) {
+    process.kill(-child.pid, "SIGKILL");
+  }
+  return ended;
 }

@@ -35,7 +35,7 @@ export const mutations: Record<string, Mutation> = {
   },
   "no sync of the journal's own name": {
     file: "journal/disk.ts",
-    find: "root ??= prepareDirectory(directory);",
+    find: "root ??= prepareDirectory(directory, failedSync);",
     replace: "root ??= Promise.resolve();",
   },
   "no sync of a file": {

@@ -1,0 +1,65 @@
+import { type CliProcess, killGroup, startCli } from "../../support/cli-process.ts";
+
+/** `nerif serve`, killed and started again at will. */
+export interface Server {
+  /** Base URL; that of the last one that listened while none does. */
+  url(): string;
+  /** Resolves when it listens; false when it ended before. */
+  start(env?: Record<string, string>): Promise<boolean>;
+  kill(): Promise<void>;
+  /** SIGTERM. @returns the exit code */
+  stop(): Promise<number | null>;
+  /** Of the last one that was started. */
+  process(): CliProcess;
+  /** When the last one was started, Unix time in milliseconds. */
+  startedAt(): number;
+}
+
+export interface ServerOptions {
+  directory: string;
+  /** Base URL of the upstream. */
+  upstream: string;
+  concurrency: number;
+  args?: readonly string[];
+}
+
+export function createServer({ directory, upstream, concurrency, args = [] }: ServerOptions): Server {
+  const command = ["serve", "--json", "--port", "0", "--concurrency", String(concurrency)];
+  command.push("--completion-windows", "1s..7d", "--cancel-grace", "200ms", "--log-level", "warn", ...args);
+  let url = "http://127.0.0.1:9";
+  let running: CliProcess | null = null;
+  let startedAt = 0;
+
+  function process(): CliProcess {
+    if (running === null) throw new Error("The server was never started");
+    return running;
+  }
+
+  return {
+    url: () => url,
+    process,
+    startedAt: () => startedAt,
+    async start(env = {}) {
+      startedAt = Date.now();
+      const started = startCli(command, {
+        cwd: directory,
+        env: { NERIF_UPSTREAM: upstream, ...env },
+        group: true,
+      });
+      running = started;
+      const listens = await started.printed(/"event":"listening".*\n/).then(
+        () => true,
+        () => false,
+      );
+      if (listens) url = /"url":"([^"]+)"/.exec(started.output().stdout)?.[1] ?? url;
+      return listens;
+    },
+    async kill() {
+      await killGroup(process());
+    },
+    async stop() {
+      process().child.kill("SIGTERM");
+      return (await process().ended).code;
+    },
+  };
+}

@@ -1,0 +1,20 @@
+import { createRunWorld } from "../oracle/run-world.ts";
+import type { Script } from "../points.ts";
+
+const concurrency = 3;
+
+/** A small `nerif run`, from an empty data directory to its results. */
+export const runScript: Script = {
+  name: "run",
+  does: "nerif run of 12 lines",
+  async prepare({ directory, witness, name }) {
+    const world = createRunWorld({ directory, witness, name, lines: 12, concurrency });
+    return {
+      directory: world.directory,
+      play: (env) => world.start(env).ended,
+      // In flight, and the answers of one turn of the event loop, or of one sync.
+      finish: () => world.finish(2 * concurrency),
+      remove: world.remove,
+    };
+  },
+};
