@@ -14,14 +14,22 @@ export async function prepareDirectory(directory: string, onFailedSync?: OnFaile
   // before it could sync, and nobody can tell which.
   let isOurs = first !== undefined;
   for (let at = dirname(path); ; at = dirname(at)) {
-    await syncDirectory(at, onFailedSync).catch((reason: unknown) => {
-      // Whoever may not open it did not create anything in it either.
-      if (isOurs || errnoOf(reason) !== "EACCES") throw reason;
-    });
+    if (isOurs) await syncDirectory(at, onFailedSync);
+    else await syncDirectory(at).catch(ignoreForeign);
     if (at === top) isOurs = false;
     if (at === dirname(at)) return;
   }
 }
+
+/**
+ * Whoever may not open a directory did not create anything in it either; and what cannot be written or cannot sync, as
+ * the root of many a container, holds no name that was just made.
+ */
+function ignoreForeign(reason: unknown): void {
+  if (!foreign.has(errnoOf(reason) ?? "")) throw reason;
+}
+
+const foreign: ReadonlySet<string> = new Set(["EACCES", "EPERM", "EROFS", "EINVAL", "ENOTSUP"]);
 
 /** Makes names that were created, renamed or removed in a directory durable. */
 export async function syncDirectory(
