@@ -18,15 +18,7 @@ export function createClients(
 ): Clients {
   const { driver, history } = world;
   let files = 0;
-  let stopped = false;
-  const loops = [loop(), loop()];
-
-  async function loop(): Promise<void> {
-    while (!stopped) {
-      await act();
-      await sleep(10 + random() * 60);
-    }
-  }
+  const loops = [0, 1].map(() => loopOf(act, { pause: 60, random }));
 
   async function act(): Promise<void> {
     const open = [...history.batches].filter(([, { seen }]) => !isFinal(seen.status)).map(([id]) => id);
@@ -37,8 +29,8 @@ export function createClients(
     }
     const id = open[Math.floor(random() * open.length)];
     if (id === undefined) return;
-    if (pick < 0.38) await driver.cancel(id);
-    else if (pick < 0.46) await removeOne();
+    if (pick >= 0.35 && pick < 0.38) await driver.cancel(id);
+    else if (pick >= 0.38 && pick < 0.46) await removeOne();
     else await driver.look(id);
   }
 
@@ -58,8 +50,30 @@ export function createClients(
 
   return {
     async stop() {
+      await Promise.all(loops.map((loop) => loop.stop()));
+    },
+  };
+}
+
+/** Acts again and again. @param pause the longest between two acts, in milliseconds */
+export function loopOf(
+  act: () => Promise<void>,
+  { pause, random }: { pause: number; random: () => number },
+): Clients {
+  let stopped = false;
+  const ended = loop();
+
+  async function loop(): Promise<void> {
+    while (!stopped) {
+      await act();
+      await sleep(10 + random() * pause);
+    }
+  }
+
+  return {
+    async stop() {
       stopped = true;
-      await Promise.all(loops);
+      await ended;
     },
   };
 }

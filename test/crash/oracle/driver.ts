@@ -1,6 +1,7 @@
 import type { BatchObject } from "../../../src/batch/batch.ts";
 import type { FileObject } from "../../../src/batch/file.ts";
 import { transitions } from "../../../src/batch/lifecycle.ts";
+import { type Ask, createCall } from "./calls.ts";
 import type { History } from "./history.ts";
 import type { KnownFile } from "./requests.ts";
 
@@ -13,31 +14,13 @@ export interface Driver {
   remove(fileId: string): Promise<boolean>;
 }
 
-const callMs = 20_000;
+/** @param ask to a server that may die at any moment */
+export function createDriver(history: History, ask: Ask): Driver {
+  const answered = createCall(history, ask);
 
-/** @param url asked for before each call: a server that starts again listens elsewhere */
-export function createDriver(history: History, url: () => string): Driver {
   async function call<T>(name: string, path: string, init: RequestInit): Promise<T | null> {
-    history.note({ call: name, path });
-    history.pending.add(name);
-    try {
-      const response = await fetch(`${url()}${path}`, { ...init, signal: AbortSignal.timeout(callMs) });
-      const answer = (await response.json()) as T;
-      history.note({ answered: name, path, status: response.status, answer });
-      if (response.ok) return answer;
-      if (response.status === 404)
-        history.violations.push(`I2 ${name} ${path}: what was acknowledged is unknown`);
-      if (response.status === 500) history.violations.push(`I9 ${name} ${path}: ${JSON.stringify(answer)}`);
-      return null;
-    } catch (reason) {
-      if (reason instanceof Error && reason.name === "TimeoutError") {
-        history.violations.push(`I9 ${name} ${path}: no answer in ${callMs} ms`);
-      }
-      history.note({ unanswered: name, path, reason: String(reason) });
-      return null;
-    } finally {
-      history.pending.delete(name);
-    }
+    const answer = await answered<T>(name, path, init);
+    return answer !== null && answer.status < 300 ? answer.body : null;
   }
 
   /** What a client sees of a batch never goes back, whatever happened in between. */
@@ -55,7 +38,7 @@ export function createDriver(history: History, url: () => string): Driver {
     known.seen = batch;
   }
 
-  async function ask(name: string, path: string, init: RequestInit = {}): Promise<BatchObject | null> {
+  async function batchOf(name: string, path: string, init: RequestInit = {}): Promise<BatchObject | null> {
     const batch = await call<BatchObject>(name, path, init);
     if (batch !== null) see(batch);
     return batch;
@@ -79,12 +62,12 @@ export function createDriver(history: History, url: () => string): Driver {
       return batch;
     },
     async cancel(id) {
-      const batch = await ask("cancel", `/v1/batches/${id}/cancel`, { method: "POST" });
+      const batch = await batchOf("cancel", `/v1/batches/${id}/cancel`, { method: "POST" });
       const known = history.batches.get(id);
       if (batch !== null && known !== undefined) known.cancelled = true;
       return batch;
     },
-    look: (id) => ask("look", `/v1/batches/${id}`),
+    look: (id) => batchOf("look", `/v1/batches/${id}`),
     async remove(fileId) {
       const known = history.files.get(fileId);
       if (known === undefined || known.removal !== "none") return false;

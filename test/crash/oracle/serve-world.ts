@@ -1,5 +1,6 @@
 import { mkdirSync, readdirSync, realpathSync, rmSync } from "node:fs";
 import { join } from "node:path";
+import type { BatchObject } from "../../../src/batch/batch.ts";
 import { countRepeats } from "./check-calls.ts";
 import { checkServer } from "./check-server.ts";
 import { createDriver, type Driver } from "./driver.ts";
@@ -13,6 +14,8 @@ export interface ServeWorld {
   server: Server;
   history: History;
   driver: Driver;
+  /** More to hold against it, with all batches final: run before and after the last restart. */
+  checks: ((batches: readonly BatchObject[]) => Promise<string[]>)[];
   /**
    * With the faults gone: lets everything end, holds it against the history and the witness, and looks once more
    * after a restart.
@@ -57,11 +60,14 @@ export function createServeWorld(options: ServeWorldOptions): ServeWorld {
     return { known, made: witness.calls().filter(({ body_sha256 }) => known.has(body_sha256)) };
   }
 
+  const checks: ServeWorld["checks"] = [];
+
   return {
     directory: cwd,
+    checks,
     server,
     history,
-    driver: createDriver(history, server.url),
+    driver: createDriver(history, server.ask),
     async finish(mayRepeat) {
       if (!(await server.start())) {
         const { stderr } = server.process().output();
@@ -72,11 +78,13 @@ export function createServeWorld(options: ServeWorldOptions): ServeWorld {
           ended: {},
         };
       }
-      const first = await checkServer(server.url(), { history, calls: () => calls().made, seed });
+      const first = await checkServer(server.ask, { history, calls: () => calls().made, seed });
       const { violations } = first;
+      for (const check of checks) violations.push(...(await check(first.batches)));
       await stop();
       await server.start();
-      const second = await checkServer(server.url(), { history, calls: () => calls().made, seed });
+      const second = await checkServer(server.ask, { history, calls: () => calls().made, seed });
+      for (const check of checks) violations.push(...(await check(second.batches)));
       for (const [id, before] of first.fingerprint) {
         if (second.fingerprint.get(id) !== before) violations.push(`I7 ${id} has changed after its end`);
       }
