@@ -2,7 +2,7 @@ import { constants } from "node:fs";
 import { chmod, copyFile, link, mkdir, open, readdir, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { errnoOf } from "../batch/errors.ts";
-import { syncDirectory } from "./directory.ts";
+import { syncDirectory } from "../disk/directory.ts";
 import { isTemporary } from "./key.ts";
 
 /**

@@ -25,7 +25,7 @@ const args = ["--webhook-allow", "127.0.0.1"];
  * and started again at once; then everything must come to its end and add up.
  */
 export const serveKills: Part = {
-  name: "serve-kills",
+  name: "kills-serve",
   title:
     "nerif serve under clients that upload whole and in parts, an operator of keys and a receiver of webhooks; kill -9 of its process group at random moments, 5 a round",
   rounds: 100,
