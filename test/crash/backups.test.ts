@@ -5,6 +5,6 @@ import { backups } from "./backups.ts";
 vi.setConfig({ testTimeout: 120_000 });
 
 test("a backup that is taken under load restores to what was acknowledged before", async (context) => {
-  const counts = await expectSound(backups, { context, rounds: [0] });
+  const counts = await expectSound(backups(1), { context, rounds: [0] });
   expect(counts["acknowledged files"]).toBeGreaterThan(0);
 });

@@ -13,33 +13,40 @@ import { startWitness, type Witness } from "./oracle/witness.ts";
 import type { Part, Round } from "./part.ts";
 
 const concurrency = 16;
-const backupsPerRound = 3;
 
-/** A round: three backups of a server under load; each is served elsewhere, and has all that was acknowledged before it. */
-export const backups: Part = {
-  name: "backups",
-  title:
-    "nerif backup at random moments while clients use the server; each backup is served by itself and held against what was acknowledged before it began; 3 a round",
-  rounds: 10,
-  unavailable: () => null,
-  async open({ directory, seed }) {
-    const witness = await startWitness({ directory, latency: "lognormal:30ms,0.6", errorRate: 0.02, seed });
-    return {
-      round: (index) =>
-        round({ directory: join(directory, `round-${index}`), witness, name: `${seed}-${index}`, seed }),
-      [Symbol.asyncDispose]: () => witness.stop(),
-    };
-  },
-};
+/** A round: backups of a server under load; each is served by itself, and has all that was acknowledged before it. */
+export function backups(perRound = 3): Part {
+  return {
+    name: "backups",
+    title: `nerif backup at random moments while clients use the server; each backup is served by itself and held against what was acknowledged before it began; ${perRound} a round`,
+    rounds: 10,
+    unavailable: () => null,
+    async open({ directory, seed }) {
+      const witness = await startWitness({ directory, latency: "lognormal:30ms,0.6", errorRate: 0.02, seed });
+      return {
+        round: (index) =>
+          round({
+            directory: join(directory, `round-${index}`),
+            witness,
+            name: `${seed}-${index}`,
+            seed,
+            perRound,
+          }),
+        [Symbol.asyncDispose]: () => witness.stop(),
+      };
+    },
+  };
+}
 
 interface RoundOptions {
   directory: string;
   witness: Witness;
   name: string;
   seed: number;
+  perRound: number;
 }
 
-async function round({ directory, witness, name, seed }: RoundOptions): Promise<Round> {
+async function round({ directory, witness, name, seed, perRound }: RoundOptions): Promise<Round> {
   const random = createRandom(seedOf(seed, name));
   const world = createServeWorld({ directory, witness, concurrency, seed });
   const { server } = world;
@@ -50,7 +57,7 @@ async function round({ directory, witness, name, seed }: RoundOptions): Promise<
     loopOf(uploads.act, { pause: 60, random: createRandom(seedOf(seed, `${name} pauses`)) }),
   ];
   const taken: Taken[] = [];
-  for (let index = 0; index < backupsPerRound; index += 1) {
+  for (let index = 0; index < perRound; index += 1) {
     await sleep(200 + random() * 1_500);
     taken.push(await takeBackup(world, join(directory, `backup-${index}`)));
   }

@@ -24,7 +24,7 @@ export const parts: Part[] = [
   powerCuts,
   fullDisks,
   bitFlips,
-  backups,
+  backups(),
   ...faultModeParts(),
   mixedFaults("run"),
   mixedFaults("serve"),

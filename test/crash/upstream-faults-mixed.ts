@@ -8,7 +8,7 @@ import { watchPeak } from "./oracle/peak-memory.ts";
 import { knownFile } from "./oracle/requests.ts";
 import { createServeWorld } from "./oracle/serve-world.ts";
 import type { Part, Round } from "./part.ts";
-import { endMs, faultArgs, faultRules, runFile } from "./upstream-faults.ts";
+import { endMs, type FaultyRun, faultArgs, faultRules, runFile } from "./upstream-faults.ts";
 
 const concurrency = 64;
 /** Of the calls, until 19 of 20 lines have their end. */
@@ -34,8 +34,10 @@ export function mixedFaults(by: "run" | "serve", lines = 100_000): Part {
       async round(index) {
         const witness = await startFaultWitness(pickAny(), { seed: seed + index });
         const options = { directory: join(directory, `round-${index}`), witness, lines, seed: seed + index };
-        const faults = troubles(witness, lines);
-        const result = await (by === "run" ? runRound(options) : serveRound(options));
+        let isOver = false;
+        const faults = troubles(options, () => !isOver);
+        const result = await (by === "run" ? runFile({ ...options, concurrency }) : serveRound(options));
+        isOver = true;
         const { stoppedAt } = await faults;
         const after = result.endedAt - stoppedAt;
         if (after > endMs) result.violations.push(`I9 it ended ${after} ms after the last fault`);
@@ -68,9 +70,9 @@ function pickAny(): (random: number) => FaultKind | null {
 }
 
 /** Refuses from time to time, and ends all faults when most lines are done. */
-async function troubles(witness: FaultWitness, lines: number): Promise<{ stoppedAt: number }> {
+async function troubles({ witness, lines }: Options, goesOn: () => boolean): Promise<{ stoppedAt: number }> {
   const done = () => witness.calls().length / (lines * (1 + share));
-  for (let refused = 1; done() < faultyPart; await sleep(10)) {
+  for (let refused = 1; goesOn() && done() < faultyPart; await sleep(10)) {
     if (done() < (refused * faultyPart) / (refusals + 1)) continue;
     refused += 1;
     await witness.refuse(300);
@@ -79,18 +81,7 @@ async function troubles(witness: FaultWitness, lines: number): Promise<{ stopped
   return { stoppedAt: Date.now() };
 }
 
-interface Result {
-  counts: Record<string, number>;
-  violations: string[];
-  peak: number | null;
-  endedAt: number;
-}
-
-function runRound(options: Options): Promise<Result> {
-  return runFile({ ...options, concurrency });
-}
-
-async function serveRound({ directory, witness, lines, seed }: Options): Promise<Result> {
+async function serveRound({ directory, witness, lines, seed }: Options): Promise<FaultyRun> {
   const world = createServeWorld({ directory, witness, concurrency, args: faultArgs });
   const { server, driver } = world;
   await server.start();

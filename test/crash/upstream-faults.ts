@@ -72,8 +72,11 @@ async function round(options: {
     },
     { seed },
   );
-  const faults = kind === null ? refuseTwice(witness) : stopFaultsLater(witness);
+  let isOver = false;
+  const goesOn = () => !isOver;
+  const faults = kind === null ? refuseTwice(witness, goesOn) : stopFaultsLater(witness, goesOn);
   const { counts, violations, peak, endedAt } = await runFile({ directory, witness, lines, seed });
+  isOver = true;
   const { stoppedAt } = await faults;
   await witness.stop();
   const extra = peak === null || without === null ? [] : [peak - without];
@@ -90,17 +93,18 @@ async function round(options: {
   };
 }
 
-async function stopFaultsLater(witness: FaultWitness): Promise<{ stoppedAt: number }> {
-  while (witness.calls().length === 0) await sleep(20);
-  await sleep(faultyMs);
+/** @param goesOn false: the run has ended, and nothing more will come */
+async function stopFaultsLater(witness: FaultWitness, goesOn: () => boolean): Promise<{ stoppedAt: number }> {
+  while (goesOn() && witness.calls().length === 0) await sleep(20);
+  for (const until = Date.now() + faultyMs; goesOn() && Date.now() < until; ) await sleep(20);
   witness.stopFaults();
   return { stoppedAt: Date.now() };
 }
 
 /** From the beginning, and once in the middle. */
-async function refuseTwice(witness: FaultWitness): Promise<{ stoppedAt: number }> {
+async function refuseTwice(witness: FaultWitness, goesOn: () => boolean): Promise<{ stoppedAt: number }> {
   await witness.refuse(3_000);
-  while (witness.calls().length < lines / 2) await sleep(1);
+  while (goesOn() && witness.calls().length < lines / 2) await sleep(1);
   await witness.refuse(3_000);
   return { stoppedAt: Date.now() };
 }
