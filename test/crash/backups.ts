@@ -56,6 +56,7 @@ async function round({ directory, witness, name, seed, perRound }: RoundOptions)
     createClients(world, { name, random }),
     loopOf(uploads.act, { pause: 60, random: createRandom(seedOf(seed, `${name} pauses`)) }),
   ];
+  while (world.history.batches.size === 0) await sleep(20);
   const taken: Taken[] = [];
   for (let index = 0; index < perRound; index += 1) {
     await sleep(200 + random() * 1_500);

@@ -8,7 +8,7 @@ import { watchPeak } from "./oracle/peak-memory.ts";
 import { knownFile } from "./oracle/requests.ts";
 import { createServeWorld } from "./oracle/serve-world.ts";
 import type { Part, Round } from "./part.ts";
-import { endMs, type FaultyRun, faultArgs, faultRules, runFile } from "./upstream-faults.ts";
+import { endMs, type FaultyRun, faultArgs, faultRules, firstOf, runFile } from "./upstream-faults.ts";
 
 const concurrency = 64;
 /** Of the calls, until 19 of 20 lines have their end. */
@@ -103,7 +103,7 @@ async function serveRound({ directory, witness, lines, seed }: Options): Promise
   const checked = checkFaults(input.requests, results, { calls, rules: faultRules });
   // What was called in vain is what the rules of attempts are about.
   const finished = await world.finish(Number.POSITIVE_INFINITY);
-  const violations = [...checked.violations, ...finished.violations];
+  const violations = firstOf([...checked.violations, ...finished.violations]);
   if (violations.length === 0) world.remove();
   const { completed, failed } = checked.counts;
   return { counts: { lines, calls: calls.length, completed, failed }, violations, peak: highest, endedAt };
