@@ -149,8 +149,8 @@ export async function runFile(options: {
   const calls = witness.calls();
   const checked = checkFaults(requests, results, { calls, rules: faultRules });
   const { completed, failed } = checked.counts;
-  if (code !== (failed > 0 ? 3 : 0))
-    checked.violations.push(`I9 it ended with ${code}: ${stderr.slice(-500)}`);
+  if (code !== (failed > 0 ? 3 : 0)) checked.violations.push(`I9 it ended with ${code}`);
+  if (checked.violations.length > 0) checked.violations.push(`it said: ${stderr.slice(-2_000)}`);
   return {
     counts: { lines: count, calls: calls.length, completed, failed },
     violations: firstOf(checked.violations),

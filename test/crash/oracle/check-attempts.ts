@@ -31,7 +31,10 @@ export function checkAttempts(
       checkKeys(of),
       checkWaits(of),
     ];
-    const story = of.map(({ kind, doubtful }) => `${kind.mode}${doubtful ? "?" : ""}`).join(", ");
+    const begin = calls[0]?.time ?? 0;
+    const story = of
+      .map(({ kind, doubtful, time }) => `${kind.mode}${doubtful ? "?" : ""} at ${time - begin} ms`)
+      .join(", ");
     return wrong.filter((text) => text !== null).map((text) => `I5 ${customId}: ${text} (${story})`);
   });
 }
