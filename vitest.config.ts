@@ -2,7 +2,7 @@ import { defineConfig } from "vitest/config";
 
 const folders = ["src", "test", "scripts", "demo", "bench"];
 
-/** `npm test` runs the project "quick"; `npm run test:ci` runs "long", the files named `*.long.test.ts`. */
+/** `npm test` runs the project "quick"; `npm run test:ci` runs "long", the files named `*.long.test.ts`, and "contract". */
 export default defineConfig({
   test: {
     // Most of the time tests wait for processes that they started: a worker for each core, not one fewer.
@@ -27,6 +27,15 @@ export default defineConfig({
           fileParallelism: false,
           testTimeout: 600_000,
           hookTimeout: 60_000,
+        },
+      },
+      {
+        extends: true,
+        test: {
+          name: "contract",
+          include: ["test/contract/*.contract.ts"],
+          testTimeout: 120_000,
+          hookTimeout: 120_000,
         },
       },
     ],

@@ -1,4 +1,5 @@
 import { type NerifOptions, openNerif } from "./compose.ts";
+import { checkOrigins } from "./http/cross-origin.ts";
 import {
   type HandlerOptions,
   handlerOf,
@@ -12,17 +13,19 @@ import { openerOf } from "./library/opener.ts";
 export type { HandlerOptions, Nerif, NerifOptions, RunningServer, ServeOptions };
 
 /**
- * The HTTP API of an instance as a function from `Request` to `Response`, for a server of your own. Who reaches
- * that server uses Nerif without a key, so requests for other hosts than loopback are refused unless
+ * The HTTP API of an instance as a function from `Request` to `Response`, for a server of your own. Once the data
+ * directory has API keys, every call needs one. Before, requests for other hosts than loopback are refused unless
  * `insecure` is set.
  *
- * @throws NerifError `invalid_usage` when `createNerif` did not make the instance
+ * @throws NerifError `invalid_usage` when `createNerif` did not make the instance, `invalid_configuration` for
+ *   `corsOrigins` that are no origins
  */
 export function createHandler(
   nerif: Nerif,
   options: HandlerOptions = {},
 ): (request: Request) => Promise<Response> {
   const open = openerOf(nerif);
+  checkOrigins(options.corsOrigins ?? []);
   let handler: ((request: Request) => Promise<Response>) | undefined;
   return async (request) => {
     const instance = await open();

@@ -1,8 +1,8 @@
 import { Command, CommanderError } from "commander";
 import { NerifError } from "../batch/errors.ts";
+import { packageVersion } from "../service/version.ts";
 import { exitCodeOf, exitCodes } from "./exit-codes.ts";
 import { sayIn } from "./terminal.ts";
-import { packageVersion } from "./version.ts";
 
 /** Runs the command; the process's exit code says how it went. @param argv what stands behind `nerif` */
 export async function main(argv: readonly string[]): Promise<void> {

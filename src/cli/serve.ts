@@ -83,8 +83,9 @@ async function serve(flags: Record<string, unknown>): Promise<void> {
   });
   if (json) printJson({ event: "listening", url: server.url, data_dir: nerif.dataDir });
   sayIn("green", `Nerif listens on ${server.url}`);
+  const key = (await nerif.service.keys.required()) ? ' -H "authorization: Bearer $NERIF_API_KEY"' : "";
   say(
-    `  data in ${nerif.dataDir}; try: curl ${server.url}/v1/files -F purpose=batch -F file=@requests.jsonl`,
+    `  data in ${nerif.dataDir}; try: curl ${server.url}/v1/files${key} -F purpose=batch -F file=@requests.jsonl`,
   );
   await stopped.promise;
   process.exitCode = exitCodes.ok;

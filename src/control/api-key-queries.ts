@@ -5,6 +5,13 @@ import type { ApiKeyRow } from "./schema.ts";
 import { type SqlDatabase, snapshot } from "./sql-database.ts";
 
 export function createApiKeyQueries({ run }: SqlDatabase): ApiKeyRecords {
+  function find(column: "id" | "hash", value: string): Promise<StoredApiKey | null> {
+    return run("look up the key", async (db) => {
+      const row = await db.selectFrom("api_keys").selectAll().where(column, "=", value).executeTakeFirst();
+      return row === undefined ? null : apiKeyOf(row);
+    });
+  }
+
   return {
     insertApiKey: ({ quotas, ...key }) =>
       run("record the key", async (db) => {
@@ -14,11 +21,9 @@ export function createApiKeyQueries({ run }: SqlDatabase): ApiKeyRecords {
           .execute();
       }),
 
-    findApiKey: (hash) =>
-      run("look up the key", async (db) => {
-        const row = await db.selectFrom("api_keys").selectAll().where("hash", "=", hash).executeTakeFirst();
-        return row === undefined ? null : apiKeyOf(row);
-      }),
+    getApiKey: (id) => find("id", id),
+
+    findApiKey: (hash) => find("hash", hash),
 
     hasApiKeys: () =>
       run("look for keys", async (db) => {

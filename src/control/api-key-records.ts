@@ -3,6 +3,7 @@ import type { Quotas, StoredApiKey } from "../batch/api-key.ts";
 /** API keys, known by their hashes alone, and what each of them uses. A row is never removed. */
 export interface ApiKeyRecords {
   insertApiKey(key: StoredApiKey): Promise<void>;
+  getApiKey(id: string): Promise<StoredApiKey | null>;
   /** The key with this hash, also a revoked one; null when there is none. */
   findApiKey(hash: string): Promise<StoredApiKey | null>;
   /** Whether there ever was a key. */

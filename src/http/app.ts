@@ -9,6 +9,7 @@ import { errorResponse, isServerFault } from "./error-response.ts";
 import { fileRoutes } from "./files.ts";
 import { healthRoutes } from "./health.ts";
 import { modelRoutes } from "./models.ts";
+import { descriptionRoutes } from "./openapi/routes.ts";
 import { newRequestId } from "./request-id.ts";
 import { uploadRoutes } from "./uploads.ts";
 import { webhookEventTypeRoutes, webhookRoutes } from "./webhooks.ts";
@@ -61,6 +62,7 @@ export function createApp(
   app.route("/v1/webhook_event_types", webhookEventTypeRoutes());
   app.route("/v1/models", modelRoutes({ models: services.models }));
   app.route("/", healthRoutes({ health: services.health, keys: services.keys, draining }));
+  app.route("/", descriptionRoutes());
 
   app.notFound((c) => {
     const { pathname } = new URL(c.req.url);

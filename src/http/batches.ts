@@ -1,11 +1,12 @@
 import { Hono } from "hono";
 import { isFinal } from "../batch/lifecycle.ts";
+import { batchListParams } from "../service/batch-list-params.ts";
 import type { BatchService } from "../service/batches.ts";
 import { byteStream } from "./byte-stream.ts";
 import { createOptions } from "./create-options.ts";
 import type { HttpLog, RequestEnvironment } from "./environment.ts";
 import { readJsonObject } from "./json-body.ts";
-import { booleanQuery, integerQuery, listObject, pairsQuery, textQuery } from "./list.ts";
+import { booleanQuery, listObject, pairsQuery, queryParams } from "./list.ts";
 
 /**
  * `/v1/batches`
@@ -32,11 +33,7 @@ export function batchRoutes({
     c.json(
       listObject(
         await batches.list(c.get("project"), {
-          limit: integerQuery(c, "limit"),
-          after: textQuery(c, "after"),
-          status: textQuery(c, "status"),
-          created_after: integerQuery(c, "created_after"),
-          created_before: integerQuery(c, "created_before"),
+          ...queryParams(c, batchListParams),
           metadata: pairsQuery(c, "metadata"),
         }),
       ),

@@ -1,10 +1,12 @@
 import { Hono } from "hono";
 import { checkUploadPurpose } from "../service/check-file-params.ts";
+import { fileListParams } from "../service/file-list-params.ts";
 import type { FileService } from "../service/files.ts";
 import { createOptions } from "./create-options.ts";
 import type { HttpLog, RequestEnvironment } from "./environment.ts";
 import { contentResponse } from "./file-content.ts";
-import { integerQuery, listObject, textQuery } from "./list.ts";
+import { refuseOtherFields } from "./form-fields.ts";
+import { listObject, queryParams } from "./list.ts";
 import { receiveForm } from "./multipart.ts";
 
 /** `/v1/files` */
@@ -18,6 +20,7 @@ export function fileRoutes({ files, log }: { files: FileService; log: HttpLog })
       begin: () => files.begin({ apiKey: options.apiKey, limited: true }),
     });
     try {
+      refuseOtherFields(form.fields, formFields);
       const purpose = checkUploadPurpose(form.fields.get("purpose"));
       const { filename } = form;
       const expires_after = expiresAfter(form.fields) as { anchor: string; seconds: number } | null;
@@ -29,16 +32,7 @@ export function fileRoutes({ files, log }: { files: FileService; log: HttpLog })
   });
 
   routes.get("/", async (c) =>
-    c.json(
-      listObject(
-        await files.list(c.get("project"), {
-          purpose: textQuery(c, "purpose"),
-          limit: integerQuery(c, "limit"),
-          order: textQuery(c, "order"),
-          after: textQuery(c, "after"),
-        }),
-      ),
-    ),
+    c.json(listObject(await files.list(c.get("project"), queryParams(c, fileListParams)))),
   );
 
   routes.get("/:id", async (c) => c.json(await files.retrieve(c.get("project"), c.req.param("id"))));
@@ -55,6 +49,12 @@ export function fileRoutes({ files, log }: { files: FileService; log: HttpLog })
 
   return routes;
 }
+
+const formFields: ReadonlySet<string> = new Set([
+  "purpose",
+  "expires_after[anchor]",
+  "expires_after[seconds]",
+]);
 
 /** The bracketed fields of a form as the object that they stand for; null when there are none. */
 function expiresAfter(fields: ReadonlyMap<string, string>): { anchor?: unknown; seconds?: unknown } | null {

@@ -1,8 +1,23 @@
+import { z } from "zod";
 import { NerifError } from "../batch/errors.ts";
 import type { RequestContext } from "./environment.ts";
 
-/** The list envelope of the OpenAI API. */
-export function listObject<T extends { id: string }>({ data, has_more }: { data: T[]; has_more: boolean }) {
+/** The list envelope of the OpenAI API; the ids are null on an empty page. */
+export interface ListObject<T> {
+  object: "list";
+  data: T[];
+  first_id: string | null;
+  last_id: string | null;
+  has_more: boolean;
+}
+
+export function listObject<T extends { id: string }>({
+  data,
+  has_more,
+}: {
+  data: T[];
+  has_more: boolean;
+}): ListObject<T> {
   return {
     object: "list",
     data,
@@ -13,19 +28,26 @@ export function listObject<T extends { id: string }>({ data, has_more }: { data:
 }
 
 /**
- * The number in a query parameter; undefined when it is absent.
- *
- * @throws NerifError `invalid_type`
+ * The query of a request as parameters for a schema to check. All of a query is text: where the schema has a number
+ * and the text is one, it becomes one. What is empty counts as absent, and names that the schema does not have are
+ * left out, since clients of other servers send some of their own (`api-version`).
  */
-export function integerQuery(context: RequestContext, name: string): number | undefined {
-  const text = context.req.query(name);
-  if (text === undefined || text === "") return undefined;
-  if (/^-?\d{1,15}$/.test(text)) return Number(text);
-  throw new NerifError(
-    "invalid_type",
-    `Invalid type for '${name}': expected an integer, but got a string instead.`,
-    { param: name },
-  );
+export function queryParams(context: RequestContext, schema: z.ZodObject): Record<string, unknown> {
+  const params: Record<string, unknown> = {};
+  for (const [name, type] of Object.entries(schema.shape)) {
+    const text = context.req.query(name);
+    if (text === undefined || text === "") continue;
+    params[name] = isNumber(type) && /^-?\d{1,15}$/.test(text) ? Number(text) : text;
+  }
+  return params;
+}
+
+function isNumber(type: z.core.$ZodType): boolean {
+  if (type instanceof z.ZodPipe) return isNumber(type.in);
+  if (type instanceof z.ZodOptional || type instanceof z.ZodNullable || type instanceof z.ZodDefault) {
+    return isNumber(type.unwrap());
+  }
+  return type instanceof z.ZodNumber;
 }
 
 /**
@@ -38,11 +60,6 @@ export function booleanQuery(context: RequestContext, name: string): boolean {
   if (text === "true" || text === "false") return text === "true";
   const message = `Invalid value: '${text.slice(0, 80)}'. Supported values are: 'true' and 'false'.`;
   throw new NerifError("invalid_value", message, { param: name });
-}
-
-/** A query parameter; undefined when it is absent or empty. */
-export function textQuery(context: RequestContext, name: string): string | undefined {
-  return context.req.query(name) || undefined;
 }
 
 /**

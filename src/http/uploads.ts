@@ -1,8 +1,8 @@
 import { Hono } from "hono";
-import { NerifError } from "../batch/errors.ts";
 import type { UploadService } from "../service/uploads.ts";
 import { createOptions } from "./create-options.ts";
 import type { RequestEnvironment } from "./environment.ts";
+import { refuseOtherFields } from "./form-fields.ts";
 import { readJsonObject } from "./json-body.ts";
 import { receiveForm } from "./multipart.ts";
 
@@ -16,10 +16,10 @@ export function uploadRoutes({ uploads }: { uploads: UploadService }): Hono<Requ
   });
 
   routes.post("/:id/parts", async (c) => {
-    const part = await uploads.beginPart(c.get("project"), c.req.param("id"), { apiKey: c.get("apiKey") });
+    const part = await uploads.beginPart(c.get("project"), c.req.param("id"));
     try {
       const { fields } = await receiveForm(c.req.raw, { fileField: "data", begin: async () => part });
-      refuseFields(fields);
+      refuseOtherFields(fields);
       return c.json(await part.finish());
     } finally {
       await part.discard();
@@ -34,11 +34,4 @@ export function uploadRoutes({ uploads }: { uploads: UploadService }): Hono<Requ
   routes.post("/:id/cancel", async (c) => c.json(await uploads.cancel(c.get("project"), c.req.param("id"))));
 
   return routes;
-}
-
-function refuseFields(fields: ReadonlyMap<string, string>): void {
-  for (const name of fields.keys()) {
-    const param = name.slice(0, 80);
-    throw new NerifError("unknown_parameter", `Unknown parameter: '${param}'.`, { param });
-  }
 }

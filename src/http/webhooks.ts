@@ -1,9 +1,10 @@
 import { Hono } from "hono";
 import { webhookEventTypes } from "../batch/webhook.ts";
+import { webhookEndpointList } from "../service/webhook-params.ts";
 import type { WebhookService } from "../service/webhooks.ts";
 import type { RequestEnvironment } from "./environment.ts";
 import { readJsonObject } from "./json-body.ts";
-import { integerQuery, listObject, textQuery } from "./list.ts";
+import { listObject, queryParams } from "./list.ts";
 
 /** `/v1/webhook_endpoints` */
 export function webhookRoutes({ webhooks }: { webhooks: WebhookService }): Hono<RequestEnvironment> {
@@ -14,7 +15,7 @@ export function webhookRoutes({ webhooks }: { webhooks: WebhookService }): Hono<
   );
 
   routes.get("/", async (c) => {
-    const query = { limit: integerQuery(c, "limit"), after: textQuery(c, "after") };
+    const query = queryParams(c, webhookEndpointList);
     return c.json(listObject(await webhooks.list(c.get("project"), query)));
   });
 

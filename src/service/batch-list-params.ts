@@ -2,22 +2,28 @@ import { z } from "zod";
 import { batchStatuses } from "../batch/batch.ts";
 import { limits } from "../batch/limits.ts";
 import { metadata } from "./batch-params.ts";
+import { afterParam, limitParam } from "./list-params.ts";
 import { checkCursor } from "./page.ts";
 import { parseParams } from "./parse-params.ts";
 
-const { max, default: usual } = limits.batchList;
-
-/** Unix seconds. */
-const moment = z.int().min(0).nullish();
+const moment = z
+  .int()
+  .min(0)
+  .nullish()
+  .transform((seconds) => seconds ?? undefined);
 
 /** Which batches of a list are asked for. */
 export const batchListParams = z.strictObject({
-  limit: z.int().min(0).max(max).nullish(),
-  after: z.string().nullish(),
-  status: z.enum(batchStatuses).nullish(),
-  created_after: moment,
-  created_before: moment,
-  metadata: metadata.optional(),
+  limit: limitParam(limits.batchList),
+  after: afterParam,
+  status: z
+    .enum(batchStatuses)
+    .nullish()
+    .transform((status) => status ?? undefined)
+    .describe("Only batches in this status."),
+  created_after: moment.describe("Only batches created later than this, in Unix seconds."),
+  created_before: moment.describe("Only batches created earlier than this, in Unix seconds."),
+  metadata: metadata.optional().describe("Only batches that have all of these pairs."),
 });
 
 /** What is absent, undefined or null does not count. */
@@ -29,19 +35,8 @@ export type BatchListQuery = Omit<z.input<typeof batchListParams>, "metadata" | 
 };
 
 /** @throws NerifError `cursor_not_found`; else see `parseParams` */
-export function checkBatchListParams(query: BatchListQuery) {
-  const { limit, after, status, created_after, created_before, metadata } = parseParams(
-    batchListParams,
-    query,
-    "list batches",
-  );
-  checkCursor("batch", after);
-  return {
-    limit: limit ?? usual,
-    after: after ?? undefined,
-    status: status ?? undefined,
-    created_after: created_after ?? undefined,
-    created_before: created_before ?? undefined,
-    metadata: metadata ?? undefined,
-  };
+export function checkBatchListParams(query: BatchListQuery | Readonly<Record<string, unknown>>) {
+  const { metadata, ...checked } = parseParams(batchListParams, query, "list batches");
+  checkCursor("batch", checked.after);
+  return { ...checked, metadata: metadata ?? undefined };
 }

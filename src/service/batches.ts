@@ -45,7 +45,10 @@ export interface BatchService {
    * Newest first; `limit` is 20 by default and 100 at most.
    * @throws NerifError `cursor_not_found`, and for filters that cannot be
    */
-  list(project: string, query?: BatchListQuery): Promise<Page<BatchObject>>;
+  list(
+    project: string,
+    query?: BatchListQuery | Readonly<Record<string, unknown>>,
+  ): Promise<Page<BatchObject>>;
   /** @throws NerifError `batch_not_found`, `batch_not_cancellable` when it is completed, failed or expired */
   cancel(project: string, id: string): Promise<BatchObject>;
   /** How it is doing right now. @throws NerifError `batch_not_found` */

@@ -5,7 +5,7 @@ import { type ExpiresAfter, expiresAfter } from "./expires-after.ts";
 import { parseParams } from "./parse-params.ts";
 
 /** Purposes that a client may give a file; `batch_output` is for Nerif's own files and those of the library. */
-const uploadPurposes = ["fine-tune", "assistants", "batch", "user_data", "vision", "evals"] as const;
+export const uploadPurposes = ["fine-tune", "assistants", "batch", "user_data", "vision", "evals"] as const;
 
 const longestName = 1_024;
 

@@ -2,7 +2,6 @@ import { isAbsolute } from "node:path";
 import { NerifError } from "../batch/errors.ts";
 import { type FileObject, fileObject, isVisible, type StoredFile } from "../batch/file.ts";
 import { isId, newFileId } from "../batch/ids.ts";
-import { limits } from "../batch/limits.ts";
 import type { ControlStore } from "../control/control-store.ts";
 import type { InsertOptions } from "../control/insert-options.ts";
 import { type Clock, unixSeconds } from "../engine/clock.ts";
@@ -10,11 +9,12 @@ import type { FileReader, FileStore, FileWriter } from "../files/file-store.ts";
 import { answerOnce } from "./answer-once.ts";
 import type { FileParams } from "./check-file-params.ts";
 import { checkFileParams } from "./check-file-params.ts";
-import { checkLimit } from "./check-limit.ts";
 import type { CreateOptions } from "./create-options.ts";
+import { fileListParams } from "./file-list-params.ts";
 import { createFirstLineCheck } from "./first-line.ts";
 import { createLineCount } from "./line-count.ts";
 import { checkCursor, type Page, readPage } from "./page.ts";
+import { parseParams } from "./parse-params.ts";
 import { type ByteBudget, type ByteBudgets, createByteBudgets } from "./quotas.ts";
 
 /** Files of the `batch` family go after 30 days unless told otherwise, in seconds. */
@@ -34,7 +34,7 @@ export interface FileService {
   /** @throws NerifError `file_not_found` */
   retrieve(project: string, id: string): Promise<FileObject>;
   /** Newest first unless `order` is `asc`; `limit` is 10,000 by default and at most. @throws NerifError `cursor_not_found` */
-  list(project: string, query?: FileListQuery): Promise<Page<FileObject>>;
+  list(project: string, query?: FileListQuery | Readonly<Record<string, unknown>>): Promise<Page<FileObject>>;
   /** @throws NerifError `file_not_found`, `file_in_use` while a batch that is not final needs it */
   delete(project: string, id: string): Promise<{ id: string; object: "file"; deleted: true }>;
   /** Opens a file for reading; call `close` when done. @throws NerifError `file_not_found`, `file_not_downloadable` */
@@ -102,13 +102,11 @@ export function createFileService(deps: FileServiceDeps): FileService {
     },
 
     async list(project, query = {}) {
-      const limit = checkLimit(query.limit, limits.fileList);
-      const order = checkOrder(query.order);
+      const { limit, ...asked } = parseParams(fileListParams, query, "list files");
       const now = unixSeconds(clock);
-      const { purpose, after } = query;
-      checkCursor("file", after);
+      checkCursor("file", asked.after);
       const page = await readPage(limit, (count) =>
-        control.listFiles({ project, now, limit: count, order, purpose, after }),
+        control.listFiles({ project, now, limit: count, ...asked }),
       );
       return { ...page, data: page.data.map(fileObject) };
     },
@@ -255,16 +253,6 @@ function stage(deps: StageDeps & { key: string; writer: FileWriter }): StagedFil
 
     discard,
   };
-}
-
-function checkOrder(order: string | undefined): "asc" | "desc" {
-  if (order === undefined || order === "desc") return "desc";
-  if (order === "asc") return "asc";
-  throw new NerifError(
-    "invalid_value",
-    `Invalid value: '${order.slice(0, 80)}'. Supported values are: 'asc' and 'desc'.`,
-    { param: "order" },
-  );
 }
 
 async function openBytes(files: FileStore, file: StoredFile): Promise<FileReader> {

@@ -19,7 +19,7 @@ export interface Readiness {
   waiting: WaitingRoute[];
 }
 
-interface WaitingRoute extends Pick<RouteProgress, "endpoint" | "model" | "upstream"> {
+export interface WaitingRoute extends Pick<RouteProgress, "endpoint" | "model" | "upstream"> {
   batch: string;
   reason: string;
   message: string;

@@ -50,11 +50,12 @@ async function* segmentLines(
   journal: Journal,
   { id, end, given }: { id: SegmentId; end: number | null; given: LineSet },
 ): AsyncGenerator<Buffer> {
-  const found: { offset: number; length: number }[] = [];
+  const lines = new Set<number>();
+  const found: Payload[] = [];
   await journal.scan(id, end, ({ line, offset, payload }) => {
-    if (given.has(line)) return;
-    given.add(line);
-    found.push({ offset, length: payload.length });
+    if (given.has(line) || lines.has(line)) return;
+    lines.add(line);
+    found.push({ line, offset, length: payload.length });
   });
   if (found.length === 0) return;
   // Read again by position, so that a segment's payloads are never in memory all at once.
@@ -65,6 +66,8 @@ async function* segmentLines(
     if (end === null) await reader.sync();
     for (const run of runs(found)) {
       const bytes = await reader.read(run.start, run.end - run.start);
+      // Not before they are here: what cannot be read any more has to come from elsewhere.
+      for (const { line } of run.payloads) given.add(line);
       yield Buffer.concat(
         run.payloads.flatMap(({ offset, length }) => [
           bytes.subarray(offset - run.start, offset - run.start + length),
@@ -77,14 +80,20 @@ async function* segmentLines(
   }
 }
 
+interface Payload {
+  line: number;
+  offset: number;
+  length: number;
+}
+
 interface Run {
   start: number;
   end: number;
-  payloads: { offset: number; length: number }[];
+  payloads: Payload[];
 }
 
 /** Neighbouring payloads that one read brings in. */
-function runs(found: readonly { offset: number; length: number }[]): Run[] {
+function runs(found: readonly Payload[]): Run[] {
   const all: Run[] = [];
   for (const payload of found) {
     const end = payload.offset + payload.length;

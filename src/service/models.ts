@@ -9,11 +9,20 @@ const askMs = 5_000;
 /** How long the search for this very server among its upstreams may hold up a start, in milliseconds. */
 const searchMs = 2_000;
 
-type Model = Record<string, unknown>;
+/** A model as the OpenAI API has it; what its upstream says beyond that stays. */
+export interface Model {
+  id: string;
+  object: "model";
+  /** Unix seconds; 0 where the upstream does not tell. */
+  created: number;
+  owned_by: string;
+  [further: string]: unknown;
+}
 
 export interface ModelService {
   /**
-   * The models that the upstreams list and that would be sent to them, each id once, as the upstreams describe them.
+   * The models that the upstreams list and that would be sent to them, each id once, as the upstreams describe
+   * them; what clients rely on and an upstream left out is added.
    * @throws NerifError `upstream_unreachable` when no upstream answers, `upstream_not_configured`
    */
   list(): Promise<Model[]>;
@@ -87,8 +96,15 @@ function askAll(
   return Promise.allSettled(
     upstreams.map(async (upstream) =>
       (await upstream.models(signal))
-        .filter(isRecord)
-        .filter(({ id }) => typeof id === "string" && (everyModel || upstream.serves(id))),
+        .flatMap((model) => completed(model, upstream.name))
+        .filter(({ id }) => everyModel || upstream.serves(id)),
     ),
   );
+}
+
+function completed(model: unknown, upstream: string): Model[] {
+  if (!isRecord(model) || typeof model.id !== "string") return [];
+  const created = Number.isSafeInteger(model.created) ? (model.created as number) : 0;
+  const owned_by = typeof model.owned_by === "string" ? model.owned_by : upstream;
+  return [{ ...model, id: model.id, object: "model", created, owned_by }];
 }

@@ -60,6 +60,8 @@ function wrongType(
 
 const typeNames: Record<string, string> = {
   int: "an integer",
+  // Every number among the parameters is a whole one; zod says so only of one that is not.
+  number: "an integer",
   object: "an object",
   record: "an object",
   array: "an array",
@@ -77,10 +79,16 @@ export function unsupported(
     const message = `Invalid type for '${param}': expected a string, but got ${typeName(value)} instead.`;
     return new NerifError("invalid_type", message, { param });
   }
-  const names = supported.map((name) => `'${name}'`);
-  const list = names.length === 1 ? names[0] : `${names.slice(0, -1).join(", ")}, and ${names.at(-1)}`;
-  const message = `Invalid value: '${value.slice(0, 80)}'. Supported values are: ${list}.`;
+  const message = `Invalid value: '${value.slice(0, 80)}'. Supported values are: ${listed(supported)}.`;
   return new NerifError("invalid_value", message, { param });
+}
+
+/** `'a'`, `'a' and 'b'`, `'a', 'b', and 'c'` */
+function listed(values: readonly string[]): string {
+  const names = values.map((name) => `'${name}'`);
+  const last = names.pop() ?? "";
+  if (names.length === 0) return last;
+  return names.length === 1 ? `${names[0]} and ${last}` : `${names.join(", ")}, and ${last}`;
 }
 
 function outOfBounds(issue: Issue & { code: "too_big" | "too_small" }, param: string): NerifError {

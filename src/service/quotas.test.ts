@@ -1,6 +1,6 @@
 import { expect, it } from "vitest";
 import { createTestClock } from "../../test/support/clock.ts";
-import { anApiKey } from "../../test/support/control-rows.ts";
+import { aFile, anApiKey } from "../../test/support/control-rows.ts";
 import {
   finishBatch,
   openTestInstance,
@@ -108,10 +108,10 @@ it("parts of uploads count, and are refused at the byte that passes the quota", 
   const { uploads } = instance.service;
   const params = { filename: "a.jsonl", purpose: "batch", bytes: 60, mime_type: "application/jsonl" };
   const { id } = await uploads.create("default", params, { apiKey });
-  const part = await uploads.beginPart("default", id, { apiKey });
+  const part = await uploads.beginPart("default", id);
   await part.write([Buffer.from(jsonOf(60))]);
   const { id: partId } = await part.finish();
-  const second = await uploads.beginPart("default", id, { apiKey });
+  const second = await uploads.beginPart("default", id);
   await expect(second.write([Buffer.alloc(41)])).rejects.toMatchObject({ code: "quota_exceeded" });
   await second.discard();
   // The file takes the place of its parts: together they would be over the quota.
@@ -120,4 +120,27 @@ it("parts of uploads count, and are refused at the byte that passes the quota", 
   await expect((await files.begin({ apiKey })).write([Buffer.alloc(41)])).rejects.toMatchObject({
     code: "quota_exceeded",
   });
+});
+
+it("a part that passes the quota together with another is refused when it is recorded", async () => {
+  const { instance, apiKey } = await setUp({ stored_bytes: 100 });
+  const params = { filename: "a.jsonl", purpose: "batch", bytes: 90, mime_type: "application/jsonl" };
+  const { id } = await instance.service.uploads.create("default", params, { apiKey });
+  const part = await instance.service.uploads.beginPart("default", id);
+  await part.write([Buffer.alloc(60)]);
+  // Another process stores something meanwhile.
+  await instance.control.insertFile(aFile({ api_key: apiKey.id, bytes: 50 }));
+  await expect(part.finish()).rejects.toMatchObject({ code: "quota_exceeded" });
+  expect(await instance.control.apiKeyUsage(apiKey.id)).toMatchObject({ stored_bytes: 50 });
+  expect(await instance.control.uploadParts(id)).toEqual([]);
+});
+
+it("an answer is given again for its idempotency key though the quota is used up by then", async () => {
+  const { instance, apiKey, batches } = await setUp({ queued_lines: 1 });
+  const { id } = await upload(instance, `${requestLine("a")}\n`, apiKey);
+  const params = { input_file_id: id, endpoint: "/v1/embeddings", completion_window: "24h" };
+  const create = (idempotencyKey?: string) => batches.create("default", params, { apiKey, idempotencyKey });
+  const batch = await create("once");
+  await expect(create()).rejects.toMatchObject({ code: "quota_exceeded" });
+  expect(await create("once")).toEqual(batch);
 });

@@ -131,6 +131,40 @@ describe("results of a batch", () => {
     expect((await iterator.next()).done).toBe(true);
   });
 
+  it.each([true, false])(
+    "are whole when the batch ends while its journal is read (followed: %s)",
+    async (follow) => {
+      const instance = await openTestInstance();
+      const id = await createBatch(instance, 2);
+      await journalResults(instance, id, { shard: 0, lines: [{ line: 0 }, { line: 1 }] });
+      const { journal } = instance;
+      const scan = journal.scan;
+      journal.scan = async (...args) => {
+        const report = await scan(...args);
+        await finishBatch(instance, id, { output: [0, 1] });
+        await journal.remove(id);
+        return report;
+      };
+      const text = await textOf(instance.service.batches.results(project, id, { follow }));
+      expect(text).toBe(linesOf(id, [{ line: 0 }, { line: 1 }]));
+    },
+  );
+
+  it("of a running batch are an error when its journal is not there", async () => {
+    const instance = await openTestInstance();
+    const id = await createBatch(instance, 1);
+    await journalResults(instance, id, { shard: 0, lines: [{ line: 0 }] });
+    const { journal } = instance;
+    const scan = journal.scan;
+    journal.scan = async (...args) => {
+      const report = await scan(...args);
+      await journal.remove(id);
+      return report;
+    };
+    const results = instance.service.batches.results(project, id, { follow: true });
+    await expect(textOf(results)).rejects.toMatchObject({ code: "data_damaged" });
+  });
+
   it("end with an error when the caller gives up", async () => {
     const instance = await openTestInstance();
     const id = await createBatch(instance, 1);

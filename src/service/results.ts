@@ -42,7 +42,12 @@ export async function* streamResults(
   const given = createLineSet();
   const finished = new Set<number>();
   for (;;) {
-    yield* journalLines({ ...deps, batchId: batch.id }, { given, finished });
+    try {
+      yield* journalLines({ ...deps, batchId: batch.id }, { given, finished });
+    } catch (reason) {
+      // A batch that ends takes its journal with it, also from under those who read it; its files have the rest.
+      if (!isFinal((await load()).status)) throw reason;
+    }
     batch = await load();
     if (isFinal(batch.status)) break;
     if (!follow) return;

@@ -32,7 +32,7 @@ interface PartDeps {
   /** Refuses an upload that is not open any more. */
   assertOpen: () => Promise<StoredUpload>;
   budget: ByteBudget;
-  /** Of the key that sends the part. */
+  /** Those of the key that began the upload. */
   quotas: Quotas | undefined;
 }
 

@@ -21,7 +21,7 @@ export interface UploadService {
     options?: CreateOptions,
   ): Promise<UploadObject>;
   /** A new part, whose bytes come next. @throws NerifError `upload_not_found`, `upload_not_pending`, `quota_exceeded` */
-  beginPart(project: string, id: string, options?: Pick<CreateOptions, "apiKey">): Promise<StagedPart>;
+  beginPart(project: string, id: string): Promise<StagedPart>;
   /**
    * Makes a file of the parts in the given order.
    * @throws NerifError `upload_not_found`, `upload_completed`, `upload_not_pending`; refusals of the parameters and
@@ -104,12 +104,14 @@ export function createUploadService(deps: UploadServiceDeps): UploadService {
       );
     },
 
-    async beginPart(project, id, { apiKey } = {}) {
+    async beginPart(project, id) {
       const assertOpen = () =>
         loadOpen(project, id, { action: "add a part to", conflict: "upload_not_pending" });
       const upload = await assertOpen();
-      const budget = await budgets.begin(apiKey);
-      return stagePart({ ...deps, upload, assertOpen, budget, quotas: apiKey?.quotas });
+      // Whoever sends the part: it is stored for the key that began the upload.
+      const owner = upload.api_key === null ? null : await control.getApiKey(upload.api_key);
+      const budget = await budgets.begin(owner);
+      return stagePart({ ...deps, upload, assertOpen, budget, quotas: owner?.quotas });
     },
 
     async complete(project, id, params) {

@@ -52,7 +52,7 @@ export interface WebhookService {
   /** @throws NerifError `webhook_endpoint_not_found` */
   retrieve(project: string, id: string): Promise<WebhookEndpointObject>;
   /** Newest first; `limit` is from 1 to 100, 20 by default. @throws NerifError `cursor_not_found` */
-  list(project: string, query?: z.input<typeof webhookEndpointList>): Promise<Page<WebhookEndpointObject>>;
+  list(project: string, query?: Params<typeof webhookEndpointList>): Promise<Page<WebhookEndpointObject>>;
   /**
    * Changes what is given; `event_types` replaces the whole set.
    * @throws NerifError `webhook_endpoint_not_found`, `webhook_address_refused`

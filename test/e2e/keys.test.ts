@@ -93,6 +93,10 @@ describe("server with keys", () => {
       expect([path, (await server.send(path)).status]).toEqual([path, 401]);
       expect([path, (await server.send(path, bearer(key))).status]).toEqual([path, 404]);
     }
+    // Azure's spelling of a path is no way round.
+    const azure = "/openai/deployments/x/files?api-version=1";
+    expect((await server.send(azure)).status).toBe(401);
+    expect((await server.send(azure, { headers: { "api-key": key } })).status).toBe(200);
     expect(await (await server.send("/healthz")).json()).toEqual({ status: "ok" });
     expect(await (await server.send("/readyz")).json()).toEqual({ status: "ok", reason: null });
     expect(await (await server.send("/readyz", bearer("no"))).json()).toEqual({ status: "ok", reason: null });
@@ -252,5 +256,6 @@ describe("server with keys", () => {
     expect((await handler(new Request(url))).status).toBe(401);
     expect((await handler(new Request(url, bearer(key)))).status).toBe(200);
     await nerif.close();
+    expect(() => createHandler(nerif, { corsOrigins: ["*"] })).toThrow("Cannot allow the origin");
   });
 });

@@ -3,6 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { onTestFinished } from "vitest";
 import type { FileObject } from "../../src/batch/file.ts";
+import { newFileId } from "../../src/batch/ids.ts";
 import { failureLine, successLine } from "../../src/batch/result-line.ts";
 import { noTokens } from "../../src/batch/usage.ts";
 import { openSqliteControlStore } from "../../src/control/sqlite.ts";
@@ -191,7 +192,7 @@ export async function finishBatch(
   for (const fate of ["output", "error"] as const) {
     const lines = fate === "output" ? output : error;
     if (lines.length === 0) continue;
-    const id = `file-${fate.padEnd(22, "x")}`;
+    const id = newFileId();
     const writer = await fileStore.create(id);
     await writer.write(lines.flatMap((line) => [resultLine(batchId, line, fate), Buffer.from("\n")]));
     const { bytes, sha256 } = await writer.commit();

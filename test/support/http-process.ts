@@ -27,17 +27,24 @@ export async function startServeProcess({
   dataDir,
   args = [],
   env = {},
+  config,
+  atEnd = onTestFinished,
 }: {
   upstream: string;
   /** Default: a new one, which goes with the test. */
   dataDir?: string;
   args?: string[];
   env?: Record<string, string>;
+  /** A configuration file that names the upstream, in place of the flag. */
+  config?: string;
+  /** Takes what stops the server. Default: it ends with the test. */
+  atEnd?: (stop: () => Promise<void>) => void;
 }): Promise<ServeProcess> {
   const directory = dataDir ?? (await mkdtemp(join(tmpdir(), "nerif-serve-")));
+  const named = config === undefined ? ["--upstream", upstream] : ["--config", config];
   const child = spawn(
     process.execPath,
-    [command, "serve", "--json", "--port", "0", "--upstream", upstream, "--data-dir", directory, ...args],
+    [command, "serve", "--json", "--port", "0", ...named, "--data-dir", directory, ...args],
     { stdio: ["ignore", "pipe", "pipe"], env: { ...cleanEnvironment(), ...env } },
   );
   const ended = once(child, "exit") as Promise<[number | null, NodeJS.Signals | null]>;
@@ -48,7 +55,7 @@ export async function startServeProcess({
     const [code, by] = await ended;
     return { code, signal: by };
   }
-  onTestFinished(async () => {
+  atEnd(async () => {
     await stop("SIGKILL");
     if (dataDir === undefined) await rm(directory, { recursive: true, force: true });
   });

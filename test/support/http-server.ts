@@ -1,7 +1,7 @@
 import { connect } from "node:net";
-import { onTestFinished } from "vitest";
+import { expect, onTestFinished } from "vitest";
 import { type RunningServer, type ServeOptions, serveInstance } from "../../src/http/serve.ts";
-import { openTestInstance, type TestInstance } from "./http-instance.ts";
+import { openTestInstance, requestLine, type TestInstance } from "./http-instance.ts";
 
 export interface TestServer extends RunningServer {
   instance: TestInstance;
@@ -47,4 +47,27 @@ export function inputForm(text: string, { filename = "input.jsonl", purpose = "b
   form.set("purpose", purpose);
   form.set("file", new Blob([text]), filename);
   return form;
+}
+
+/** Uploads a batch input, of one line unless told otherwise. */
+export async function upload(
+  server: TestServer,
+  text = `${requestLine("a")}\n`,
+): Promise<Record<string, unknown> & { id: string }> {
+  const response = await server.send("/v1/files", { method: "POST", body: inputForm(text) });
+  expect(response.status).toBe(200);
+  return (await response.json()) as Record<string, unknown> & { id: string };
+}
+
+/** Creates a batch of one line. */
+export async function createBatch(server: TestServer): Promise<{ id: string; input_file_id: string }> {
+  const { id } = await upload(server);
+  const params = { input_file_id: id, endpoint: "/v1/embeddings", completion_window: "24h" };
+  const response = await post(server, "/v1/batches", JSON.stringify(params));
+  expect(response.status).toBe(200);
+  return (await response.json()) as { id: string; input_file_id: string };
+}
+
+export function post(server: TestServer, path: string, body: string): Promise<Response> {
+  return server.send(path, { method: "POST", body, headers: { "content-type": "application/json" } });
 }

@@ -28,7 +28,12 @@ async function createApiKeys(db: Kysely<Schema>, { sequence }: MigrationDialect)
   await db.schema.alterTable("files").addColumn("api_key", "text").execute();
   await db.schema.alterTable("files").addColumn("lines", "bigint").execute();
   await db.schema.alterTable("batches").addColumn("api_key", "text").execute();
-  await db.schema.createIndex("files_by_key").on("files").columns(["api_key", "is_removed"]).execute();
+  // With what is added up, so that a key's usage is read from the index alone.
+  await db.schema
+    .createIndex("files_by_key")
+    .on("files")
+    .columns(["api_key", "is_removed", "bytes"])
+    .execute();
   await db.schema.createIndex("batches_by_key").on("batches").columns(["api_key", "status"]).execute();
 }
 

@@ -14,7 +14,9 @@ export function apiKeyTests(stores: () => Stores): void {
     await store.insertApiKey(key);
     expect(await other.hasApiKeys()).toBe(true);
     expect(await other.findApiKey(key.hash)).toEqual(key);
+    expect(await other.getApiKey(key.id)).toEqual(key);
     expect(await other.findApiKey(anApiKey().hash)).toBeNull();
+    expect(await other.getApiKey(newId("api_key"))).toBeNull();
   });
 
   test("keys are listed in the order of their making, revoked ones too", async () => {
