@@ -1,4 +1,4 @@
-import { readFileSync, rmSync } from "node:fs";
+import { readFileSync, rmSync, truncateSync } from "node:fs";
 import { join } from "node:path";
 import type { LoggedRequest } from "../../../src/upstreams/simulator/request-log.ts";
 import { type CliProcess, startCli } from "../../support/cli-process.ts";
@@ -12,6 +12,8 @@ export interface Witness {
   url: string;
   /** What it was asked so far, calls for models left out. */
   calls(): LoggedRequest[];
+  /** Empties the log. */
+  forget(): void;
   stop(): Promise<void>;
 }
 
@@ -38,6 +40,7 @@ export async function startWitness(options: WitnessOptions): Promise<Witness> {
   return {
     url,
     calls: () => readCalls(log).filter(({ path }) => path !== "/v1/models"),
+    forget: () => truncateSync(log),
     async stop() {
       started.child.kill("SIGKILL");
       await started.ended;

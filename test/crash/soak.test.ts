@@ -1,0 +1,39 @@
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { expect, onTestFinished, test, vi } from "vitest";
+import { expectSound } from "../support/part.ts";
+import { type SoakSettings, soakPart } from "./soak.ts";
+
+vi.setConfig({ testTimeout: 120_000 });
+
+// Of young processes, whose memory still finds its size.
+const short: SoakSettings = {
+  ...{ lifeMs: 5_000, readEveryMs: 250, tailMs: 2_000, warmUpMs: 2_000 },
+  ...{ judgeEvery: 2, mostMiB: 150, mostOpen: 60 },
+};
+
+test("nerif serve stays sound and flat under clients, with and without kills", async (context) => {
+  const counts = await expectSound(soakPart(short), { context, rounds: [0, 1] });
+  expect(counts.kills).toBe(2);
+  expect(counts.lines).toBeGreaterThan(100);
+  expect(counts.reads).toBeGreaterThan(50);
+});
+
+test("the soak finds a server that leaks memory and descriptors", async (context) => {
+  const env = {
+    NODE_OPTIONS: `--import ${join(import.meta.dirname, "soak/leak.ts")}`,
+    NERIF_LEAK_MIB: "60",
+    NERIF_LEAK_FILES: "40",
+  };
+  const part = soakPart({ ...short, env });
+  const reason = part.unavailable();
+  if (reason !== null) context.skip(reason);
+  const directory = await mkdtemp(join(tmpdir(), "nerif-leak-"));
+  onTestFinished(() => rm(directory, { recursive: true, force: true }));
+  await using rounds = await part.open({ directory, seed: 1 });
+  await rounds.round(0);
+  const violations = (await rounds.round(1))?.violations ?? [];
+  expect(violations).toContainEqual(expect.stringMatching(/^P24 memory without kills, MiB, grew/));
+  expect(violations).toContainEqual(expect.stringMatching(/^P24 open files without kills grew/));
+});

@@ -1,0 +1,175 @@
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { createRandom, seedOf } from "../../src/upstreams/simulator/random.ts";
+import type { Part, Rounds } from "./part.ts";
+import { grown, growthOf } from "./soak/flat.ts";
+import { createLoad, type Load, type Rested } from "./soak/load.ts";
+import { type Held, type Readings, readingsOf, takeReadings } from "./soak/readings.ts";
+
+export interface SoakSettings {
+  /** Length of a life, and of a round. */
+  lifeMs: number;
+  readEveryMs: number;
+  /** The end of each life, of which the readings are compared with those of the other lives. */
+  tailMs: number;
+  /** Age from which the readings of the server that is not killed count. */
+  warmUpMs: number;
+  /** Growth is judged after each so many rounds, over all of them. */
+  judgeEvery: number;
+  /** That memory may grow over the whole time. */
+  mostMiB: number;
+  /** That open descriptors may grow over the whole time. */
+  mostOpen: number;
+  /** Environment of the servers. */
+  env?: Record<string, string>;
+}
+
+const concurrency = 16;
+// 16 calls in flight of 48 ms in the mean: 333 a second are the most.
+const latency = "lognormal:40ms,0.6";
+const half = 167;
+const quarter = half / 2;
+
+/**
+ * A round: a minute of two servers under clients that upload, create, cancel, remove, list and read, one of them
+ * killed at its end and started again. Then everything must come to its end and add up, and all files are deleted;
+ * the data directories stay.
+ */
+export function soakPart(settings: SoakSettings): Part {
+  const { lifeMs, readEveryMs, tailMs, warmUpMs, mostMiB, mostOpen } = settings;
+  return {
+    name: "soak",
+    title: [
+      `nerif serve --concurrency ${concurrency} at half of what its upstream admits (${half} lines a second), killed with kill -9`,
+      `each ${lifeMs / 1_000} seconds under its clients and started again on the same data; beside it one at a quarter that is never`,
+      `killed. Memory (RssAnon) and open descriptors are read every ${readEveryMs / 1_000} seconds; of the first in the last`,
+      `${tailMs / 1_000} seconds of each life, of the second after ${warmUpMs / 60_000} minutes. Flat is what has, by least squares, not`,
+      `grown beyond its noise by more than ${mostMiB} MiB or ${mostOpen} descriptors over the whole time`,
+    ].join(" "),
+    rounds: 60,
+    unavailable: () => (process.platform === "linux" ? null : "what a process holds is read from /proc"),
+    open: (options) => openSoak(settings, options),
+  };
+}
+
+export const soak = soakPart({
+  ...{ lifeMs: 60_000, readEveryMs: 5_000, tailMs: 20_000, warmUpMs: 300_000 },
+  ...{ judgeEvery: 30, mostMiB: 24, mostOpen: 10 },
+});
+
+async function openSoak(
+  settings: SoakSettings,
+  { directory, seed }: { directory: string; seed: number },
+): Promise<Rounds> {
+  const { lifeMs, readEveryMs, tailMs, warmUpMs, judgeEvery, env = {} } = settings;
+  const random = createRandom(seedOf(seed, "soak"));
+  const opened = new AsyncDisposableStack();
+  const [killed, killedReadings] = await begin("killed", half);
+  const [steady, steadyReadings] = await begin("steady", quarter);
+  const steadyFrom = steady.server.startedAt();
+  const tails: Held[] = [];
+
+  async function begin(name: string, linesPerSecond: number): Promise<[Load, Readings]> {
+    const given = { directory: join(directory, name), seed, random, concurrency, latency, linesPerSecond };
+    const load = opened.use(await createLoad(given));
+    await load.server.start(env);
+    return [load, opened.use(takeReadings(load.server, readEveryMs))];
+  }
+
+  async function live(name: string): Promise<Rested> {
+    const { server } = killed;
+    const clients = killed.begin(name);
+    await sleep(server.startedAt() + lifeMs - Date.now());
+    await server.kill();
+    const end = Date.now();
+    tails.push(...killedReadings.taken.splice(0).filter(({ at }) => at > end - tailMs && at < end));
+    await server.start(env);
+    await clients.stop();
+    return killed.rest(2 * concurrency);
+  }
+
+  async function goOn(name: string, until: number): Promise<Rested> {
+    const { server } = steady;
+    const clients = steady.begin(name);
+    await sleep(until - Date.now());
+    await clients.stop();
+    const rested = await steady.rest(0);
+    if (server.process().child.exitCode !== null)
+      rested.violations.push("P24 the server without kills has ended");
+    return rested;
+  }
+
+  return {
+    async round(index) {
+      const until = killed.server.startedAt() + lifeMs;
+      const rested = await Promise.all([
+        live(`killed-${seed}-${index}`),
+        goOn(`steady-${seed}-${index}`, until),
+      ]);
+      const old = steadyReadings.taken.filter(({ at }) => at > steadyFrom + warmUpMs);
+      const violations = rested.flatMap(({ violations: of }) => of);
+      if ((index + 1) % judgeEvery === 0) {
+        violations.push(
+          ...judge("at the end of a life", tails, settings),
+          ...judge("without kills", old, settings),
+        );
+      }
+      const from = Date.now() - tailMs;
+      return {
+        counts: { kills: 1, ...sumOf(rested), "may be repeated": 2 * concurrency },
+        samples: {
+          ...samplesOf(
+            "end of a life",
+            tails.filter(({ at }) => at > from - lifeMs),
+          ),
+          ...samplesOf(
+            "without kills",
+            steadyReadings.taken.filter(({ at }) => at > from),
+          ),
+        },
+        figures: { ...slopesOf("ends of lives", tails), ...slopesOf("without kills", old) },
+        violations,
+      };
+    },
+    [Symbol.asyncDispose]: () => opened.disposeAsync(),
+  };
+}
+
+function judge(when: string, held: readonly Held[], { mostMiB, mostOpen }: SoakSettings): string[] {
+  return [
+    grown(`memory ${when}, MiB,`, readingsOf(held, "anonymous"), mostMiB),
+    grown(`open files ${when}`, readingsOf(held, "files"), mostOpen),
+    grown(`open sockets ${when}`, readingsOf(held, "sockets"), mostOpen),
+  ].filter((said) => said !== null);
+}
+
+function sumOf(rested: readonly Rested[]): Record<string, number> {
+  const sums: Record<string, number> = {};
+  for (const { counts } of rested) {
+    for (const [name, count] of Object.entries(counts)) sums[name] = (sums[name] ?? 0) + count;
+  }
+  return sums;
+}
+
+function samplesOf(when: string, held: readonly Held[]): Record<string, number[]> {
+  const median = (of: number[]) => of.sort((a, b) => a - b).slice(of.length >> 1, (of.length >> 1) + 1);
+  return {
+    [`RssAnon ${when}, MiB`]: median(held.map(({ anonymous }) => anonymous)),
+    [`VmRSS ${when}, MiB`]: median(held.map(({ resident }) => resident)),
+    [`files open ${when}`]: median(held.map(({ files }) => files)),
+    [`sockets open ${when}`]: median(held.map(({ sockets }) => sockets)),
+  };
+}
+
+function slopesOf(when: string, held: readonly Held[]): Record<string, string> {
+  const slope = (what: "anonymous" | "resident" | "files" | "sockets") => {
+    const { perHour, noise } = growthOf(readingsOf(held, what));
+    return `${perHour.toFixed(1)} ± ${noise.toFixed(1)}`;
+  };
+  return {
+    [`RssAnon ${when}, MiB/h`]: slope("anonymous"),
+    [`VmRSS ${when}, MiB/h`]: slope("resident"),
+    [`files open ${when}, per hour`]: slope("files"),
+    [`sockets open ${when}, per hour`]: slope("sockets"),
+  };
+}
