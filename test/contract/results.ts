@@ -1,10 +1,10 @@
-import { fileURLToPath } from "node:url";
+import { join } from "node:path";
 
 export const suiteNames = ["node", "node-previous", "python"] as const;
 
 export type SuiteName = (typeof suiteNames)[number];
 
-/** What one suite leaves behind. */
+/** What one suite leaves behind for the page. */
 export interface SuiteResults {
   /** `openai 7.57.0` */
   version: string;
@@ -12,10 +12,9 @@ export interface SuiteResults {
   rows: Record<string, "pass">;
 }
 
-export const resultsDirectory = fileURLToPath(
-  new URL("../../node_modules/.cache/nerif-contract/", import.meta.url),
-);
+/** Environment variable with the directory that takes the results. Where it is not set, nobody wants them. */
+export const resultsVariable = "NERIF_CONTRACT_RESULTS";
 
-export function resultsFile(name: SuiteName): string {
-  return `${resultsDirectory}${name}.json`;
+export function resultsFile(directory: string, name: SuiteName): string {
+  return join(directory, `${name}.json`);
 }

@@ -1,14 +1,14 @@
-import { mkdir, rm, writeFile } from "node:fs/promises";
-import { afterAll, beforeAll, describe, it } from "vitest";
+import { writeFile } from "node:fs/promises";
+import { afterAll, describe, it } from "vitest";
 import { rowContext } from "./context.ts";
 import { createWitness } from "./described.ts";
-import { resultsDirectory, resultsFile, type SuiteName, type SuiteResults } from "./results.ts";
+import { resultsFile, resultsVariable, type SuiteName, type SuiteResults } from "./results.ts";
 import { type Row, rowKey } from "./row.ts";
 import { rows } from "./rows.ts";
 import type { Driver } from "./sdk/sdk.ts";
 import { createServers } from "./servers.ts";
 
-/** Runs every row through one SDK against real servers, and leaves what was found to the page's writer. */
+/** Runs every row through one SDK against real servers, and leaves what was seen for the page. */
 export function contractSuite(name: SuiteName, open: () => Promise<Driver>): void {
   describe(`the contract through ${name}`, async () => {
     // Opened while tests are collected: which rows there are depends on what the SDK has.
@@ -17,12 +17,11 @@ export function contractSuite(name: SuiteName, open: () => Promise<Driver>): voi
     const servers = createServers(witness.see);
     const results: SuiteResults = { version: driver.version, rows: {} };
 
-    beforeAll(() => rm(resultsFile(name), { force: true }));
     afterAll(async () => {
       await servers.close();
       await driver.close();
-      await mkdir(resultsDirectory, { recursive: true });
-      await writeFile(resultsFile(name), JSON.stringify(results));
+      const directory = process.env[resultsVariable];
+      if (directory !== undefined) await writeFile(resultsFile(directory, name), JSON.stringify(results));
     });
 
     for (const row of rows) {
