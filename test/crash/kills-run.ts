@@ -12,7 +12,7 @@ const killsPerRound = 5;
 
 /** A round: one run of 600 lines, whose process group is killed up to five times and started again. */
 export const runKills: Part = {
-  name: "run-kills",
+  name: "kills-run",
   title: "nerif run of 600 lines, kill -9 of its process group at random moments, up to 5 a round",
   rounds: 100,
   unavailable: () => null,

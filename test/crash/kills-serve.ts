@@ -20,7 +20,7 @@ const killsPerRound = 5;
  * times at random moments and started again at once; then everything must come to its end and add up.
  */
 export const serveKills: Part = {
-  name: "serve-kills",
+  name: "kills-serve",
   title: "nerif serve under two clients, kill -9 of its process group at random moments, 5 a round",
   rounds: 100,
   unavailable: () => null,

@@ -70,7 +70,7 @@ export type PointMode = keyof typeof modes;
 export function pointsPart(script: Script, mode: PointMode): Part {
   const { says, fault, cut }: Mode = modes[mode];
   return {
-    name: `${script.name}-${mode}`,
+    name: `points-${script.name}-${mode}`,
     title: `${script.does}: ${says}`,
     rounds: null,
     unavailable: faultsUnavailable,

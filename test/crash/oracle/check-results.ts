@@ -39,7 +39,8 @@ export function checkResults(
   const places = new Map(requests.map((request, index) => [request.customId, index]));
   const seen = new Set<string>();
 
-  for (const [name, text] of Object.entries(results)) {
+  for (const name of ["output", "errors"] as const) {
+    const text = results[name];
     if (text === null) continue;
     if (text === "" || !text.endsWith("\n"))
       violations.push(`I3 the ${name} file does not end in a whole line`);

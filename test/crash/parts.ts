@@ -1,0 +1,26 @@
+import { bitFlips } from "./bit-flips.ts";
+import { fullDisks } from "./full-disks.ts";
+import { runKills } from "./kills-run.ts";
+import { serveKills } from "./kills-serve.ts";
+import type { Part } from "./part.ts";
+import { type PointMode, pointsPart } from "./points.ts";
+import { powerCuts } from "./power-cuts.ts";
+import { migrateScript } from "./scripts/migrate.ts";
+import { runScript } from "./scripts/run.ts";
+import { serveScript } from "./scripts/serve.ts";
+import { soak } from "./soak.ts";
+
+const modes: PointMode[] = ["kill", "torn", "power", "names", "sync-eio", "write-eio", "short", "full"];
+
+/** Every part, in the order of the report. */
+export const parts: Part[] = [
+  serveKills,
+  runKills,
+  ...modes.map((mode) => pointsPart(runScript, mode)),
+  ...modes.map((mode) => pointsPart(serveScript, mode)),
+  ...(["kill", "power", "names"] as const).map((mode) => pointsPart(migrateScript, mode)),
+  powerCuts,
+  fullDisks,
+  bitFlips,
+  soak,
+];
