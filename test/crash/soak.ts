@@ -67,7 +67,8 @@ async function openSoak(
   const [killed, killedReadings] = await begin("killed", half);
   const [steady, steadyReadings] = await begin("steady", quarter);
   const steadyFrom = steady.server.startedAt();
-  const tails: Held[] = [];
+  /** The ends of the lives of the server that is killed. */
+  const tails: Held[][] = [];
 
   async function begin(name: string, linesPerSecond: number): Promise<[Load, Readings]> {
     const given = { directory: join(directory, name), seed, random, concurrency, latency, linesPerSecond };
@@ -76,13 +77,13 @@ async function openSoak(
     return [load, opened.use(takeReadings(load.server, readEveryMs))];
   }
 
-  async function live(name: string): Promise<Rested> {
+  async function live(name: string, until: number): Promise<Rested> {
     const { server } = killed;
     const clients = killed.begin(name);
-    await sleep(server.startedAt() + lifeMs - Date.now());
-    await server.kill();
+    await sleep(until - Date.now());
     const end = Date.now();
-    tails.push(...killedReadings.taken.splice(0).filter(({ at }) => at > end - tailMs && at < end));
+    await server.kill();
+    tails.push(killedReadings.taken.splice(0).filter(({ at }) => at > end - tailMs && at < end));
     await server.start(env);
     await clients.stop();
     return killed.rest(2 * concurrency);
@@ -94,41 +95,33 @@ async function openSoak(
     await sleep(until - Date.now());
     await clients.stop();
     const rested = await steady.rest(0);
-    if (server.process().child.exitCode !== null)
-      rested.violations.push("P24 the server without kills has ended");
+    const { exitCode, signalCode } = server.process().child;
+    const ended = exitCode ?? signalCode;
+    if (ended !== null) rested.violations.push(`P24 the server without kills has ended with ${ended}`);
     return rested;
   }
 
   return {
     async round(index) {
-      const until = killed.server.startedAt() + lifeMs;
+      // Where the rest took long, at least half of a life is under clients.
+      const until = Math.max(killed.server.startedAt() + lifeMs, Date.now() + lifeMs / 2);
       const rested = await Promise.all([
-        live(`killed-${seed}-${index}`),
+        live(`killed-${seed}-${index}`, until),
         goOn(`steady-${seed}-${index}`, until),
       ]);
+      const ends = tails.flat();
       const old = steadyReadings.taken.filter(({ at }) => at > steadyFrom + warmUpMs);
-      const violations = rested.flatMap(({ violations: of }) => of);
-      if ((index + 1) % judgeEvery === 0) {
-        violations.push(
-          ...judge("at the end of a life", tails, settings),
-          ...judge("without kills", old, settings),
-        );
-      }
-      const from = Date.now() - tailMs;
+      const last = steadyReadings.taken.filter(({ at }) => at > until - tailMs && at < until);
+      const isJudged = (index + 1) % judgeEvery === 0;
       return {
         counts: { kills: 1, ...sumOf(rested), "may be repeated": 2 * concurrency },
-        samples: {
-          ...samplesOf(
-            "end of a life",
-            tails.filter(({ at }) => at > from - lifeMs),
-          ),
-          ...samplesOf(
-            "without kills",
-            steadyReadings.taken.filter(({ at }) => at > from),
-          ),
-        },
-        figures: { ...slopesOf("ends of lives", tails), ...slopesOf("without kills", old) },
-        violations,
+        samples: { ...samplesOf("end of a life", tails.at(-1) ?? []), ...samplesOf("without kills", last) },
+        figures: { ...slopesOf("ends of lives", ends), ...slopesOf("without kills", old) },
+        violations: [
+          ...rested.flatMap(({ violations }) => violations),
+          ...(isJudged ? judge("at the end of a life", ends, settings) : []),
+          ...(isJudged ? judge("without kills", old, settings) : []),
+        ],
       };
     },
     [Symbol.asyncDispose]: () => opened.disposeAsync(),

@@ -9,8 +9,8 @@ vi.setConfig({ testTimeout: 120_000 });
 
 // Of young processes, whose memory still finds its size.
 const short: SoakSettings = {
-  ...{ lifeMs: 5_000, readEveryMs: 250, tailMs: 2_000, warmUpMs: 2_000 },
-  ...{ judgeEvery: 2, mostMiB: 150, mostOpen: 60 },
+  ...{ lifeMs: 4_000, readEveryMs: 250, tailMs: 1_500, warmUpMs: 2_000 },
+  ...{ judgeEvery: 2, mostMiB: 100, mostOpen: 60 },
 };
 
 test("nerif serve stays sound and flat under clients, with and without kills", async (context) => {
@@ -20,11 +20,10 @@ test("nerif serve stays sound and flat under clients, with and without kills", a
   expect(counts.reads).toBeGreaterThan(50);
 });
 
-test("the soak finds a server that leaks memory and descriptors", async (context) => {
+test("the soak finds memory and descriptors that leak, and what each start makes larger", async (context) => {
   const env = {
     NODE_OPTIONS: `--import ${join(import.meta.dirname, "soak/leak.ts")}`,
-    NERIF_LEAK_MIB: "60",
-    NERIF_LEAK_FILES: "40",
+    ...{ NERIF_LEAK_MIB: "20", NERIF_LEAK_FILES: "40", NERIF_LEAK_START: "300" },
   };
   const part = soakPart({ ...short, env });
   const reason = part.unavailable();
@@ -34,6 +33,8 @@ test("the soak finds a server that leaks memory and descriptors", async (context
   await using rounds = await part.open({ directory, seed: 1 });
   await rounds.round(0);
   const violations = (await rounds.round(1))?.violations ?? [];
+  expect(violations.filter((text) => !text.startsWith("P24"))).toEqual([]);
+  expect(violations).toContainEqual(expect.stringMatching(/^P24 memory at the end of a life, MiB, grew/));
   expect(violations).toContainEqual(expect.stringMatching(/^P24 memory without kills, MiB, grew/));
   expect(violations).toContainEqual(expect.stringMatching(/^P24 open files without kills grew/));
 });
