@@ -31,11 +31,12 @@ const arrows: Record<string, readonly string[]> = {
   "http/": ["service/", "batch/"],
   "service/": ["engine/", "batch/", ...ports],
   "engine/": ["batch/", ...ports],
-  "files/": ["batch/", ...ports],
-  "journal/": ["batch/", ...ports],
+  "files/": ["batch/", "disk/", ...ports],
+  "journal/": ["batch/", "disk/", ...ports],
   "control/": ["batch/", ...ports],
   "upstreams/": ["batch/", ...ports],
   "webhooks/": ["batch/", ...ports],
+  "disk/": ["batch/"],
   "batch/": [],
 };
 

@@ -2,34 +2,30 @@ import { homedir } from "node:os";
 import { basename, join, resolve } from "node:path";
 import type { NerifError } from "./batch/errors.ts";
 import { limits } from "./batch/limits.ts";
-import type { ControlStore, ExecutorLock } from "./control/control-store.ts";
+import type { ExecutorLock } from "./control/control-store.ts";
 import { createExecutorLock } from "./control/executor-lock.ts";
 import { openSqliteControlStore } from "./control/sqlite.ts";
 import { createSystemClock } from "./engine/clock.ts";
 import { type Logger, type ResultPlace, silentLogger } from "./engine/deps.ts";
-import type { Engine } from "./engine/engine.ts";
 import { createEngine } from "./engine/executor.ts";
 import { autoConcurrency } from "./engine/pace.ts";
 import { defaultSettings, type EngineSettings } from "./engine/settings.ts";
 import { createDiskFileStore } from "./files/disk.ts";
-import type { FileStore } from "./files/file-store.ts";
 import { createDiskJournal } from "./journal/disk.ts";
-import type { Journal } from "./journal/journal.ts";
-import { type BatchService, createBatchService } from "./service/batches.ts";
-import { createFileService, type FileService } from "./service/files.ts";
-import { createHealthService, type HealthService } from "./service/health.ts";
-import { createKeyService, type KeyService } from "./service/keys.ts";
-import { createModelService, type ModelService } from "./service/models.ts";
+import { createBatchService } from "./service/batches.ts";
+import { createFileService } from "./service/files.ts";
+import type { Instance } from "./service/instance.ts";
+import { createKeyService } from "./service/keys.ts";
 import { createByteBudgets } from "./service/quotas.ts";
-import { createUploadService, type UploadService } from "./service/uploads.ts";
-import { createWebhookService, type WebhookService } from "./service/webhooks.ts";
+import { createUploadService } from "./service/uploads.ts";
+import { createWebhookService } from "./service/webhooks.ts";
 import { createHttpUpstream } from "./upstreams/http.ts";
 import { resolveUpstreams, type UpstreamOptions } from "./upstreams/resolve.ts";
 import { createRouter } from "./upstreams/route.ts";
 import type { Upstream } from "./upstreams/upstream.ts";
 import { createSenderOnDemand } from "./webhooks/on-demand.ts";
 
-export { prepareDirectory } from "./files/directory.ts";
+export { prepareDirectory } from "./disk/directory.ts";
 export type { Logger, UpstreamOptions };
 
 /** What a user may set. Durations are in milliseconds. */
@@ -74,31 +70,8 @@ export interface NerifOptions {
 }
 
 /** Everything built and connected, for one data directory. */
-export interface Opened {
-  service: {
-    files: FileService;
-    uploads: UploadService;
-    batches: BatchService;
-    webhooks: WebhookService;
-    keys: KeyService;
-    models: ModelService;
-    health: HealthService;
-  };
-  engine: Engine;
-  control: ControlStore;
-  fileStore: FileStore;
-  journal: Journal;
-  lock: ExecutorLock;
+export interface Opened extends Instance {
   settings: EngineSettings;
-  /** Absolute. */
-  dataDir: string;
-  /**
-   * The upstreams, connected at the first call: a process that only reads needs none.
-   * @throws NerifError `upstream_not_configured`, `invalid_configuration`
-   */
-  upstreams(): readonly Upstream[];
-  /** Stops executing and releases everything. Calls in flight get `graceMs` milliseconds, default none. */
-  close(options?: { graceMs?: number }): Promise<void>;
 }
 
 /**
@@ -136,14 +109,22 @@ export async function openNerif(options: NerifOptions = {}): Promise<Opened> {
     knowsModel: (model) => !canExecute() || router.get().pick(model) !== null,
   });
   const budgets = createByteBudgets(control);
+  const fileService = createFileService({ control, files, clock, budgets, maxFileBytes });
   const service = {
-    files: createFileService({ control, files, clock, budgets, maxFileBytes }),
+    files: fileService,
     uploads: createUploadService({ control, files, clock, budgets }),
-    batches: createBatchService({ control, files, journal, engine, clock, settings, canExecute }),
+    batches: createBatchService({
+      control,
+      files,
+      fileService,
+      journal,
+      engine,
+      clock,
+      settings,
+      canExecute,
+    }),
     webhooks: createWebhookService({ control, sender, clock }),
     keys: createKeyService({ control, clock }),
-    models: createModelService({ upstreams: upstreams.get }),
-    health: createHealthService({ control, files, journal, engine }),
   };
 
   let closing: Promise<void> | undefined;

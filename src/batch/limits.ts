@@ -53,9 +53,11 @@ export const limits = {
   expiresAfter: { min: 3_600, max: 2_592_000 },
   /** Longest `Idempotency-Key` in characters, and how long its first answer is given again, in seconds. */
   idempotencyKey: { length: 255, lifetime: 86_400 },
-  batchList: { max: 100, default: 20 },
-  fileList: { max: 10_000, default: 10_000 },
-  webhookEndpointList: { max: 100, default: 20 },
+  batchList: { min: 0, max: 100, default: 20 },
+  fileList: { min: 0, max: 10_000, default: 10_000 },
+  webhookEndpointList: { min: 1, max: 100, default: 20 },
+  /** How long an event is tried after it came about, in seconds. */
+  webhookDelivery: { lifetime: 72 * 3_600 },
   /** Each batch that ends costs a request to every one of them. */
   webhookEndpoints: { perProject: 20, nameLength: 256, urlLength: 2_048 },
 } as const;

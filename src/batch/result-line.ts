@@ -46,6 +46,13 @@ export function neverRunError(ending: Exclude<Ending, "completed">): LineError {
       };
 }
 
+/** The error of a line whose request was damaged in the store after it was validated; it was not sent. */
+export const damagedLineError: LineError = {
+  code: "input_damaged",
+  message: "This request was damaged on disk after it was validated, and was not sent.",
+  type: "batch_error",
+};
+
 interface UpstreamResponse {
   status: number;
   requestId: string | null;

@@ -2,21 +2,19 @@ import { Command } from "commander";
 import type { BatchObject } from "../batch/batch.ts";
 import { isId } from "../batch/ids.ts";
 import { isFinal } from "../batch/lifecycle.ts";
-import { type Client, type ClientOptions, createClient } from "./client.ts";
+import { tellMs, withClient } from "./client.ts";
 import { addOptions, resolveConfig } from "./config.ts";
 import { exitCodeOfBatch, exitCodes } from "./exit-codes.ts";
 import { engineOptions, nerifOptions } from "./nerif-options.ts";
 import type { OptionName } from "./options.ts";
 import { saveTo } from "./save.ts";
-import { batchLine, batchLines, print, printJson, progressLines, progressOf } from "./show.ts";
+import { batchLine, batchLines, print, printJson, printPage, progressLines, progressOf } from "./show.ts";
 import { onStopSignal } from "./signals.ts";
 import { say } from "./terminal.ts";
 
 const common = ["server", "dataDir", "json"] as const satisfies OptionName[];
 const createOptions = [...common, "endpoint", "completionWindow", "metadata", "completionWindows"] as const;
 const executing = ["server", "json", ...engineOptions, "webhookAllow"] as const;
-/** What receivers of webhooks get of the end of a batch that this process has run, in milliseconds. */
-const tellMs = 2_000;
 const filters = ["status", "createdAfter", "createdBefore", "metadata"] as const;
 const listOptions = [...common, "limit", "after", ...filters] as const;
 const resultOptions = [...common, "follow", "output", "force"] as const;
@@ -103,9 +101,7 @@ async function list(_: string, flags: Record<string, unknown>): Promise<number> 
     const { limit, after, status, createdAfter, createdBefore, metadata } = values;
     const created = { created_after: createdAfter, created_before: createdBefore };
     const page = await client.batches.list({ limit, after, status, ...created, metadata });
-    for (const batch of page.data) values.json ? printJson(batch) : print(batchLine(batch));
-    const last = page.data.at(-1);
-    if (page.has_more && last !== undefined && !values.json) say(`There are more: --after ${last.id}`);
+    printPage(page, { json: values.json, line: batchLine });
     return exitCodes.ok;
   });
 }
@@ -179,15 +175,6 @@ async function retry(id: string, flags: Record<string, unknown>): Promise<number
   return withClient({ ...values, execute: false }, async (client) =>
     shown(await client.batches.retry(id), { ...values, hint: true }),
   );
-}
-
-async function withClient(options: ClientOptions, use: (client: Client) => Promise<number>): Promise<number> {
-  const client = await createClient(options);
-  try {
-    return await use(client);
-  } finally {
-    await client.close({ graceMs: tellMs });
-  }
 }
 
 function shown(

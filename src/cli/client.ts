@@ -78,6 +78,19 @@ export interface ClientOptions extends NerifOptions {
   server: string | undefined;
 }
 
-export function createClient({ server, ...local }: ClientOptions): Promise<Client> {
+/** What receivers of webhooks get of the end of a batch that this process has run, in milliseconds. */
+export const tellMs = 2_000;
+
+/** Opens a client, and closes it however its use ends. */
+export async function withClient<T>(options: ClientOptions, use: (client: Client) => Promise<T>): Promise<T> {
+  const client = await createClient(options);
+  try {
+    return await use(client);
+  } finally {
+    await client.close({ graceMs: tellMs });
+  }
+}
+
+function createClient({ server, ...local }: ClientOptions): Promise<Client> {
   return server === undefined ? createLocalClient(local) : createRemoteClient(server);
 }

@@ -1,10 +1,9 @@
 import { Command } from "commander";
-import { type Client, createClient } from "./client.ts";
+import { withClient } from "./client.ts";
 import { addOptions, resolveConfig } from "./config.ts";
-import { exitCodes } from "./exit-codes.ts";
 import type { OptionName } from "./options.ts";
 import { saveTo } from "./save.ts";
-import { fileLine, print, printJson } from "./show.ts";
+import { fileLine, printItem, printJson, printPage } from "./show.ts";
 import { say } from "./terminal.ts";
 
 const common = ["server", "dataDir", "json"] as const satisfies OptionName[];
@@ -40,60 +39,40 @@ type Flags = Record<string, unknown>;
 
 async function upload(path: string, flags: Flags): Promise<void> {
   const { values } = resolveConfig(common, flags);
-  await withClient(values, async (client) => {
+  await withClient({ ...values, execute: false }, async (client) => {
     const file = await client.files.upload(path);
-    if (values.json) printJson(file);
-    else print(fileLine(file));
+    printItem(file, { json: values.json, line: fileLine });
   });
 }
 
 async function list(flags: Flags): Promise<void> {
   const { values } = resolveConfig(listOptions, flags);
-  await withClient(values, async (client) => {
-    const page = await client.files.list(values);
-    for (const file of page.data) {
-      if (values.json) printJson(file);
-      else print(fileLine(file));
-    }
-    const last = page.data.at(-1);
-    if (page.has_more && last !== undefined && !values.json) say(`There are more: --after ${last.id}`);
+  await withClient({ ...values, execute: false }, async (client) => {
+    const page = await client.files.list({ limit: values.limit, after: values.after });
+    printPage(page, { json: values.json, line: fileLine });
   });
 }
 
 async function get(id: string, flags: Flags): Promise<void> {
   const { values } = resolveConfig(common, flags);
-  await withClient(values, async (client) => {
+  await withClient({ ...values, execute: false }, async (client) => {
     const file = await client.files.retrieve(id);
-    if (values.json) printJson(file);
-    else print(fileLine(file));
+    printItem(file, { json: values.json, line: fileLine });
   });
 }
 
 async function download(id: string, flags: Flags): Promise<void> {
   const { values } = resolveConfig(downloadOptions, flags);
-  await withClient(values, (client) =>
+  await withClient({ ...values, execute: false }, (client) =>
     saveTo(values.output, client.files.content(id), { force: values.force }),
   );
 }
 
 async function remove(id: string, flags: Flags): Promise<void> {
   const { values } = resolveConfig(common, flags);
-  await withClient(values, async (client) => {
+  await withClient({ ...values, execute: false }, async (client) => {
     await client.files.delete(id);
     if (values.json) printJson({ id, object: "file", deleted: true });
     else say(`Deleted ${id}`);
   });
-}
-
-async function withClient(
-  { server, dataDir }: { server: string | undefined; dataDir: string | undefined },
-  use: (client: Client) => Promise<void>,
-): Promise<void> {
-  const client = await createClient({ server, dataDir, execute: false });
-  try {
-    await use(client);
-    process.exitCode = exitCodes.ok;
-  } finally {
-    await client.close();
-  }
 }

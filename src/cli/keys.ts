@@ -2,9 +2,8 @@ import { Command } from "commander";
 import type { ApiKeyObject } from "../batch/api-key.ts";
 import { type Opened, openNerif } from "../compose.ts";
 import { addOptions, resolveConfig } from "./config.ts";
-import { exitCodes } from "./exit-codes.ts";
 import type { OptionName } from "./options.ts";
-import { dateOf, print, printJson } from "./show.ts";
+import { dateOf, print, printItem, printJson } from "./show.ts";
 import { say } from "./terminal.ts";
 
 const common = ["dataDir", "json"] as const satisfies OptionName[];
@@ -56,10 +55,7 @@ async function add(flags: Flags): Promise<void> {
 async function list(flags: Flags): Promise<void> {
   const { values } = resolveConfig(common, flags);
   await withKeys(values, async (keys) => {
-    for (const key of await keys.list()) {
-      if (values.json) printJson(key);
-      else print(keyLine(key));
-    }
+    for (const key of await keys.list()) printItem(key, { json: values.json, line: keyLine });
   });
 }
 
@@ -87,7 +83,6 @@ async function withKeys(
   const opened = await openNerif({ dataDir, execute: false, command: "nerif keys" });
   try {
     await use(opened.service.keys);
-    process.exitCode = exitCodes.ok;
   } finally {
     await opened.close();
   }

@@ -48,6 +48,11 @@ export function runView({ counts, inFlight, rate, routes }: EngineView): RunView
   };
 }
 
-function routeName({ model, upstream, endpoint }: EngineView["routes"][number]): string {
+/** `model at upstream`, as far as these are known. */
+export function routeName({
+  model,
+  upstream,
+  endpoint,
+}: Pick<EngineView["routes"][number], "model" | "upstream" | "endpoint">): string {
   return `${model ?? endpoint ?? "lines of several models"}${upstream === null ? "" : ` at ${upstream}`}`;
 }

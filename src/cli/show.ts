@@ -3,8 +3,9 @@ import { formatDuration } from "../batch/duration.ts";
 import type { FileObject } from "../batch/file.ts";
 import type { BatchProgress } from "../batch/progress.ts";
 import type { WebhookEndpointObject } from "../batch/webhook.ts";
+import { routeName } from "./run-view.ts";
 import { formatSize } from "./sizes.ts";
-import { escapeControls, formatCount } from "./terminal.ts";
+import { escapeControls, formatCount, say } from "./terminal.ts";
 
 /** Prints an object for programs: one line of JSON. */
 export function printJson(value: unknown): void {
@@ -14,6 +15,22 @@ export function printJson(value: unknown): void {
 /** Prints a line for people to stdout, whatever it quotes. */
 export function print(text: string): void {
   process.stdout.write(`${escapeControls(text)}\n`);
+}
+
+/** Prints an object in one line, for programs or for people. */
+export function printItem<T>(item: T, { json, line }: { json: boolean; line: (item: T) => string }): void {
+  if (json) printJson(item);
+  else print(line(item));
+}
+
+/** Prints a page of a list, and tells people how to see the next one. */
+export function printPage<T extends { id: string }>(
+  { data, has_more }: { data: readonly T[]; has_more: boolean },
+  how: { json: boolean; line: (item: T) => string },
+): void {
+  for (const item of data) printItem(item, how);
+  const last = data.at(-1);
+  if (has_more && last !== undefined && !how.json) say(`There are more: --after ${last.id}`);
 }
 
 /** A batch in one line of a list. */
@@ -39,10 +56,8 @@ export function batchLines(batch: BatchObject): string[] {
 /** What only the process that executes a batch can tell: its rate, and which routes wait. */
 export function progressLines({ rate, eta_seconds, routes }: BatchProgress): string[] {
   const left = eta_seconds === null ? "" : `, ${formatDuration(eta_seconds * 1_000)} left`;
-  const waits = routes.flatMap(({ model, endpoint, upstream, reason }) =>
-    reason === null
-      ? []
-      : [`  waits: ${model ?? endpoint}${upstream === null ? "" : ` at ${upstream}`}: ${reason.message}`],
+  const waits = routes.flatMap((route) =>
+    route.reason === null ? [] : [`  waits: ${routeName(route)}: ${route.reason.message}`],
   );
   return [...(rate === null ? [] : [`  rate: ${rate} lines/s${left}`]), ...waits];
 }

@@ -1,6 +1,6 @@
 import { type RecordedFile, verifySources } from "../service/verify.ts";
 import type { Verification } from "../service/verify-lines.ts";
-import { type Client, createClient } from "./client.ts";
+import { type Client, withClient } from "./client.ts";
 
 /**
  * Downloads the files of a batch from a server and verifies them here. Their sizes are held against its records; the
@@ -12,11 +12,10 @@ export async function verifyAtServer(
   id: string,
   { server, maxLineBytes }: { server: string; maxLineBytes: number },
 ): Promise<Verification> {
-  const client = await createClient({ server });
-  try {
+  return withClient({ server }, async (client) => {
     const batch = await client.batches.retrieve(id);
     const { input_file_id, output_file_id, error_file_id, request_counts: counts } = batch;
-    return await verifySources({
+    return verifySources({
       batch,
       input: await fileAt(client, input_file_id),
       output: output_file_id === null ? null : await fileAt(client, output_file_id),
@@ -24,9 +23,7 @@ export async function verifyAtServer(
       merged: error_file_id === null && counts.completed < counts.total,
       maxLineBytes,
     });
-  } finally {
-    await client.close();
-  }
+  });
 }
 
 async function fileAt(client: Client, id: string): Promise<RecordedFile> {

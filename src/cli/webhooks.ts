@@ -1,11 +1,11 @@
 import { Command } from "commander";
 import { webhookEventTypes } from "../batch/webhook.ts";
 import type { WebhookEndpointWithSecret } from "../service/webhooks.ts";
-import { type Client, createClient } from "./client.ts";
+import { withClient } from "./client.ts";
 import { addOptions, resolveConfig } from "./config.ts";
 import { exitCodes } from "./exit-codes.ts";
-import type { OptionName, OptionValues } from "./options.ts";
-import { print, printJson, webhookLine } from "./show.ts";
+import type { OptionName } from "./options.ts";
+import { print, printItem, printJson, printPage, webhookLine } from "./show.ts";
 import { say } from "./terminal.ts";
 
 const common = ["server", "dataDir", "json", "webhookAllow"] as const satisfies OptionName[];
@@ -54,39 +54,34 @@ async function create(url: string, flags: Flags): Promise<void> {
   const { values } = resolveConfig(createOptions, flags);
   const name = values.name ?? (URL.parse(url)?.host || "webhook");
   const event_types = values.events ?? webhookEventTypes;
-  await withClient(values, async (client) => {
+  await withClient({ ...values, execute: false }, async (client) => {
     showSecret(await client.webhooks.create({ name, url, event_types }), values);
   });
 }
 
 async function list(flags: Flags): Promise<void> {
   const { values } = resolveConfig(listOptions, flags);
-  await withClient(values, async (client) => {
+  await withClient({ ...values, execute: false }, async (client) => {
     const page = await client.webhooks.list({ limit: values.limit, after: values.after });
-    for (const endpoint of page.data) {
-      if (values.json) printJson(endpoint);
-      else print(webhookLine(endpoint));
-    }
-    const last = page.data.at(-1);
-    if (page.has_more && last !== undefined && !values.json) say(`There are more: --after ${last.id}`);
+    printPage(page, { json: values.json, line: webhookLine });
   });
 }
 
 async function get(id: string, flags: Flags): Promise<void> {
   const { values } = resolveConfig(common, flags);
-  await withClient(values, async (client) => {
-    const endpoint = await client.webhooks.retrieve(id);
-    if (values.json) printJson(endpoint);
-    else print(webhookLine(endpoint));
+  await withClient({ ...values, execute: false }, async (client) => {
+    printItem(await client.webhooks.retrieve(id), { json: values.json, line: webhookLine });
   });
 }
 
 async function test(id: string, flags: Flags): Promise<void> {
   const { values } = resolveConfig(testOptions, flags);
-  await withClient(values, async (client) => {
+  await withClient({ ...values, execute: false }, async (client) => {
     const result = await client.webhooks.test(id, values.eventType);
-    if (values.json) printJson(result);
-    else print(`The receiver answered ${result.status_code}`);
+    printItem(result, {
+      json: values.json,
+      line: ({ status_code }) => `The receiver answered ${status_code}`,
+    });
     const taken = result.status_code >= 200 && result.status_code < 300;
     if (!taken) process.exitCode = exitCodes.internal;
   });
@@ -94,14 +89,14 @@ async function test(id: string, flags: Flags): Promise<void> {
 
 async function rotate(id: string, flags: Flags): Promise<void> {
   const { values } = resolveConfig(rotateOptions, flags);
-  await withClient(values, async (client) => {
+  await withClient({ ...values, execute: false }, async (client) => {
     showSecret(await client.webhooks.rotate(id, { keepOld: values.keepOld }), values);
   });
 }
 
 async function remove(id: string, flags: Flags): Promise<void> {
   const { values } = resolveConfig(common, flags);
-  await withClient(values, async (client) => {
+  await withClient({ ...values, execute: false }, async (client) => {
     await client.webhooks.delete(id);
     if (values.json) printJson({ id, object: "webhook_endpoint.deleted", deleted: true });
     else say(`Deleted ${id}`);
@@ -109,24 +104,8 @@ async function remove(id: string, flags: Flags): Promise<void> {
 }
 
 function showSecret(endpoint: WebhookEndpointWithSecret, { json }: { json: boolean }): void {
-  if (json) {
-    printJson(endpoint);
-    return;
-  }
-  print(webhookLine(endpoint));
+  printItem(endpoint, { json, line: webhookLine });
+  if (json) return;
   print(endpoint.signing_secret);
   say("This is the signing secret; it is not shown again. Receivers take it from OPENAI_WEBHOOK_SECRET");
-}
-
-async function withClient(
-  { server, dataDir, webhookAllow }: OptionValues<(typeof common)[number]>,
-  use: (client: Client) => Promise<void>,
-): Promise<void> {
-  const client = await createClient({ server, dataDir, webhookAllow, execute: false });
-  try {
-    process.exitCode = exitCodes.ok;
-    await use(client);
-  } finally {
-    await client.close();
-  }
 }

@@ -4,8 +4,9 @@ import { NerifError } from "../batch/errors.ts";
 import { isFinal } from "../batch/lifecycle.ts";
 import { noTokens } from "../batch/usage.ts";
 import { checkUsage } from "./api-key-usage.ts";
-import { batchOf, changedColumns, newBatchRow, unfinishedStatuses } from "./batch-row.ts";
+import { batchOf, changedColumns, newBatchRow, unfinishedBatchOf, unfinishedStatuses } from "./batch-row.ts";
 import type { BatchQuery, ControlStore, ShardTally } from "./control-store.ts";
+import { findCursor } from "./cursor.ts";
 import { insertFile } from "./file-queries.ts";
 import { insertWithAnswer } from "./idempotency-queries.ts";
 import { pairText } from "./metadata-text.ts";
@@ -19,6 +20,7 @@ type BatchQueries = Pick<
   | "getBatch"
   | "listBatches"
   | "unfinishedBatches"
+  | "endingBatches"
   | "isInputInUse"
   | "updateBatch"
   | "deleteBatch"
@@ -60,17 +62,21 @@ export function createBatchQueries({ run }: SqlDatabase): BatchQueries {
         snapshot(db, async (transaction) => withSums(transaction, await batchPage(transaction, query))),
       ),
 
-    unfinishedBatches: () =>
+    unfinishedBatches: (limit) =>
       run("look for unfinished batches", async (db) => {
-        const rows = await db
-          .selectFrom("batches")
-          .selectAll()
-          .where("status", "in", unfinishedStatuses)
+        const rows = unfinished(db)
           .orderBy("expires_at", (order) => order.asc().nullsLast())
           .orderBy("created_at")
-          .orderBy("seq")
-          .execute();
-        return rows.map((row) => batchOf(row, noSums()));
+          .orderBy("seq");
+        return (await (limit === undefined ? rows : rows.limit(limit)).execute()).map(unfinishedBatchOf);
+      }),
+
+    endingBatches: (now) =>
+      run("look for batches that end", async (db) => {
+        const rows = unfinished(db).where((eb) =>
+          eb.or([eb("status", "=", "cancelling"), eb("ending", "is not", null), eb("expires_at", "<=", now)]),
+        );
+        return (await rows.execute()).map(unfinishedBatchOf);
       }),
 
     isInputInUse: (fileId) =>
@@ -112,6 +118,14 @@ export function createBatchQueries({ run }: SqlDatabase): BatchQueries {
   };
 }
 
+/** Without what users have written, which is most of a batch. */
+function unfinished(db: Kysely<Schema>) {
+  return db
+    .selectFrom("batches")
+    .select(["id", "project", "status", "ending", "expires_at", "result_files_json"])
+    .where("status", "in", unfinishedStatuses);
+}
+
 async function batchPage(
   db: Kysely<Schema>,
   { project, limit, after, status, created_after, created_before, metadata = {} }: BatchQuery,
@@ -133,26 +147,12 @@ async function batchPage(
     );
   }
   if (after !== undefined) {
-    const cursor = await findCursor(db, project, after);
+    const cursor = await findCursor(db, "batch", { project, after });
     rows = rows.where((eb) =>
       eb(eb.refTuple("created_at", "seq"), "<", eb.tuple(cursor.created_at, cursor.seq)),
     );
   }
   return rows.orderBy("created_at", "desc").orderBy("seq", "desc").limit(limit).execute();
-}
-
-async function findCursor(db: Kysely<Schema>, project: string | null, after: string) {
-  let query = db.selectFrom("batches").select(["created_at", "seq"]).where("id", "=", after);
-  if (project !== null) query = query.where("project", "=", project);
-  const cursor = await query.executeTakeFirst();
-  if (cursor !== undefined) return cursor;
-  throw new NerifError(
-    "cursor_not_found",
-    `Cannot list batches after '${after.slice(0, 80)}': there is no such batch`,
-    {
-      param: "after",
-    },
-  );
 }
 
 /** Batches with the counts of the moment; the shards of those that are not final are added up in one query. */

@@ -1,7 +1,7 @@
 import { type Batch, batchStatuses } from "../batch/batch.ts";
 import { type BatchPatch, isFinal } from "../batch/lifecycle.ts";
 import { usageOf } from "../batch/usage.ts";
-import type { ShardTally } from "./control-store.ts";
+import type { ShardTally, UnfinishedBatch } from "./control-store.ts";
 import { metadataText } from "./metadata-text.ts";
 import type { BatchRow, NewBatchRow } from "./schema.ts";
 
@@ -66,6 +66,13 @@ export function batchOf(row: BatchRow, sums: ShardTally): Batch {
     output_expires_after: parse(output_expires_after_json),
     result_files: parse(result_files_json),
   };
+}
+
+export function unfinishedBatchOf({
+  result_files_json,
+  ...plain
+}: Omit<UnfinishedBatch, "result_files"> & Pick<BatchRow, "result_files_json">): UnfinishedBatch {
+  return { ...plain, result_files: parse(result_files_json) };
 }
 
 function json(value: unknown): string | null {

@@ -47,8 +47,13 @@ export interface ControlStore extends ApiKeyRecords, IdempotencyRecords, UploadR
    * @throws NerifError `cursor_not_found`
    */
   listBatches(query: BatchQuery): Promise<Batch[]>;
-  /** Batches that are not final, oldest deadline first, then oldest. Their counts and usage are not summed up. */
-  unfinishedBatches(): Promise<Batch[]>;
+  /**
+   * Batches that are not final, oldest deadline first, then oldest. There may be very many.
+   * @param limit default: all
+   */
+  unfinishedBatches(limit?: number): Promise<UnfinishedBatch[]>;
+  /** Those of them that are being cancelled, whose deadline is over at `now` (Unix seconds), or that are ending. */
+  endingBatches(now: number): Promise<UnfinishedBatch[]>;
   /** Whether a batch that is not final reads this file. */
   isInputInUse(fileId: string): Promise<boolean>;
   /**
@@ -113,6 +118,12 @@ export interface FileQuery {
   purpose?: string | undefined;
   after?: string | undefined;
 }
+
+/** What an executor has to know of all batches at any time. */
+export type UnfinishedBatch = Pick<
+  Batch,
+  "id" | "project" | "status" | "ending" | "expires_at" | "result_files"
+>;
 
 export interface BatchQuery {
   /** Null: every project. */

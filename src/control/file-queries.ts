@@ -4,6 +4,7 @@ import type { StoredFile } from "../batch/file.ts";
 import { checkUsage } from "./api-key-usage.ts";
 import { unfinishedStatuses } from "./batch-row.ts";
 import type { ControlStore, FileQuery } from "./control-store.ts";
+import { findCursor } from "./cursor.ts";
 import { insertWithAnswer } from "./idempotency-queries.ts";
 import type { FileRow, Schema } from "./schema.ts";
 import type { SqlDatabase } from "./sql-database.ts";
@@ -122,7 +123,7 @@ async function listFiles(db: Kysely<Schema>, query: FileQuery): Promise<StoredFi
     .where((eb) => eb.or([eb("expires_at", "is", null), eb("expires_at", ">", now)]));
   if (purpose !== undefined) rows = rows.where("purpose", "=", purpose);
   if (after !== undefined) {
-    const cursor = await findCursor(db, project, after);
+    const cursor = await findCursor(db, "file", { project, after });
     rows = rows.where((eb) =>
       eb(
         eb.refTuple("created_at", "seq"),
@@ -133,24 +134,6 @@ async function listFiles(db: Kysely<Schema>, query: FileQuery): Promise<StoredFi
   }
   const page = await rows.orderBy("created_at", order).orderBy("seq", order).limit(limit).execute();
   return page.map(fileOf);
-}
-
-/** Deleted and expired files count too. */
-async function findCursor(db: Kysely<Schema>, project: string, after: string) {
-  const cursor = await db
-    .selectFrom("files")
-    .select(["created_at", "seq"])
-    .where("id", "=", after)
-    .where("project", "=", project)
-    .executeTakeFirst();
-  if (cursor !== undefined) return cursor;
-  throw new NerifError(
-    "cursor_not_found",
-    `Cannot list files after '${after.slice(0, 80)}': there is no such file`,
-    {
-      param: "after",
-    },
-  );
 }
 
 function fileOf(row: FileRow): StoredFile {

@@ -12,7 +12,7 @@ export interface StoredAnswer {
 
 /**
  * Answers under idempotency keys. They are written together with what they speak of: `insertFile`, `insertBatch`
- * take one. A key is free again when its answer is a day old, whether it was swept or not.
+ * and `insertUpload` take one. A key is free again when its answer is a day old, whether it was swept or not.
  */
 export interface IdempotencyRecords {
   /** Null when there is none, or it is too old at `now` (Unix seconds). */

@@ -155,6 +155,8 @@ export interface WebhookDeliveriesTable {
   event_json: string;
   attempts: number;
   due_at: number;
+  /** When the event came about, in Unix seconds. */
+  created_at: number;
 }
 
 export interface IdempotencyKeysTable {

@@ -12,7 +12,16 @@ export function createUploadQueries({ run }: SqlDatabase): UploadRecords {
     insertUpload: (upload, { quotas, answer } = {}) =>
       run("record the upload", (db) =>
         insertWithAnswer(db, answer, async (transaction) => {
-          await checkUsage(transaction, "open_uploads", { apiKey: upload.api_key, quotas, more: 1 });
+          const { api_key: apiKey, created_at: now } = upload;
+          // Before they are counted: the sweeper comes by only now and then.
+          await transaction
+            .updateTable("uploads")
+            .set({ status: "expired" })
+            .where("api_key", "=", apiKey)
+            .where("status", "=", "pending")
+            .where("expires_at", "<=", now)
+            .execute();
+          await checkUsage(transaction, "open_uploads", { apiKey, quotas, more: 1 });
           await transaction.insertInto("uploads").values(upload).execute();
         }),
       ),

@@ -1,7 +1,7 @@
 import type { Kysely, Transaction } from "kysely";
-import { NerifError } from "../batch/errors.ts";
 import { newId } from "../batch/ids.ts";
 import type { StoredWebhookEndpoint, WebhookEvent } from "../batch/webhook.ts";
+import { findCursor } from "./cursor.ts";
 import type { Schema, WebhookEndpointRow } from "./schema.ts";
 import type { SqlDatabase } from "./sql-database.ts";
 import type {
@@ -77,6 +77,12 @@ export function createWebhookQueries({ run }: SqlDatabase): WebhookRecords {
       run("remove a webhook delivery", async (db) => {
         await db.deleteFrom("webhook_deliveries").where("id", "=", id).execute();
       }),
+
+    removeOldDeliveries: (before) =>
+      run("remove old webhook deliveries", async (db) => {
+        const query = db.deleteFrom("webhook_deliveries").where("created_at", "<", before);
+        return Number((await query.executeTakeFirst()).numDeletedRows);
+      }),
   };
 }
 
@@ -99,6 +105,7 @@ export async function insertDeliveries(
       event_json: JSON.stringify(event),
       attempts: 0,
       due_at: event.created_at,
+      created_at: event.created_at,
     }));
   if (rows.length > 0) await transaction.insertInto("webhook_deliveries").values(rows).execute();
 }
@@ -109,29 +116,13 @@ async function listEndpoints(
 ): Promise<StoredWebhookEndpoint[]> {
   let rows = db.selectFrom("webhook_endpoints").selectAll().where("project", "=", project);
   if (after !== undefined) {
-    const cursor = await findCursor(db, project, after);
+    const cursor = await findCursor(db, "webhook_endpoint", { project, after });
     rows = rows.where((eb) =>
       eb(eb.refTuple("created_at", "seq"), "<", eb.tuple(cursor.created_at, cursor.seq)),
     );
   }
   const page = await rows.orderBy("created_at", "desc").orderBy("seq", "desc").limit(limit).execute();
   return page.map(endpointOf);
-}
-
-async function findCursor(db: Kysely<Schema>, project: string, after: string) {
-  const cursor = await db
-    .selectFrom("webhook_endpoints")
-    .select(["created_at", "seq"])
-    .where("id", "=", after)
-    .where("project", "=", project)
-    .executeTakeFirst();
-  if (cursor !== undefined) return cursor;
-  const shown = after.slice(0, 80);
-  throw new NerifError(
-    "cursor_not_found",
-    `Cannot list webhook endpoints after '${shown}': there is no such endpoint`,
-    { param: "after" },
-  );
 }
 
 function changedColumns({ event_types, ...plain }: WebhookEndpointPatch) {

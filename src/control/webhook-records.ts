@@ -26,6 +26,8 @@ export interface WebhookRecords {
   postponeDelivery(id: string, next: { attempts: number; due_at: number }): Promise<void>;
   /** It was delivered, or given up. */
   removeDelivery(id: string): Promise<void>;
+  /** Forgets deliveries of events that came about before `before` (Unix seconds). @returns how many there were */
+  removeOldDeliveries(before: number): Promise<number>;
 }
 
 export interface WebhookEndpointQuery {

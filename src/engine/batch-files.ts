@@ -12,11 +12,16 @@ export function openPlan(batchId: string, { files }: { files: FileStore }): Prom
   return files.open(planKey(batchId));
 }
 
+/** The input of a batch, with the sum that its bytes had when they came. */
+export interface InputReader extends FileReader {
+  sha256: string;
+}
+
 /** @throws NerifError `input_file_gone`, `input_changed` */
 export async function openInput(
   batch: Batch,
   { control, files }: { control: ControlStore; files: FileStore },
-): Promise<FileReader> {
+): Promise<InputReader> {
   const file = await control.getFile(null, batch.input_file_id);
   if (file === null) {
     throw new NerifError(
@@ -25,7 +30,7 @@ export async function openInput(
     );
   }
   const reader = await files.open(file.key);
-  if (reader.bytes === file.bytes) return reader;
+  if (reader.bytes === file.bytes) return Object.assign(reader, { sha256: file.sha256 });
   await reader.close();
   const sizes = `it has ${reader.bytes} bytes, not ${file.bytes}`;
   throw new NerifError("input_changed", `Cannot run ${batch.id}: its input changed meanwhile, ${sizes}`);

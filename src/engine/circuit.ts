@@ -18,6 +18,8 @@ export interface Circuit {
   readonly reason: "outage" | "unreachable" | "account" | null;
   /** The message of the failure that keeps it open. */
   readonly message: string | null;
+  /** The line whose failure that was. */
+  readonly line: string | null;
   /** Milliseconds until a call may be sent: 0 now, null when a probe is under way. */
   waitMs(): number | null;
   /** To be called when a call is sent; while open it becomes the probe. */
@@ -33,6 +35,7 @@ export function createCircuit(clock: Clock): Circuit {
   const failing = { outage: new Set<string>(), account: new Set<string>() };
   let open: "outage" | "account" | null = null;
   let message: string | null = null;
+  let teller: string | null = null;
   let probing = false;
   let probeAt = 0;
   let delay = 0;
@@ -43,7 +46,7 @@ export function createCircuit(clock: Clock): Circuit {
   function close(): void {
     failing.outage.clear();
     failing.account.clear();
-    open = message = null;
+    open = message = teller = null;
     probing = confirmed = false;
   }
 
@@ -57,6 +60,9 @@ export function createCircuit(clock: Clock): Circuit {
     },
     get message() {
       return message;
+    },
+    get line() {
+      return teller;
     },
     waitMs() {
       if (open === null) return 0;
@@ -85,6 +91,7 @@ export function createCircuit(clock: Clock): Circuit {
       else return;
       open = kind;
       message = text;
+      teller = line;
       probing = false;
       probeAt = clock.monotonic() + delay;
     },

@@ -4,8 +4,10 @@ import { join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
 import { createEngineFixture, requestLines } from "../../test/support/engine.ts";
 import { createScriptedUpstream, echo } from "../../test/support/scripted-upstream.ts";
+import type { FileStore } from "../files/file-store.ts";
 import { createDiskJournal } from "../journal/disk.ts";
 import type { UpstreamCall } from "../upstreams/upstream.ts";
+import { planKey } from "./batch-files.ts";
 
 const lineOf = (call: UpstreamCall) => Number(call.idempotencyKey.split(":")[1]);
 
@@ -46,6 +48,88 @@ test("a line whose result is damaged on disk runs again, and no other does", asy
   const lines = await fixture.lines(batch.output_file_id);
   expect(lines.map((line) => line.custom_id)).toEqual(Array.from({ length: 1000 }, (_, i) => `r${i}`));
   expect(lines[300]?.response?.body?.echo).toMatchObject({ messages: [{ content: "Say 300" }] });
+});
+
+/** Puts other bytes of the same length in the place of a stored file. */
+async function damage(files: FileStore, key: string, change: (bytes: Buffer) => void): Promise<void> {
+  const reader = await files.open(key);
+  const bytes = await reader.read(0, reader.bytes);
+  await reader.close();
+  change(bytes);
+  const writer = await files.create(key);
+  await writer.write([bytes]);
+  await writer.commit();
+}
+
+/** A batch of which line 0 is answered and nothing else, in the hands of no process. */
+async function stoppedBatch() {
+  const upstream = createScriptedUpstream((call) =>
+    lineOf(call) === 0 ? echo(call) : new Promise(() => {}),
+  );
+  const fixture = await createEngineFixture(upstream);
+  const { id, input_file_id } = await fixture.addBatch(requestLines(6));
+  await fixture.engine.start();
+  await fixture.until(id, () => fixture.engine.progress(id)?.counts.completed === 1);
+  await fixture.engine.stop(0);
+  const again = createScriptedUpstream(echo);
+  return { ...fixture, id, input_file_id, again, goOn: () => fixture.restart({ pickUpstream: () => again }) };
+}
+
+test("a request that is damaged in the store is not sent: its line fails, and no other does", async () => {
+  const { files, again, goOn, until, lines, id, input_file_id } = await stoppedBatch();
+  await damage(files, input_file_id, (bytes) => {
+    bytes[bytes.indexOf("Say 2")] = 0x58;
+    bytes[bytes.indexOf('"r4"') + 2] = 0x35;
+  });
+  await goOn();
+  const batch = await until(id);
+  expect(batch).toMatchObject({ status: "completed", request_counts: { total: 6, completed: 4, failed: 2 } });
+  expect(again.calls.map(lineOf).sort()).toEqual([1, 3, 5]);
+  const failed = await lines(batch.error_file_id);
+  expect(failed).toMatchObject([
+    { custom_id: "r2", response: null, error: { code: "input_damaged" } },
+    // Not r5, which it says now: that is another line's.
+    { custom_id: "(damaged id of request 4)", response: null, error: { code: "input_damaged" } },
+  ]);
+});
+
+test.each(["is damaged", "is gone"])(
+  "a plan that %s is written again, and the batch goes on",
+  async (how) => {
+    const { files, again, goOn, until, lines, id } = await stoppedBatch();
+    if (how === "is gone") await files.delete(planKey(id));
+    else {
+      await damage(files, planKey(id), (bytes) => {
+        bytes[40] = (bytes[40] ?? 0) ^ 1;
+      });
+    }
+    await goOn();
+    const batch = await until(id);
+    expect(batch).toMatchObject({
+      status: "completed",
+      request_counts: { total: 6, completed: 6, failed: 0 },
+    });
+    expect(again.calls.map(lineOf).sort()).toEqual([1, 2, 3, 4, 5]);
+    expect((await lines(batch.output_file_id)).map((line) => line.custom_id)).toEqual([
+      "r0",
+      "r1",
+      "r2",
+      "r3",
+      "r4",
+      "r5",
+    ]);
+  },
+);
+
+test("an input that is damaged before it is validated is refused as a whole", async () => {
+  const fixture = await createEngineFixture(createScriptedUpstream(echo));
+  const { id, input_file_id } = await fixture.addBatch(requestLines(6));
+  await damage(fixture.files, input_file_id, (bytes) => {
+    bytes[bytes.indexOf("Say 2")] = 0x58;
+  });
+  await fixture.engine.start();
+  const batch = await fixture.until(id);
+  expect(batch).toMatchObject({ status: "failed", errors: [{ code: "input_changed", line: null }] });
 });
 
 test("a batch goes on by itself when the control store failed at the end of a shard", async () => {

@@ -245,7 +245,7 @@ export function execute(options: ExecutionOptions, deps: EngineDeps): Execution 
     const { lane, inFlight, ready, waiting } = queue;
     const { endpoint, model, upstream, succeeded } = lane;
     const stalled = { code: "disk_full", message: "The disk is full" } as const;
-    const reason = deps.journal.stalled ? stalled : lane.reason();
+    const reason = deps.journal.stalled ? stalled : lane.reason(batch.id);
     const limit = upstream.concurrency;
     return { endpoint, model, upstream: upstream.name, limit, inFlight, ready, waiting, reason, succeeded };
   }

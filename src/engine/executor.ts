@@ -1,7 +1,8 @@
 import { randomUUID } from "node:crypto";
-import type { Batch } from "../batch/batch.ts";
 import { NerifError } from "../batch/errors.ts";
+import type { UnfinishedBatch } from "../control/control-store.ts";
 import type { Upstream } from "../upstreams/upstream.ts";
+import { unixSeconds } from "./clock.ts";
 import type { EngineDeps } from "./deps.ts";
 import { createDispatcher, type Dispatcher } from "./dispatcher.ts";
 import type { Engine } from "./engine.ts";
@@ -79,7 +80,12 @@ export function createEngine(deps: EngineDeps): Engine {
   async function takeUp(): Promise<void> {
     if (state !== "running") return;
     try {
-      for (const batch of await control.unfinishedBatches()) {
+      const [ending, first] = await Promise.all([
+        control.endingBatches(unixSeconds(clock)),
+        // No more than so many are begun, however many there are.
+        runs.size < maxBatches ? control.unfinishedBatches(maxBatches) : [],
+      ]);
+      for (const batch of [...ending, ...first]) {
         if (state !== "running") return;
         const run = runs.get(batch.id)?.run;
         if (run !== undefined && batch.status === "cancelling" && batch.ending === null) {
@@ -93,7 +99,7 @@ export function createEngine(deps: EngineDeps): Engine {
     }
   }
 
-  function mustEnd(batch: Batch): boolean {
+  function mustEnd(batch: UnfinishedBatch): boolean {
     return batch.status === "cancelling" || batch.ending !== null || isOver(batch.expires_at);
   }
 

@@ -20,8 +20,18 @@ export interface Lane {
   sent(): void;
   /** Learns from an answer, and notes in the line's history how the lane was doing when it failed. */
   answered(line: Pick<Line, "batchId" | "index" | "history">, answer: Answer): void;
-  reason(): RouteProgress["reason"];
+  /**
+   * Why nothing new is sent, for those who see this batch. What the upstream said of a line may quote it, and its
+   * batch may be somebody else's: they get words of our own.
+   */
+  reason(batchId: string): RouteProgress["reason"];
 }
+
+const ownWords = {
+  outage: "The upstream fails one line after another; it is asked again from time to time",
+  unreachable: "The upstream cannot be reached; it is tried again from time to time",
+  account: "The upstream refuses the account of this server; it is asked again from time to time",
+};
 
 export function createLane(
   route: { endpoint: string; model: string | null },
@@ -62,11 +72,11 @@ export function createLane(
         case "reset":
         case "timeout":
           if (alone) circuit.inconclusive();
-          else circuit.failed(`${line.batchId}:${line.index}`, answer.reason, answer.error.message);
+          else circuit.failed(nameOf(line), answer.reason, answer.error.message);
           break;
         case "refused":
         case "account":
-          circuit.failed(`${line.batchId}:${line.index}`, answer.reason, answer.error.message);
+          circuit.failed(nameOf(line), answer.reason, answer.error.message);
           break;
         // A definite refusal of one line shows that the upstream is up.
         case "rejected":
@@ -79,13 +89,20 @@ export function createLane(
           circuit.inconclusive();
       }
     },
-    reason() {
-      const { reason, message } = circuit;
-      if (reason !== null) return { code: reason, message: message ?? reason };
+    reason(batchId) {
+      const { reason, message, line } = circuit;
+      if (reason !== null) {
+        const isOwn = line?.startsWith(`${batchId}:`) === true;
+        return { code: reason, message: (isOwn ? message : null) ?? ownWords[reason] };
+      }
       const left = pause.left();
       if (left === 0) return null;
       return { code: "throttled", message: `The upstream asked to wait ${Math.ceil(left / 1000)} s more` };
     },
   };
   return lane;
+}
+
+function nameOf({ batchId, index }: Pick<Line, "batchId" | "index">): string {
+  return `${batchId}:${index}`;
 }

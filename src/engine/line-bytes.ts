@@ -1,3 +1,4 @@
+import { crc32 } from "node:zlib";
 import { NerifError } from "../batch/errors.ts";
 import type { FileReader } from "../files/file-store.ts";
 import type { PlanRecord } from "./plan.ts";
@@ -15,6 +16,8 @@ export interface LineBytes {
   customId: string;
   model: string | null;
   body: Buffer;
+  /** False when the input was damaged since it was validated: the line must not be sent. */
+  isSound: boolean;
 }
 
 /**
@@ -51,13 +54,21 @@ export async function readLines(
 }
 
 function cut(record: PlanRecord, bytes: Buffer, at: number): LineBytes {
-  const { idStart, idLength, modelStart, modelLength, bodyStart, bodyLength } = record;
+  const { idStart, idLength, modelStart, modelLength, bodyStart, bodyLength, sums } = record;
+  const id = bytes.subarray(at + idStart, at + idStart + idLength);
+  const body = bytes.subarray(at + bodyStart, at + bodyStart + bodyLength);
+  const isIdSound = sums === null || crc32(id) === sums.id;
+  if (!isIdSound || (sums !== null && crc32(body) !== sums.body)) {
+    // Its own id, if that is left, and none that could be another line's.
+    const customId = isIdSound
+      ? id.toString("utf8")
+      : JSON.stringify(`(damaged id of request ${record.line})`);
+    return { record, customId, model: null, body, isSound: false };
+  }
   const model = bytes.toString("utf8", at + modelStart, at + modelStart + modelLength);
   return {
-    record,
-    customId: bytes.toString("utf8", at + idStart, at + idStart + idLength),
+    ...{ record, customId: id.toString("utf8"), body, isSound: true },
     model: modelLength === 0 ? null : (JSON.parse(model) as string),
-    body: bytes.subarray(at + bodyStart, at + bodyStart + bodyLength),
   };
 }
 

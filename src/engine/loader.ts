@@ -1,4 +1,6 @@
+import { damagedLineError, failureLine } from "../batch/result-line.ts";
 import type { FileReader } from "../files/file-store.ts";
+import { recordKinds } from "../journal/journal.ts";
 import type { Line } from "./line.ts";
 import { type LineBytes, readLines } from "./line-bytes.ts";
 import { readShard } from "./plan.ts";
@@ -74,7 +76,12 @@ export function createLoader(options: LoaderOptions): Loader {
     const read = await readLines(options.input, from.shard.todo, from.next);
     if (halted) return;
     from.next += read.length;
-    const lines = read.map((bytes) => newLine(options.batchId, from.shard, bytes));
+    const lines: Line[] = [];
+    for (const bytes of read) {
+      const line = newLine(options.batchId, from.shard, bytes);
+      if (bytes.isSound) lines.push(line);
+      else refuse(line);
+    }
     for (const line of lines) {
       readyLines += 1;
       readyBytes += line.body.length;
@@ -82,11 +89,22 @@ export function createLoader(options: LoaderOptions): Loader {
     options.onLines(lines);
   }
 
+  /** A line whose request was damaged has failed: nobody can say what it asked for. */
+  function refuse(line: Line): void {
+    const payload = failureLine(line.shard.name(line), null, damagedLineError);
+    line.shard.append(line, { kind: recordKinds.error, payload, tokens: null });
+  }
+
   async function nextShard(): Promise<{ shard: ShardRun; next: number } | null> {
     const { batchId, endpoint, model, holder, leaseMs, control } = options;
     const [lease] = await control.leaseShards({ batchId, endpoint, model, holder, limit: 1, leaseMs });
     if (lease === undefined) return null;
-    const shard = await openShardRun(lease, await readShard(options.plan, lease.planOffset), options);
+    const planned = await readShard(options.plan, lease.planOffset).catch(async (reason: unknown) => {
+      // Whoever writes the plan again shall not have to wait for the lease to run out.
+      await control.releaseShard(lease, lease.segments, lease);
+      throw reason;
+    });
+    const shard = await openShardRun(lease, planned, options);
     options.onShard(shard);
     return { shard, next: 0 };
   }

@@ -122,6 +122,20 @@ describe("createOutbox()", () => {
     expect(hanging.received).toHaveLength(4);
   });
 
+  it("delivers to others while as many receivers hang as one project may have", async () => {
+    const fixture = await createOutboxFixture();
+    const hanging = await startWebhookReceiver({
+      answers: Array.from({ length: 80 }, () => "hang" as const),
+    });
+    for (let count = 0; count < 20; count += 1) await fixture.addEndpoint(hanging.url);
+    for (let events = 0; events < 4; events += 1) await fixture.endBatch();
+    await hanging.until(80);
+    const healthy = await startWebhookReceiver();
+    await fixture.addEndpoint(healthy.url);
+    await fixture.endBatch();
+    await healthy.until(1);
+  });
+
   it("asks a receiver that is down one thing at a time, and tells it everything when it is back", async () => {
     const fixture = await createOutboxFixture();
     const receiver = await startWebhookReceiver({ answers: [503] });

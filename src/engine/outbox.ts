@@ -1,15 +1,14 @@
+import { limits } from "../batch/limits.ts";
 import { signingSecrets } from "../batch/webhook.ts";
 import type { ControlStore } from "../control/control-store.ts";
 import type { WebhookDelivery } from "../control/webhook-records.ts";
-import { isTaken, type SendResult, type WebhookSender } from "../webhooks/sender.ts";
+import type { SendResult, WebhookSender } from "../webhooks/sender.ts";
 import { type Clock, unixSeconds } from "./clock.ts";
 import type { Logger } from "./deps.ts";
 import { createReceiver, type Receiver } from "./receiver.ts";
 
-/** Events on their way at once. */
-const mostInFlight = 64;
-/** How long an event is tried after it came about, in seconds. */
-const lifeSeconds = 72 * 3_600;
+/** Events on their way at once: several times what all receivers of one project may have, as slow as they like. */
+const mostInFlight = 256;
 const firstDelaySeconds = 5;
 const longestDelaySeconds = 3_600;
 /** The longest sleep while something is undelivered, in milliseconds: the wall clock may jump. */
@@ -142,7 +141,7 @@ export function createOutbox({ control, sender, clock, log, random = Math.random
     // No URL: those of some receivers hold a secret.
     const about = { endpoint: endpoint.id, delivery: id, batch: event.data.id, attempts: attempts + 1 };
     const now = unixSeconds(clock);
-    const end = event.created_at + lifeSeconds;
+    const end = event.created_at + limits.webhookDelivery.lifetime;
     if (now >= end) {
       log.warn(about, `Gave up telling a webhook endpoint of a batch after 72 hours: ${failure}`);
       return control.removeDelivery(id);
@@ -166,6 +165,10 @@ export function createOutbox({ control, sender, clock, log, random = Math.random
       cancel();
     },
   };
+}
+
+function isTaken({ status }: SendResult): boolean {
+  return status !== null && status >= 200 && status < 300;
 }
 
 /** 5 seconds, doubled with each failure up to an hour, give or take a quarter so that events do not come in step. */

@@ -1,6 +1,5 @@
 import { NerifError } from "../batch/errors.ts";
 import { type Endpoint, limits } from "../batch/limits.ts";
-import type { RequestLine } from "../batch/request-line.ts";
 import type { NewShard } from "../control/control-store.ts";
 import type { FileStore } from "../files/file-store.ts";
 import {
@@ -8,6 +7,7 @@ import {
   encodeFileHeader,
   encodeRecord,
   fileHeaderBytes,
+  type PlannedLine,
   recordBytes,
   sealBlock,
   storedEndpoints,
@@ -15,7 +15,7 @@ import {
 
 export interface PlanWriter {
   /** Takes the next line of the file; a line's shard is known when its block is written. */
-  add(line: number, offset: number, request: RequestLine): void;
+  add(planned: PlannedLine): void;
   /** Writes what is full. Returns the shards whose blocks are in the file now. */
   flush(): Promise<NewShard[]>;
   /** Writes the rest and makes the plan durable. Returns the last shards. */
@@ -60,7 +60,8 @@ export async function createPlanWriter(files: FileStore, key: string): Promise<P
   }
 
   return {
-    add(line, offset, request) {
+    add(planned) {
+      const { line, request } = planned;
       if (line > maxLine) {
         throw new NerifError(
           "too_many_lines",
@@ -70,7 +71,7 @@ export async function createPlanWriter(files: FileStore, key: string): Promise<P
       const route = routes.of(request.endpoint, request.model);
       route.open ??= openShard(shards++, line, route);
       const { open } = route;
-      encodeRecord(open.view, blockHeaderBytes + open.lines * recordBytes, { line, offset, request });
+      encodeRecord(open.view, blockHeaderBytes + open.lines * recordBytes, planned);
       open.lines += 1;
       if (open.lines < limits.shardLines) return;
       close(open);

@@ -5,7 +5,7 @@ import type { RequestLine } from "../batch/request-line.ts";
 import type { NewShard } from "../control/control-store.ts";
 import type { FileReader } from "../files/file-store.ts";
 import { createMemoryFileStore } from "../files/memory.ts";
-import { readShard, storedEndpoints } from "./plan.ts";
+import { type PlannedLine, readShard, storedEndpoints } from "./plan.ts";
 import { createPlanWriter } from "./plan-writer.ts";
 
 describe("a plan", () => {
@@ -36,7 +36,7 @@ describe("a plan", () => {
         ([line, offset, { idStart, idEnd, modelStart, modelEnd, bodyStart, bodyEnd, endpoint }]) => ({
           ...{ line, offset, idStart, idLength: idEnd - idStart },
           ...{ modelStart, modelLength: modelEnd - modelStart },
-          ...{ bodyStart, bodyLength: bodyEnd - bodyStart, endpoint },
+          ...{ bodyStart, bodyLength: bodyEnd - bodyStart, endpoint, sums: expect.anything() },
         }),
       ),
     );
@@ -96,9 +96,9 @@ describe("a plan", () => {
   test("names a shard only once its block is written", async () => {
     const files = createMemoryFileStore();
     const writer = await createPlanWriter(files, "plan");
-    for (let i = 0; i < limits.shardLines; i += 1) writer.add(i, i, request());
+    for (let i = 0; i < limits.shardLines; i += 1) writer.add(planned(i, i));
     expect((await writer.flush()).map(({ shard }) => shard)).toEqual([0]);
-    writer.add(512, 512, request());
+    writer.add(planned(512, 512));
     expect(await writer.flush()).toEqual([]);
     expect(await files.size("plan")).toBeNull();
     expect((await writer.commit()).map(({ shard }) => shard)).toEqual([1]);
@@ -106,14 +106,14 @@ describe("a plan", () => {
 
   test("refuses a line that its records have no room for", async () => {
     const writer = await createPlanWriter(createMemoryFileStore(), "plan");
-    writer.add(2 ** 32 - 2, 0, request());
-    expect(() => writer.add(2 ** 32 - 1, 0, request())).toThrow("a plan has room for 4294967295");
+    writer.add(planned(2 ** 32 - 2, 0));
+    expect(() => writer.add(planned(2 ** 32 - 1, 0))).toThrow("a plan has room for 4294967295");
   });
 
   test("is not there when it was given up", async () => {
     const files = createMemoryFileStore();
     const writer = await createPlanWriter(files, "plan");
-    writer.add(0, 0, request());
+    writer.add(planned(0, 0));
     await writer.flush();
     await writer.abort();
     expect(await files.size("plan")).toBeNull();
@@ -131,7 +131,7 @@ describe("a plan", () => {
     }
   });
 
-  test.each([16, 20, 40, 91])("is refused as damaged when it is cut off after %d bytes", async (length) => {
+  test.each([16, 20, 40, 107])("is refused as damaged when it is cut off after %d bytes", async (length) => {
     const { bytes } = await write([
       [0, 0, request()],
       [1, 100, request()],
@@ -145,7 +145,7 @@ describe("a plan", () => {
     other[0] = 0;
     expect(await codeOf(readShard(readerOf(other), 16))).toBe("data_damaged");
     const later = Buffer.from(bytes);
-    later[8] = 2;
+    later[8] = 3;
     expect(await codeOf(readShard(readerOf(later), 16))).toBe("data_too_new");
   });
 });
@@ -155,12 +155,16 @@ function request(changes: Partial<RequestLine> = {}): RequestLine {
   return { endpoint: "/v1/embeddings", model: "m", ...places, ...changes };
 }
 
+function planned(line: number, offset: number): PlannedLine {
+  return { line, offset, request: request(), bytes: Buffer.from("0123456789".repeat(10)) };
+}
+
 async function write(
   requests: [number, number, RequestLine][],
 ): Promise<{ plan: FileReader; bytes: Buffer; shards: NewShard[] }> {
   const files = createMemoryFileStore();
   const writer = await createPlanWriter(files, "plan");
-  for (const [line, offset, planned] of requests) writer.add(line, offset, planned);
+  for (const [line, offset, request] of requests) writer.add({ ...planned(line, offset), request });
   const shards = await writer.commit();
   const plan = await files.open("plan");
   return { plan, shards, bytes: await plan.read(0, plan.bytes) };

@@ -10,8 +10,9 @@ import type { FileReader } from "../files/file-store.ts";
  * - File: magic `NERIFPLN`, version u32, zero u32; then one block for each shard, in the order in which they
  *   became full.
  * - Block: crc32 u32 over everything behind it, shard number u32, count u32, then `count` records.
- * - Record, 32 bytes: line index u32, line offset u48, id start u32, id length u16, model start u32, model length
- *   u16, body start u32, body length u32, endpoint u8, zero u8. Starts are relative to the line's offset.
+ * - Record, 40 bytes: line index u32, line offset u48, id start u32, id length u16, model start u32, model length
+ *   u16, body start u32, body length u32, endpoint u8, zero u8, crc32 of the id u32, crc32 of the body, in which the
+ *   model lies, u32. Starts are relative to the line's offset. In version 1 the last two are missing.
  */
 export interface PlanRecord {
   /** 0-based index among the requests of the file. */
@@ -27,14 +28,18 @@ export interface PlanRecord {
   bodyStart: number;
   bodyLength: number;
   endpoint: Endpoint;
+  /** CRC-32 of id and body as they were validated; null in a plan of version 1. */
+  sums: { id: number; body: number } | null;
 }
 
 const magic = Buffer.from("NERIFPLN");
-const version = 1;
+const version = 2;
 /** The parts of the file that are not records, in bytes. */
 export const fileHeaderBytes = 16;
 export const blockHeaderBytes = 12;
-export const recordBytes = 32;
+export const recordBytes = 40;
+/** Bytes of a record in the versions that are read. */
+const recordBytesOf: Record<number, number> = { 1: 32, [version]: recordBytes };
 
 /** Their places are stored: new ones only go to the end. */
 export const storedEndpoints: readonly Endpoint[] = [
@@ -63,10 +68,13 @@ export interface PlannedLine {
   line: number;
   offset: number;
   request: RequestLine;
+  /** The line itself, only looked at during the call. */
+  bytes: Buffer;
 }
 
 /** Writes one record at `at`. */
-export function encodeRecord(block: DataView, at: number, { line, offset, request }: PlannedLine): void {
+export function encodeRecord(block: DataView, at: number, planned: PlannedLine): void {
+  const { line, offset, request, bytes } = planned;
   block.setUint32(at, line, true);
   block.setUint32(at + 4, offset % 2 ** 32, true);
   block.setUint16(at + 8, offset / 2 ** 32, true);
@@ -77,6 +85,8 @@ export function encodeRecord(block: DataView, at: number, { line, offset, reques
   block.setUint32(at + 22, request.bodyStart, true);
   block.setUint32(at + 26, request.bodyEnd - request.bodyStart, true);
   block.setUint8(at + 30, storedEndpoints.indexOf(request.endpoint));
+  block.setUint32(at + 32, crc32(bytes.subarray(request.idStart, request.idEnd)), true);
+  block.setUint32(at + 36, crc32(bytes.subarray(request.bodyStart, request.bodyEnd)), true);
 }
 
 /**
@@ -86,40 +96,46 @@ export function encodeRecord(block: DataView, at: number, { line, offset, reques
  * @throws NerifError `data_damaged`, `data_too_new`
  */
 export async function readShard(plan: FileReader, planOffset: number): Promise<PlanRecord[]> {
-  await checkFileHeader(plan);
-  const largest = blockHeaderBytes + limits.shardLines * recordBytes;
-  const bytes = await plan.read(planOffset, largest);
+  const stride = await recordBytesIn(plan);
+  const bytes = await plan.read(planOffset, blockHeaderBytes + limits.shardLines * stride);
   const count = bytes.length < blockHeaderBytes ? 0 : bytes.readUInt32LE(8);
-  const end = blockHeaderBytes + count * recordBytes;
+  const end = blockHeaderBytes + count * stride;
   if (count === 0 || end > bytes.length || crc32(bytes.subarray(4, end)) !== bytes.readUInt32LE(0)) {
-    throw new NerifError(
-      "data_damaged",
-      `Cannot read the plan: the block at byte ${planOffset} does not match its checksum`,
-    );
+    throw new PlanDamage(`the block at byte ${planOffset} does not match its checksum`);
   }
-  return Array.from({ length: count }, (_, i) => readRecord(bytes, blockHeaderBytes + i * recordBytes));
+  return Array.from({ length: count }, (_, i) => readRecord(bytes, blockHeaderBytes + i * stride, stride));
 }
 
-const checked = new WeakSet<FileReader>();
+/** A plan is damaged. It can be written again: the same input has the same plan. */
+export class PlanDamage extends NerifError {
+  constructor(reason: string) {
+    super("data_damaged", `Cannot read the plan: ${reason}`);
+  }
+}
 
-/** Once for each open plan. */
-async function checkFileHeader(plan: FileReader): Promise<void> {
-  if (checked.has(plan)) return;
+const known = new WeakMap<FileReader, number>();
+
+/** Looks at the file's header, once for each open plan. */
+async function recordBytesIn(plan: FileReader): Promise<number> {
+  const before = known.get(plan);
+  if (before !== undefined) return before;
   const header = await plan.read(0, fileHeaderBytes);
   if (header.length < fileHeaderBytes || !header.subarray(0, magic.length).equals(magic)) {
-    throw new NerifError("data_damaged", "Cannot read the plan: its file does not begin like a plan");
+    throw new PlanDamage("its file does not begin like a plan");
   }
   const found = header.readUInt32LE(magic.length);
-  if (found !== version) {
+  const stride = recordBytesOf[found];
+  if (stride === undefined) {
     throw new NerifError(
       "data_too_new",
-      `Cannot read the plan: it has version ${found}, this program knows ${version}`,
+      `Cannot read the plan: it has version ${found}, this program knows up to ${version}`,
     );
   }
-  checked.add(plan);
+  known.set(plan, stride);
+  return stride;
 }
 
-function readRecord(bytes: Buffer, at: number): PlanRecord {
+function readRecord(bytes: Buffer, at: number, stride: number): PlanRecord {
   const endpoint = storedEndpoints[bytes.readUInt8(at + 30)];
   if (endpoint === undefined) {
     throw new NerifError(
@@ -127,6 +143,7 @@ function readRecord(bytes: Buffer, at: number): PlanRecord {
       `Cannot read the plan: endpoint number ${bytes[at + 30]} is unknown to this program`,
     );
   }
+  const hasSums = stride === recordBytes;
   return {
     line: bytes.readUInt32LE(at),
     offset: bytes.readUIntLE(at + 4, 6),
@@ -137,5 +154,6 @@ function readRecord(bytes: Buffer, at: number): PlanRecord {
     bodyStart: bytes.readUInt32LE(at + 22),
     bodyLength: bytes.readUInt32LE(at + 26),
     endpoint,
+    sums: hasSums ? { id: bytes.readUInt32LE(at + 32), body: bytes.readUInt32LE(at + 36) } : null,
   };
 }

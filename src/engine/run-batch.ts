@@ -11,6 +11,7 @@ import { type Execution, execute } from "./execute.ts";
 import { finalize } from "./finalize.ts";
 import { createInterrupt, type Interrupt } from "./interrupt.ts";
 import { noteDeadHolders } from "./note-segments.ts";
+import { rebuildingPlan } from "./rebuild-plan.ts";
 import { ShardDamage } from "./result-order.ts";
 import { removeWorkingFiles } from "./sweep.ts";
 import { transition } from "./transition.ts";
@@ -46,12 +47,16 @@ export async function runBatch(run: BatchRun, context: RunContext): Promise<void
     if (batch === null) return;
     if (isFinal(batch.status)) return removeWorkingFiles(run.id, context);
 
-    if (batch.ending !== null) await writeResults(run, batch, context);
-    else if (batch.status === "cancelling") await settle(batch, "drained", context);
-    else if (isOver(batch, context)) await settle(batch, "window_over", context);
-    else if (batch.status === "validating") await validate(run, batch, context);
-    else if ((await runLines(run, batch, context)) === "done") await settle(batch, "executed", context);
+    await rebuildingPlan(batch, context, () => step(run, batch, context));
   }
+}
+
+async function step(run: BatchRun, batch: Batch, context: RunContext): Promise<void> {
+  if (batch.ending !== null) await writeResults(run, batch, context);
+  else if (batch.status === "cancelling") await settle(batch, "drained", context);
+  else if (isOver(batch, context)) await settle(batch, "window_over", context);
+  else if (batch.status === "validating") await validate(run, batch, context);
+  else if ((await runLines(run, batch, context)) === "done") await settle(batch, "executed", context);
 }
 
 function isOver(batch: Batch, { clock }: RunContext): boolean {
@@ -68,6 +73,7 @@ async function validate(run: BatchRun, batch: Batch, context: RunContext): Promi
   try {
     const result = await validateInput({
       ...{ input, endpoint: batch.endpoint, settings, files, planKey: planKey(batch.id) },
+      sha256: input.sha256,
       signal: run.interrupt.begun,
       knownModel: context.knowsModel,
       onShards: (shards) => control.insertShards(batch.id, shards),
@@ -76,7 +82,8 @@ async function validate(run: BatchRun, batch: Batch, context: RunContext): Promi
       await transition(batch, { type: "validated", total: result.total, model: result.model }, context);
     else await transition(batch, { type: "rejected", errors: result.errors }, context);
   } catch (reason) {
-    if (!run.interrupt.begun.aborted) throw reason;
+    if (run.interrupt.begun.aborted) return;
+    await refuseInput(batch, reason, context);
   } finally {
     await input.close();
   }

@@ -1,6 +1,13 @@
 import { describe, expect, it } from "vitest";
 import { createTestClock, type TestClock } from "../../test/support/clock.ts";
-import { aFile, anUpload, aPart, aRunningBatch } from "../../test/support/control-rows.ts";
+import {
+  aFile,
+  anEvent,
+  anUpload,
+  aPart,
+  aRunningBatch,
+  aWebhookEndpoint,
+} from "../../test/support/control-rows.ts";
 import { openTestInstance, type TestInstance } from "../../test/support/http-instance.ts";
 import type { StoredUpload } from "../batch/upload.ts";
 import type { FileStore } from "../files/file-store.ts";
@@ -65,6 +72,22 @@ describe("sweep", () => {
     deps.clock.jump(1_000);
     await sweep(deps);
     expect(await deps.control.getUpload("default", upload.id)).toBeNull();
+  });
+
+  it("forgets an event that nobody took a week after it came about", async () => {
+    const { control, ...deps } = await createFixture();
+    await control.insertWebhookEndpoint(aWebhookEndpoint(), 1);
+    const batch = aRunningBatch();
+    await control.insertBatch(batch);
+    const event = anEvent(batch.id, { created_at: 1_767_225_600 });
+    await control.updateBatch(batch.id, 1, { status: "completed" }, { event });
+    const waiting = () => control.nextDeliveries({ limit: 9, exceptEndpoints: [], except: [] });
+    deps.clock.jump(7 * 86_400_000);
+    await sweep({ control, ...deps });
+    expect(await waiting()).toHaveLength(1);
+    deps.clock.jump(1_000);
+    await sweep({ control, ...deps });
+    expect(await waiting()).toEqual([]);
   });
 
   it("removes bytes that nothing names once they are too old to get a name", async () => {

@@ -1,6 +1,7 @@
 import { isAbsolute } from "node:path";
 import { isId } from "../batch/ids.ts";
 import { isFinal } from "../batch/lifecycle.ts";
+import { limits } from "../batch/limits.ts";
 import { planKey } from "./batch-files.ts";
 import { unixSeconds } from "./clock.ts";
 import type { EngineDeps } from "./deps.ts";
@@ -8,6 +9,9 @@ import { removeParts } from "./upload-parts.ts";
 
 const filesAtATime = 500;
 const uploadsAtATime = 100;
+
+/** So long after its time an event still gets its last try, after a weekend without a server for example, in seconds. */
+const deliveryMemory = limits.webhookDelivery.lifetime + 4 * 86_400;
 
 /** An upload that has ended is remembered for so long, so that a late call for it still learns how, in seconds. */
 const uploadMemory = 86_400;
@@ -28,7 +32,7 @@ export async function removeWorkingFiles(
  * Removes what a crash or the passing of time has left: working files of final batches, the bytes of files that
  * were deleted or have expired, unless a batch still reads them, parts of uploads that have ended, and bytes that
  * nothing names because a process died before it could write down what they are; answers under idempotency keys of
- * yesterday.
+ * yesterday; events that nobody took in their time.
  */
 export async function sweep(deps: SweepDeps): Promise<void> {
   const { control, files, journal, clock } = deps;
@@ -44,6 +48,8 @@ export async function sweep(deps: SweepDeps): Promise<void> {
     await control.markBytesRemoved(file.id);
   }
   await control.removeOldAnswers(unixSeconds(clock));
+  // A receiver that is down is asked too seldom to come to an end with all of its events.
+  await control.removeOldDeliveries(unixSeconds(clock) - deliveryMemory);
   await sweepUploads(deps);
   await sweepUnnamed(deps);
 }

@@ -1,4 +1,4 @@
-import { randomBytes } from "node:crypto";
+import { createHash, randomBytes } from "node:crypto";
 import type { BatchError } from "../batch/batch.ts";
 import { NerifError } from "../batch/errors.ts";
 import { type Endpoint, limits } from "../batch/limits.ts";
@@ -16,6 +16,8 @@ import type { EngineSettings } from "./settings.ts";
 export interface ValidateOptions {
   input: FileReader;
   settings: Pick<EngineSettings, "maxLineBytes" | "strict">;
+  /** The SHA-256 that the input must have; default: any. */
+  sha256?: string | undefined;
   /** The batch's endpoint; with `settings.strict` every line has to name it. */
   endpoint?: Endpoint | undefined;
   /** Where the plan goes; without a file store none is written. */
@@ -43,7 +45,7 @@ export type Validation =
  * not grow with lines, but for eight to twenty bytes each. When it resolves with `ok`, the plan is durable and
  * `onShards` has been told all of it; otherwise there is no plan.
  *
- * @throws NerifError `aborted`, `disk_full`, `storage_unavailable`
+ * @throws NerifError `aborted`, `disk_full`, `storage_unavailable`, `input_changed` when it has another SHA-256
  */
 export async function validateInput(options: ValidateOptions): Promise<Validation> {
   const { input, settings } = options;
@@ -84,7 +86,7 @@ async function checkLines(options: ValidateOptions, plan: ShardedPlan | null): P
   }
 
   if (limit > 0) {
-    await forEachLine(input.stream(), {
+    await forEachLine(summed(input.stream(), options), {
       maxLineBytes,
       onLine(bytes, offset, physicalLine) {
         const place = nextPlace(offset, physicalLine);
@@ -93,7 +95,7 @@ async function checkLines(options: ValidateOptions, plan: ShardedPlan | null): P
         if (id !== null) duplicates.add(place, bytes, id);
         const wrong = check.ok ? models.check(check.request) : check.errors;
         if (wrong !== null) errors.add(physicalLine, wrong);
-        else if (check.ok && errors.isEmpty) plan?.add(place.line, offset, check.request);
+        else if (check.ok && errors.isEmpty) plan?.add({ ...place, request: check.request, bytes });
         return total < limit;
       },
       onTooLong(offset, length, physicalLine) {
@@ -114,6 +116,17 @@ async function checkLines(options: ValidateOptions, plan: ShardedPlan | null): P
   if (total === 0) errors.addForFile(lineErrors.emptyFile);
   if (settings.strict && total > limits.strict.lines) errors.addForFile(lineErrors.tooManyLines(total));
   return errors.isEmpty ? { ok: true, total, model: models.common } : { ok: false, errors: errors.all() };
+}
+
+/** Passes an input on, and holds it against the sum that was taken when it came: a disk may lose bits. */
+async function* summed(chunks: AsyncIterable<Buffer>, { sha256 }: ValidateOptions): AsyncGenerator<Buffer> {
+  const hash = createHash("sha256");
+  for await (const chunk of chunks) {
+    if (sha256 !== undefined) hash.update(chunk);
+    yield chunk;
+  }
+  if (sha256 === undefined || hash.digest("hex") === sha256) return;
+  throw new NerifError("input_changed", "Cannot use the input: its bytes are not those that were stored");
 }
 
 interface ModelCheck {

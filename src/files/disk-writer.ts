@@ -2,7 +2,7 @@ import { createHash, randomBytes } from "node:crypto";
 import { type FileHandle, open, rename, unlink } from "node:fs/promises";
 import { dirname } from "node:path";
 import { errnoOf, NerifError } from "../batch/errors.ts";
-import { syncDirectory } from "./directory.ts";
+import { syncDirectory } from "../disk/directory.ts";
 import { diskFailure, storageError } from "./disk-errors.ts";
 import type { FileWriter } from "./file-store.ts";
 import { temporaryPath } from "./key.ts";

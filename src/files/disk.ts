@@ -2,7 +2,7 @@ import { constants } from "node:fs";
 import { type FileHandle, open, readdir, stat, unlink } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { errnoOf, NerifError } from "../batch/errors.ts";
-import { prepareDirectory, syncDirectory } from "./directory.ts";
+import { prepareDirectory, syncDirectory } from "../disk/directory.ts";
 import { diskFailure, storageError } from "./disk-errors.ts";
 import { createDiskReader } from "./disk-reader.ts";
 import { createDiskWriter, type DiskCalls } from "./disk-writer.ts";

@@ -2,11 +2,14 @@ import { Hono } from "hono";
 import { isFinal } from "../batch/lifecycle.ts";
 import { batchListParams } from "../service/batch-list-params.ts";
 import type { BatchService } from "../service/batches.ts";
+import { parseParams } from "../service/parse-params.ts";
+import { resultsParams } from "../service/results-params.ts";
 import { byteStream } from "./byte-stream.ts";
 import { createOptions } from "./create-options.ts";
 import type { HttpLog, RequestEnvironment } from "./environment.ts";
+import { isServerFault } from "./error-response.ts";
 import { readJsonObject } from "./json-body.ts";
-import { booleanQuery, listObject, pairsQuery, queryParams } from "./list.ts";
+import { listObject, pairsQuery, queryParams } from "./list.ts";
 
 /**
  * `/v1/batches`
@@ -54,20 +57,21 @@ export function batchRoutes({
   );
 
   routes.get("/:id/results", async (c) => {
-    const wantsAll = booleanQuery(c, "follow");
+    const query = parseParams(resultsParams, queryParams(c, resultsParams), "read the results");
     const batch = await batches.retrieve(c.get("project"), c.req.param("id"));
     const headers = {
       "content-type": "application/jsonl; charset=utf-8",
       "x-content-type-options": "nosniff",
     };
-    const follow = wantsAll && !isFinal(batch.status);
+    const follow = query.follow === "true" && !isFinal(batch.status);
     const gone = new AbortController();
     const lines = batches.results(c.get("project"), batch.id, {
       follow,
+      apiKey: c.get("apiKey"),
       signal: AbortSignal.any([draining, gone.signal]),
     });
     const onError = (reason: unknown) => {
-      if (draining.aborted) return;
+      if (draining.aborted || !isServerFault(reason)) return;
       log.error(
         { err: reason, requestId: c.get("requestId"), batch: batch.id },
         "A stream of results broke off",

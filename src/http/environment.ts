@@ -1,20 +1,11 @@
 import type { Context, Hono } from "hono";
 import type { StoredApiKey } from "../batch/api-key.ts";
-import type { BatchService } from "../service/batches.ts";
-import type { FileService } from "../service/files.ts";
 import type { HealthService } from "../service/health.ts";
-import type { KeyService } from "../service/keys.ts";
+import type { Services } from "../service/instance.ts";
 import type { ModelService } from "../service/models.ts";
-import type { UploadService } from "../service/uploads.ts";
-import type { WebhookService } from "../service/webhooks.ts";
 
 /** What the routes work with. */
-export interface HttpServices {
-  files: FileService;
-  uploads: UploadService;
-  batches: BatchService;
-  webhooks: WebhookService;
-  keys: KeyService;
+export interface HttpServices extends Services {
   models: ModelService;
   health: HealthService;
 }

@@ -40,7 +40,7 @@ export function envelopeResponse(
   });
 }
 
-/** Whether an operator should read about it: the client did nothing wrong. */
+/** Whether an operator should read about it: the client did nothing wrong. A webhook's receiver is the client's choice. */
 export function isServerFault(reason: unknown): boolean {
-  return errorTable[NerifError.fromUnknown(reason).code].status >= 500;
+  return errorTable[NerifError.fromUnknown(reason).code].type === "server_error";
 }

@@ -81,7 +81,10 @@ export const errorTable: Record<ErrorCode, WireError> = {
   upstream_unreachable: failure(502, "upstream_unreachable", "No upstream answered."),
   upstream_not_configured: failure(503, "upstream_not_configured", "No upstream is configured."),
   upstream_account: failure(502, "upstream_account", "The upstream refused the account of this server."),
-  data_damaged: failure(500, "data_damaged", "The stored data of this request is damaged."),
+  data_damaged: {
+    ...failure(500, "data_damaged", "The stored data of this request is damaged."),
+    shouldRetry: false,
+  },
   internal_error: internal(),
 
   // These never come from serving a request.

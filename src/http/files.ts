@@ -1,6 +1,6 @@
 import { Hono } from "hono";
-import { checkUploadPurpose } from "../service/check-file-params.ts";
 import { fileListParams } from "../service/file-list-params.ts";
+import { checkUploadPurpose } from "../service/file-params.ts";
 import type { FileService } from "../service/files.ts";
 import { createOptions } from "./create-options.ts";
 import type { HttpLog, RequestEnvironment } from "./environment.ts";

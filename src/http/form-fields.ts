@@ -1,4 +1,4 @@
-import { NerifError } from "../batch/errors.ts";
+import { unknownParameter } from "../service/refusals.ts";
 
 /**
  * Refuses a form that has a field beside those that are known.
@@ -10,8 +10,6 @@ export function refuseOtherFields(
   known: ReadonlySet<string> = new Set(),
 ): void {
   for (const name of fields.keys()) {
-    if (known.has(name)) continue;
-    const param = name.slice(0, 80);
-    throw new NerifError("unknown_parameter", `Unknown parameter: '${param}'.`, { param });
+    if (!known.has(name)) throw unknownParameter(name);
   }
 }

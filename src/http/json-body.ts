@@ -1,4 +1,5 @@
 import { NerifError } from "../batch/errors.ts";
+import { isRecord } from "../service/type-name.ts";
 
 const largestBody = 1024 * 1024;
 
@@ -16,9 +17,7 @@ export async function readJsonObject(
   const text = await inTime(readText(request), withinMs);
   if (mayBeEmpty && text.trim() === "") return {};
   const value = parse(text);
-  if (typeof value === "object" && value !== null && !Array.isArray(value)) {
-    return value as Record<string, unknown>;
-  }
+  if (isRecord(value)) return value;
   throw new NerifError("invalid_request", "Cannot read the body of the request: it must be a JSON object");
 }
 

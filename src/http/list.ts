@@ -51,18 +51,6 @@ function isNumber(type: z.core.$ZodType): boolean {
 }
 
 /**
- * Whether a query parameter is `true`; an absent one is `false`.
- *
- * @throws NerifError `invalid_value` for anything else
- */
-export function booleanQuery(context: RequestContext, name: string): boolean {
-  const text = context.req.query(name) || "false";
-  if (text === "true" || text === "false") return text === "true";
-  const message = `Invalid value: '${text.slice(0, 80)}'. Supported values are: 'true' and 'false'.`;
-  throw new NerifError("invalid_value", message, { param: name });
-}
-
-/**
  * The pairs in query parameters like `metadata[team]=search`; undefined when there are none.
  *
  * @throws NerifError `invalid_type` for a parameter without brackets, `invalid_value` when a key is there twice

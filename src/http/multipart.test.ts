@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import type { NerifError } from "../batch/errors.ts";
-import type { StagedFile } from "../service/files.ts";
+import type { StagedFile } from "../service/stage-file.ts";
 import { receiveForm } from "./multipart.ts";
 
 interface Part {

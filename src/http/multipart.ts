@@ -3,6 +3,7 @@ import { finished, pipeline } from "node:stream/promises";
 import { Busboy, type BusboyFileStream, type BusboyInstance } from "@fastify/busboy";
 import { NerifError } from "../batch/errors.ts";
 import { free, isGivenAway } from "../service/owned-bytes.ts";
+import { missingParameter } from "../service/refusals.ts";
 
 /** What a form may have; how large its file may be is the business of what takes it. */
 const limits = {
@@ -134,11 +135,7 @@ function collectForm<T extends FormTarget>(
   return {
     failed: failure.promise,
     async finish() {
-      if (saving === null) {
-        throw new NerifError("missing_required_parameter", `Missing required parameter: '${fileField}'.`, {
-          param: fileField,
-        });
-      }
+      if (saving === null) throw missingParameter(fileField);
       // A failure of the form counts also when it comes after the last byte of the file.
       const file = await Promise.race([saving, failure.promise]);
       return { file, filename, fields };

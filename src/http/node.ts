@@ -6,7 +6,7 @@ import {
   type ServerResponse,
   STATUS_CODES,
 } from "node:http";
-import type { AddressInfo } from "node:net";
+import type { AddressInfo, Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import { errnoOf, NerifError } from "../batch/errors.ts";
 import { isLoopbackHost } from "./loopback-guard.ts";
@@ -27,6 +27,8 @@ export interface ListenOptions {
   headMs?: number | undefined;
   /** Longest pause inside the body of a request, in milliseconds. Default 2 minutes. */
   bodyIdleMs?: number | undefined;
+  /** Longest time in which a client takes nothing of an answer that is being sent, in milliseconds. Default 2 minutes. */
+  answerIdleMs?: number | undefined;
   /** How long a client may go on sending after it got its answer, in milliseconds. Default 30 s. */
   lingerMs?: number | undefined;
   /** Connections that may be open at once; further ones are closed as they come. Default 2,048. */
@@ -67,7 +69,7 @@ function serverOptions(headMs: number): ServerOptions {
  */
 export async function listen(options: ListenOptions): Promise<Listening> {
   const { handler, host = "127.0.0.1", port = 8787, insecure = false, isGuarded = false } = options;
-  const { headMs = 30_000, bodyIdleMs = 120_000, lingerMs = 30_000, maxConnections = 2_048 } = options;
+  const { headMs = 30_000, bodyIdleMs = 120_000, answerIdleMs = 120_000, lingerMs = 30_000 } = options;
   if (!insecure && !isGuarded && !isLoopbackHost(host.includes(":") ? `[${host}]` : host)) {
     throw new NerifError(
       "invalid_configuration",
@@ -88,7 +90,8 @@ export async function listen(options: ListenOptions): Promise<Listening> {
   server.on("clientError", (reason, socket) =>
     answerBrokenRequest(reason, { socket, lingerMs, last: answers.get(socket) }),
   );
-  server.maxConnections = maxConnections;
+  server.setTimeout(answerIdleMs, (socket) => endIfIdle(socket, answers.get(socket)));
+  server.maxConnections = options.maxConnections ?? 2_048;
   await bind(server, { host, port });
   const address = server.address() as AddressInfo;
   const shownHost = address.family === "IPv6" ? `[${address.address}]` : address.address;
@@ -102,6 +105,15 @@ export async function listen(options: ListenOptions): Promise<Listening> {
       return closing;
     },
   };
+}
+
+/**
+ * Nothing came or went for a while. An answer may be long in coming, which is nobody's fault; one that is there and is
+ * not taken would keep the connection, and the file that it is read from, for ever.
+ */
+function endIfIdle(socket: Socket, last: ServerResponse | undefined): void {
+  const isComing = last?.writableFinished === false && socket.writableLength === 0;
+  if (!isComing) socket.destroy();
 }
 
 interface BrokenConnection {

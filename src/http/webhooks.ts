@@ -1,6 +1,6 @@
 import { Hono } from "hono";
 import { webhookEventTypes } from "../batch/webhook.ts";
-import { webhookEndpointList } from "../service/webhook-params.ts";
+import { webhookEndpointListParams } from "../service/webhook-params.ts";
 import type { WebhookService } from "../service/webhooks.ts";
 import type { RequestEnvironment } from "./environment.ts";
 import { readJsonObject } from "./json-body.ts";
@@ -15,7 +15,7 @@ export function webhookRoutes({ webhooks }: { webhooks: WebhookService }): Hono<
   );
 
   routes.get("/", async (c) => {
-    const query = queryParams(c, webhookEndpointList);
+    const query = queryParams(c, webhookEndpointListParams);
     return c.json(listObject(await webhooks.list(c.get("project"), query)));
   });
 

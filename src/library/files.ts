@@ -2,7 +2,7 @@ import { NerifError } from "../batch/errors.ts";
 import type { FileObject } from "../batch/file.ts";
 import { assertId } from "../batch/ids.ts";
 import type { Opened } from "../compose.ts";
-import type { StagedFile } from "../service/files.ts";
+import type { StagedFile } from "../service/stage-file.ts";
 import { checkId } from "./check-id.ts";
 import { checkRequest } from "./check-request.ts";
 import { listPage } from "./list-page.ts";

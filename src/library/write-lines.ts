@@ -1,5 +1,5 @@
 import { NerifError } from "../batch/errors.ts";
-import type { StagedFile } from "../service/files.ts";
+import type { StagedFile } from "../service/stage-file.ts";
 import type { Items } from "./types.ts";
 
 /** Bytes that are gathered before they go to the file. */

@@ -11,8 +11,8 @@ import {
   uploadInput,
 } from "../../test/support/http-instance.ts";
 import type { FileObject } from "../batch/file.ts";
-import type { FileParams } from "./check-file-params.ts";
 import type { CreateOptions } from "./create-options.ts";
+import type { FileParams } from "./file-params.ts";
 
 const line = `${requestLine("a")}\n`;
 const params = { filename: "input.jsonl", purpose: "batch" };

@@ -3,8 +3,9 @@ import { parseCompletionWindow } from "../batch/duration.ts";
 import { NerifError } from "../batch/errors.ts";
 import { endpointOf, endpoints, limits } from "../batch/limits.ts";
 import { expiresAfter } from "./expires-after.ts";
-import { parseParams, unsupported } from "./parse-params.ts";
-import { isRecord, typeName } from "./type-name.ts";
+import { parseParams } from "./parse-params.ts";
+import { unsupported, wrongType } from "./refusals.ts";
+import { isRecord } from "./type-name.ts";
 
 const { pairs: mostPairs, keyLength, valueLength } = limits.metadata;
 
@@ -104,14 +105,6 @@ function characters(text: string): number {
   let count = 0;
   for (const _ of text) count += 1;
   return count;
-}
-
-function wrongType(value: unknown, { param, expected }: { param: string; expected: string }): NerifError {
-  return new NerifError(
-    "invalid_type",
-    `Invalid type for '${param}': expected ${expected}, but got ${typeName(value)} instead.`,
-    { param },
-  );
 }
 
 function tooLong(param: string, most: number, length: number): NerifError {

@@ -1,3 +1,4 @@
+import type { StoredApiKey } from "../batch/api-key.ts";
 import { type Batch, type BatchObject, batchObject } from "../batch/batch.ts";
 import { NerifError } from "../batch/errors.ts";
 import { isVisible } from "../batch/file.ts";
@@ -15,11 +16,11 @@ import { answerOnce, type RecordOf } from "./answer-once.ts";
 import { type BatchListQuery, checkBatchListParams } from "./batch-list-params.ts";
 import { type BatchParams, type CheckedBatchParams, checkBatchParams } from "./batch-params.ts";
 import type { CreateOptions } from "./create-options.ts";
-import { createFileService } from "./files.ts";
+import type { FileService } from "./files.ts";
 import { nextChange } from "./next-change.ts";
 import { type Page, readPage } from "./page.ts";
 import { batchProgress } from "./progress.ts";
-import { streamResults } from "./results.ts";
+import { type FollowOptions, streamResults } from "./results.ts";
 import { prepareRetry } from "./retry.ts";
 
 /** How often `wait` looks when nothing tells it of a change, and tries to execute when nobody does, in ms. */
@@ -58,11 +59,13 @@ export interface BatchService {
   /**
    * Finished lines of output and error file, each once, in buffers of whole lines with their newlines.
    * @param options.follow goes on until the batch is final; default false
+   * @param options.apiKey whoever follows with it is told nothing more when it is revoked
+   * @throws NerifError `batch_not_found`, `invalid_api_key` for one that was revoked meanwhile
    */
   results(
     project: string,
     id: string,
-    options?: { follow?: boolean | undefined; signal?: AbortSignal | undefined },
+    options?: FollowOptions & Pick<CreateOptions, "apiKey">,
   ): AsyncIterable<Buffer>;
   /**
    * A new batch with only the failed, expired and cancelled lines of a final one.
@@ -86,6 +89,8 @@ interface BeginOptions {
 interface BatchServiceDeps {
   control: ControlStore;
   files: FileStore;
+  /** Makes the input of a retry. */
+  fileService: FileService;
   journal: Journal;
   engine: Engine;
   clock: Clock;
@@ -96,8 +101,7 @@ interface BatchServiceDeps {
 
 /** The use cases around batches. */
 export function createBatchService(deps: BatchServiceDeps): BatchService {
-  const { control, files, engine, clock, settings, canExecute = () => true } = deps;
-  const fileService = createFileService({ control, files, clock });
+  const { control, fileService, engine, clock, settings, canExecute = () => true } = deps;
 
   async function load(project: string, id: string): Promise<Batch> {
     const batch = isId("batch", id) ? await control.getBatch(project, id) : null;
@@ -140,7 +144,7 @@ export function createBatchService(deps: BatchServiceDeps): BatchService {
   }
 
   async function beginAgain(batch: Batch, how: Omit<BeginOptions, "checked">): Promise<BatchObject> {
-    const params = await prepareRetry({ control, files, fileService, clock }, batch, how.options);
+    const params = await prepareRetry(deps, batch, how.options);
     try {
       const checked = checkBatchParams(params, settings.completionWindows);
       return await begin(batch.project, { checked, ...how });
@@ -204,6 +208,12 @@ export function createBatchService(deps: BatchServiceDeps): BatchService {
     return batch;
   }
 
+  async function assertValid({ id }: StoredApiKey): Promise<void> {
+    const key = await control.getApiKey(id);
+    if (key?.revoked_at === null) return;
+    throw new NerifError("invalid_api_key", "Cannot go on: the API key was revoked");
+  }
+
   async function wait(
     project: string,
     id: string,
@@ -238,7 +248,13 @@ export function createBatchService(deps: BatchServiceDeps): BatchService {
       );
       return { ...page, data: page.data.map(batchObject) };
     },
-    results: (project, id, options) => streamResults(deps, () => load(project, id), options),
+    results(project, id, { apiKey, ...options } = {}) {
+      const loadIfAllowed = async () => {
+        if (apiKey) await assertValid(apiKey);
+        return load(project, id);
+      };
+      return streamResults(deps, loadIfAllowed, options);
+    },
   };
 }
 

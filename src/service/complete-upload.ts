@@ -5,9 +5,9 @@ import type { StoredPart, StoredUpload } from "../batch/upload.ts";
 import type { ControlStore } from "../control/control-store.ts";
 import { type Clock, unixSeconds } from "../engine/clock.ts";
 import type { FileStore } from "../files/file-store.ts";
-import { type StagedFile, stageFile } from "./files.ts";
 import { free, giveAway } from "./owned-bytes.ts";
 import { unlimited } from "./quotas.ts";
+import { type StagedFile, stageFile } from "./stage-file.ts";
 import { badParts } from "./upload-params.ts";
 
 interface AssemblyDeps {

@@ -8,7 +8,7 @@ import {
   textOf,
   uploadInput,
 } from "../../test/support/http-instance.ts";
-import type { FileParams } from "./check-file-params.ts";
+import type { FileParams } from "./file-params.ts";
 
 async function upload(text: string | Buffer, params: Partial<FileParams> = {}) {
   const instance = await openTestInstance({ clock: createTestClock() });

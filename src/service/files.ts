@@ -1,24 +1,17 @@
 import { isAbsolute } from "node:path";
 import { NerifError } from "../batch/errors.ts";
 import { type FileObject, fileObject, isVisible, type StoredFile } from "../batch/file.ts";
-import { isId, newFileId } from "../batch/ids.ts";
+import { isId } from "../batch/ids.ts";
 import type { ControlStore } from "../control/control-store.ts";
-import type { InsertOptions } from "../control/insert-options.ts";
 import { type Clock, unixSeconds } from "../engine/clock.ts";
-import type { FileReader, FileStore, FileWriter } from "../files/file-store.ts";
-import { answerOnce } from "./answer-once.ts";
-import type { FileParams } from "./check-file-params.ts";
-import { checkFileParams } from "./check-file-params.ts";
+import type { FileReader, FileStore } from "../files/file-store.ts";
+import { openChecked } from "./checked-reader.ts";
 import type { CreateOptions } from "./create-options.ts";
 import { fileListParams } from "./file-list-params.ts";
-import { createFirstLineCheck } from "./first-line.ts";
-import { createLineCount } from "./line-count.ts";
 import { checkCursor, type Page, readPage } from "./page.ts";
 import { parseParams } from "./parse-params.ts";
-import { type ByteBudget, type ByteBudgets, createByteBudgets } from "./quotas.ts";
-
-/** Files of the `batch` family go after 30 days unless told otherwise, in seconds. */
-const defaultLifetime = 2_592_000;
+import type { ByteBudgets } from "./quotas.ts";
+import { type StagedFile, stageFile } from "./stage-file.ts";
 
 /** OpenAI gives files of these purposes back to nobody. */
 const notDownloadable: readonly string[] = ["assistants", "user_data"];
@@ -41,20 +34,6 @@ export interface FileService {
   content(project: string, id: string): Promise<FileContent>;
 }
 
-export interface StagedFile {
-  /** @throws NerifError `file_too_large`, `quota_exceeded`, `disk_full` */
-  write(chunks: readonly Uint8Array[]): Promise<void>;
-  /**
-   * Makes the file durable and visible. When it is refused its bytes are discarded, and also when an idempotency key
-   * gives an earlier file again.
-   * @throws NerifError `idempotency_key_reused`, `empty_file`, `invalid_file_format`, `file_exists`, `quota_exceeded`,
-   *   `disk_full`, and for bad parameters
-   */
-  finish(project: string, params: FileParams, options?: CreateOptions): Promise<FileObject>;
-  /** Forgets the bytes. Safe to call at any time and more than once. */
-  discard(): Promise<void>;
-}
-
 export interface FileListQuery {
   purpose?: string | undefined;
   limit?: number | undefined;
@@ -71,19 +50,19 @@ export interface FileContent {
   close(): Promise<void>;
 }
 
-export interface FileServiceDeps {
+interface FileServiceDeps {
   control: ControlStore;
   files: FileStore;
   clock: Clock;
-  /** Default: budgets that no other service shares. */
-  budgets?: ByteBudgets | undefined;
+  budgets: ByteBudgets;
   /** Largest file that a client may send at once, in bytes. Default: none. */
   maxFileBytes?: number | undefined;
 }
 
 /** The use cases around files. */
 export function createFileService(deps: FileServiceDeps): FileService {
-  const { control, files, clock, budgets = createByteBudgets(control), maxFileBytes } = deps;
+  const { control, files, clock, budgets, maxFileBytes } = deps;
+
   async function visible(project: string, id: string): Promise<StoredFile> {
     const file = isId("file", id) ? await control.getFile(project, id) : null;
     if (file === null || !isVisible(file, unixSeconds(clock))) throw noSuchFile(id);
@@ -146,118 +125,9 @@ export function noSuchFile(id: string): NerifError {
   return new NerifError("file_not_found", `No such File object: ${id.slice(0, 80)}`, { param: "id" });
 }
 
-interface StageDeps extends Omit<FileServiceDeps, "budgets"> {
-  budget: ByteBudget;
-  /** Makes the file visible, in one transaction with whatever has to happen with it. */
-  record: (file: StoredFile, options: InsertOptions) => Promise<void>;
-}
-
-/** A new file on its way; all files that clients make take it. */
-export async function stageFile(deps: StageDeps): Promise<StagedFile> {
-  const key = newFileId();
-  return stage({ ...deps, key, writer: await deps.files.create(key) });
-}
-
-function stage(deps: StageDeps & { key: string; writer: FileWriter }): StagedFile {
-  const {
-    control,
-    files,
-    clock,
-    key,
-    budget,
-    writer,
-    record,
-    maxFileBytes = Number.POSITIVE_INFINITY,
-  } = deps;
-  const firstLine = createFirstLineCheck();
-  const lineCount = createLineCount();
-  let bytes = 0;
-  let state: "open" | "committed" | "done" = "open";
-
-  async function discard(): Promise<void> {
-    if (state === "open") await writer.abort();
-    if (state === "committed") await files.delete(key);
-    state = "done";
-    budget.release();
-  }
-
-  async function publish(project: string, params: FileParams, options: CreateOptions): Promise<FileObject> {
-    const { apiKey = null } = options;
-    const { expiresAfter } = checkFileParams(params);
-    const { purpose, filename, id = key } = params;
-    if (purpose !== "batch_output" && bytes === 0) {
-      throw new NerifError("empty_file", "Cannot use the file: it is empty", { param: "file" });
-    }
-    if (purpose === "batch") firstLine.check();
-    if (id !== key && (await control.getFile(null, id)) !== null) {
-      throw new NerifError("file_exists", `Cannot create file ${id}: there is one with this id already`, {
-        param: "id",
-      });
-    }
-    // DURABLE: the bytes are synced before the row that names them is written, and the row before the answer.
-    const written = await writer.commit();
-    state = "committed";
-    const createdAt = unixSeconds(clock);
-    const lifetime = expiresAfter?.seconds ?? (purpose.startsWith("batch") ? defaultLifetime : null);
-    const file: StoredFile = {
-      id,
-      project,
-      bytes: written.bytes,
-      created_at: createdAt,
-      expires_at: lifetime === null ? null : createdAt + lifetime,
-      filename,
-      purpose,
-      sha256: written.sha256,
-      key,
-      api_key: apiKey?.id ?? null,
-      lines: purpose === "batch" ? lineCount.lines() : null,
-    };
-    const given = { filename, purpose, expires_after: expiresAfter, sha256: file.sha256, id: params.id };
-    const answer = await answerOnce<FileObject>(
-      { project, route: "POST /v1/files", params: given, options },
-      {
-        control,
-        clock,
-        async create(recordOf) {
-          await record(file, { quotas: apiKey?.quotas, answer: recordOf(fileObject(file)) });
-          state = "done";
-          return fileObject(file);
-        },
-      },
-    );
-    // Where an earlier answer is given again there is a file already: these bytes are nobody's.
-    await discard();
-    return answer;
-  }
-
-  return {
-    async write(chunks) {
-      for (const chunk of chunks) {
-        budget.take(chunk.length);
-        bytes += chunk.length;
-        firstLine.write(chunk);
-        lineCount.write(chunk);
-      }
-      if (bytes > maxFileBytes) throw new NerifError("file_too_large", "File is too large.");
-      await writer.write(chunks);
-    },
-
-    async finish(project, params, options = {}) {
-      try {
-        return await publish(project, params, options);
-      } catch (error) {
-        await discard();
-        throw error;
-      }
-    },
-
-    discard,
-  };
-}
-
 async function openBytes(files: FileStore, file: StoredFile): Promise<FileReader> {
   try {
-    return await files.open(file.key);
+    return await openChecked(files, file);
   } catch (error) {
     // Deleted or expired since its record was read: for a client it never was there.
     if (error instanceof NerifError && error.code === "file_not_found") throw noSuchFile(file.id);

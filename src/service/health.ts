@@ -37,7 +37,9 @@ export function createHealthService({
   engine: Engine;
 }): HealthService {
   async function waitingRoutes(project: string | null): Promise<WaitingRoute[]> {
-    const running = (await control.unfinishedBatches()).filter((batch) => batch.project === project);
+    // Who is told nothing can ask as often as he likes: one batch shows as well that the storage answers.
+    const batches = await control.unfinishedBatches(project === null ? 1 : undefined);
+    const running = batches.filter((batch) => batch.project === project);
     return running.flatMap((batch) =>
       (engine.progress(batch.id)?.routes ?? []).flatMap(({ endpoint, model, upstream, reason }) =>
         reason === null

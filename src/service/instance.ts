@@ -9,15 +9,18 @@ import type { KeyService } from "./keys.ts";
 import type { UploadService } from "./uploads.ts";
 import type { WebhookService } from "./webhooks.ts";
 
+/** The use cases, whoever asks for them. */
+export interface Services {
+  files: FileService;
+  uploads: UploadService;
+  batches: BatchService;
+  webhooks: WebhookService;
+  keys: KeyService;
+}
+
 /** A data directory that is open, with all that works on it. */
 export interface Instance {
-  service: {
-    files: FileService;
-    uploads: UploadService;
-    batches: BatchService;
-    webhooks: WebhookService;
-    keys: KeyService;
-  };
+  service: Services;
   control: ControlStore;
   fileStore: FileStore;
   journal: Journal;
@@ -25,8 +28,11 @@ export interface Instance {
   lock: ExecutorLock;
   /** Absolute. */
   dataDir: string;
-  /** @throws NerifError `upstream_not_configured`, `invalid_configuration` */
+  /**
+   * The upstreams, connected at the first call: a process that only reads needs none.
+   * @throws NerifError `upstream_not_configured`, `invalid_configuration`
+   */
   upstreams(): readonly Upstream[];
-  /** Stops executing and releases everything; calls in flight get `graceMs` milliseconds. */
+  /** Stops executing and releases everything; calls in flight get `graceMs` milliseconds, default none. */
   close(options?: { graceMs?: number }): Promise<void>;
 }

@@ -7,11 +7,11 @@ export const afterParam = z
   .transform((after) => after ?? undefined)
   .describe("The id of the last item that is known already.");
 
-/** How long a page is. 0 is allowed and asks for an empty page, as at OpenAI. */
-export function limitParam({ max, default: absent }: { max: number; default: number }) {
+/** How long a page is. Where 0 is allowed it asks for an empty page, as at OpenAI. */
+export function limitParam({ min, max, default: absent }: { min: number; max: number; default: number }) {
   return z
     .int()
-    .min(0)
+    .min(min)
     .max(max)
     .nullish()
     .meta({ default: absent })

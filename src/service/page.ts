@@ -1,4 +1,4 @@
-import { NerifError } from "../batch/errors.ts";
+import { type Listed, noSuchCursor } from "../batch/cursor.ts";
 import { isId } from "../batch/ids.ts";
 
 /** One page of a list. `has_more` is never true on an empty page: clients would ask for ever. */
@@ -19,14 +19,6 @@ export async function readPage<T>(limit: number, read: (limit: number) => Promis
  *
  * @throws NerifError `cursor_not_found`
  */
-export function checkCursor(kind: "batch" | "file", after: string | null | undefined): void {
-  if (after === undefined || after === null) return;
-  const canBe: boolean = isId(kind, after);
-  if (canBe) return;
-  const plural = kind === "batch" ? "batches" : "files";
-  throw new NerifError(
-    "cursor_not_found",
-    `Cannot list ${plural} after '${after.slice(0, 80)}': there is no such ${kind}`,
-    { param: "after" },
-  );
+export function checkCursor(kind: Listed, after: string | undefined): void {
+  if (after !== undefined && !isId(kind, after)) throw noSuchCursor(kind, after);
 }

@@ -1,5 +1,6 @@
 import type { z } from "zod";
 import { NerifError } from "../batch/errors.ts";
+import { missingParameter, unknownParameter, unsupported, wrongType } from "./refusals.ts";
 import { typeName } from "./type-name.ts";
 
 type Issue = z.core.$ZodRawIssue & { input?: unknown };
@@ -22,14 +23,12 @@ function refusal(issue: Issue, action: string): NerifError {
   const param = pathOf(issue.path ?? []);
   switch (issue.code) {
     case "invalid_type":
-      return wrongType(issue, { param, action });
+      return mistyped(issue, { param, action });
     case "invalid_value":
       return unsupported(issue.input, { param, supported: issue.values.map(String) });
     case "unrecognized_keys": {
       const unknown = [param, ...issue.keys.slice(0, 1)].filter((part) => part !== "").join(".");
-      return new NerifError("unknown_parameter", `Unknown parameter: '${unknown.slice(0, 80)}'.`, {
-        param: unknown.slice(0, 80),
-      });
+      return unknownParameter(unknown);
     }
     case "too_big":
     case "too_small":
@@ -39,7 +38,7 @@ function refusal(issue: Issue, action: string): NerifError {
   }
 }
 
-function wrongType(
+function mistyped(
   issue: Issue & { code: "invalid_type" },
   { param, action }: { param: string; action: string },
 ): NerifError {
@@ -48,14 +47,8 @@ function wrongType(
   if (param === "") {
     return new NerifError("invalid_type", `Cannot ${action}: expected ${wanted}, but got ${typeName(input)}`);
   }
-  if (input === undefined || input === null) {
-    return new NerifError("missing_required_parameter", `Missing required parameter: '${param}'.`, { param });
-  }
-  return new NerifError(
-    "invalid_type",
-    `Invalid type for '${param}': expected ${wanted}, but got ${typeName(input)} instead.`,
-    { param },
-  );
+  if (input === undefined || input === null) return missingParameter(param);
+  return wrongType(input, { param, expected: wanted });
 }
 
 const typeNames: Record<string, string> = {
@@ -66,30 +59,6 @@ const typeNames: Record<string, string> = {
   record: "an object",
   array: "an array",
 };
-
-/** The refusal of a value that is not one of a few. */
-export function unsupported(
-  value: unknown,
-  { param, supported }: { param: string; supported: readonly string[] },
-): NerifError {
-  if (value === undefined || value === null) {
-    return new NerifError("missing_required_parameter", `Missing required parameter: '${param}'.`, { param });
-  }
-  if (typeof value !== "string") {
-    const message = `Invalid type for '${param}': expected a string, but got ${typeName(value)} instead.`;
-    return new NerifError("invalid_type", message, { param });
-  }
-  const message = `Invalid value: '${value.slice(0, 80)}'. Supported values are: ${listed(supported)}.`;
-  return new NerifError("invalid_value", message, { param });
-}
-
-/** `'a'`, `'a' and 'b'`, `'a', 'b', and 'c'` */
-function listed(values: readonly string[]): string {
-  const names = values.map((name) => `'${name}'`);
-  const last = names.pop() ?? "";
-  if (names.length === 0) return last;
-  return names.length === 1 ? `${names[0]} and ${last}` : `${names.join(", ")}, and ${last}`;
-}
 
 function outOfBounds(issue: Issue & { code: "too_big" | "too_small" }, param: string): NerifError {
   const tooBig = issue.code === "too_big";

@@ -10,8 +10,8 @@ import {
 import { noQuotas, type Quotas, type StoredApiKey } from "../batch/api-key.ts";
 import type { FileObject } from "../batch/file.ts";
 
-async function setUp(quotas: Partial<Quotas>) {
-  const instance = await openTestInstance({ clock: createTestClock() });
+async function setUp(quotas: Partial<Quotas>, clock = createTestClock()) {
+  const instance = await openTestInstance({ clock });
   const apiKey = anApiKey({ quotas: { ...noQuotas, ...quotas } });
   await instance.control.insertApiKey(apiKey);
   return { instance, apiKey, files: instance.service.files, batches: instance.service.batches };
@@ -101,6 +101,19 @@ it("open uploads are refused beyond their quota", async () => {
   });
   await uploads.cancel("default", first.id);
   await open(apiKey);
+});
+
+it("an upload is open no longer than its hour, though nobody ended it and it has no parts", async () => {
+  const clock = createTestClock();
+  const { instance, apiKey } = await setUp({ open_uploads: 1 }, clock);
+  const params = { filename: "a.jsonl", purpose: "batch", bytes: 10, mime_type: "application/jsonl" };
+  const open = () => instance.service.uploads.create("default", params, { apiKey });
+  await open();
+  clock.advance(3_599_000);
+  await expect(open()).rejects.toMatchObject({ code: "quota_exceeded" });
+  clock.advance(1_000);
+  await open();
+  await expect(open()).rejects.toMatchObject({ code: "quota_exceeded" });
 });
 
 it("parts of uploads count, and are refused at the byte that passes the quota", async () => {

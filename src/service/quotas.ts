@@ -23,10 +23,12 @@ export function createByteBudgets(control: ApiKeyRecords): ByteBudgets {
 
   return {
     async begin(apiKey) {
-      const left = await storedBytesLeft(control, apiKey);
-      if (left === null || apiKey === null || apiKey === undefined) return unlimited;
+      const most = apiKey?.quotas.stored_bytes ?? null;
+      if (!apiKey || most === null) return unlimited;
       const { id } = apiKey;
-      const most = apiKey.quotas.stored_bytes ?? 0;
+      // What is recorded is checked once more by the transaction that records it.
+      const { stored_bytes: used } = await control.apiKeyUsage(id);
+      if (used >= most) throw quotaExceeded("stored_bytes", { used, more: 1, most });
       let taken = 0;
       const add = (bytes: number) => {
         taken += bytes;
@@ -38,8 +40,8 @@ export function createByteBudgets(control: ApiKeyRecords): ByteBudgets {
       return {
         take(bytes) {
           const all = add(bytes);
-          if (all <= left) return;
-          throw quotaExceeded("stored_bytes", { used: most - left + all - bytes, more: bytes, most });
+          if (used + all <= most) return;
+          throw quotaExceeded("stored_bytes", { used: used + all - bytes, more: bytes, most });
         },
         release: () => void add(-taken),
       };
@@ -49,20 +51,3 @@ export function createByteBudgets(control: ApiKeyRecords): ByteBudgets {
 
 /** Of bytes that are counted elsewhere, or that nobody limits. */
 export const unlimited: ByteBudget = { take() {}, release() {} };
-
-/**
- * How many bytes more a key may store; null when there is no limit. What is recorded is checked once more by the
- * transaction that records it.
- *
- * @throws NerifError `quota_exceeded` when nothing is left
- */
-async function storedBytesLeft(
-  control: ApiKeyRecords,
-  apiKey: StoredApiKey | null | undefined,
-): Promise<number | null> {
-  const most = apiKey?.quotas.stored_bytes ?? null;
-  if (!apiKey || most === null) return null;
-  const { stored_bytes: used } = await control.apiKeyUsage(apiKey.id);
-  if (used >= most) throw quotaExceeded("stored_bytes", { used, more: 1, most });
-  return most - used;
-}

@@ -6,6 +6,7 @@ import { type Clock, unixSeconds } from "../engine/clock.ts";
 import type { Engine } from "../engine/engine.ts";
 import type { FileStore } from "../files/file-store.ts";
 import type { Journal } from "../journal/journal.ts";
+import { openChecked } from "./checked-reader.ts";
 import { noSuchFile } from "./files.ts";
 import { journalLines } from "./journal-lines.ts";
 import { nextChange } from "./next-change.ts";
@@ -23,16 +24,22 @@ interface ResultsDeps {
   clock: Clock;
 }
 
+export interface FollowOptions {
+  /** Goes on until the batch is final. Default false. */
+  follow?: boolean | undefined;
+  signal?: AbortSignal | undefined;
+}
+
 /**
  * The results of a batch as JSON lines, each once, in buffers of whole lines: of a final batch its output file
  * and then its error file; of a running one what its journal has so far.
  *
- * @param load reads the batch as it is now
+ * @param load reads the batch as it is now; refuses when nothing more may be told
  */
 export async function* streamResults(
   deps: ResultsDeps,
   load: () => Promise<Batch>,
-  { follow = false, signal }: { follow?: boolean | undefined; signal?: AbortSignal | undefined } = {},
+  { follow = false, signal }: FollowOptions = {},
 ): AsyncGenerator<Buffer> {
   let batch = await load();
   if (isFinal(batch.status)) {
@@ -53,6 +60,8 @@ export async function* streamResults(
     if (!follow) return;
     await nextChange(deps.engine, 1_000, { signal });
     await pause(deps.clock);
+    // Before the journal is read again: much may have changed in the meantime.
+    await load();
   }
   // It ended while it was read: its journal may be gone, and the error file names lines that were never tried.
   for await (const lines of fileLines(deps, batch)) yield* missing(lines, { batchId: batch.id, given });
@@ -63,7 +72,7 @@ async function* fileLines({ control, files, clock }: ResultsDeps, batch: Batch):
     if (id === null) continue;
     const file = await control.getFile(batch.project, id);
     if (file === null || !isVisible(file, unixSeconds(clock))) throw noSuchFile(id);
-    const reader = await files.open(file.key);
+    const reader = await openChecked(files, file);
     try {
       yield* wholeLines(reader.stream());
     } finally {

@@ -8,9 +8,11 @@ import { type Clock, unixSeconds } from "../engine/clock.ts";
 import { forEachLine } from "../engine/lines.ts";
 import type { FileReader, FileStore } from "../files/file-store.ts";
 import type { BatchParams } from "./batch-params.ts";
+import { openChecked } from "./checked-reader.ts";
 import type { CreateOptions } from "./create-options.ts";
-import type { FileService, StagedFile } from "./files.ts";
+import type { FileService } from "./files.ts";
 import { createLineSet, type LineSet, resultIndex } from "./result-index.ts";
+import type { StagedFile } from "./stage-file.ts";
 import { eachLine, wholeLines } from "./whole-lines.ts";
 
 const newline = Buffer.of(0x0a);
@@ -135,7 +137,7 @@ async function openGone(
 ): Promise<FileReader> {
   if (file === null || !isVisible(file, unixSeconds(clock))) throw refusal();
   try {
-    return await files.open(file.key);
+    return await openChecked(files, file);
   } catch (error) {
     if (error instanceof NerifError && error.code === "file_not_found") throw refusal();
     throw error;

@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { NerifError } from "../batch/errors.ts";
 import { limits } from "../batch/limits.ts";
-import { checkFileFormat, fileFields } from "./check-file-params.ts";
+import { checkFileFormat, fileFields } from "./file-params.ts";
 import { parseParams } from "./parse-params.ts";
 
 /** What an upload in parts is created from. */

@@ -7,6 +7,7 @@ import type { ControlStore } from "../control/control-store.ts";
 import { type Clock, unixSeconds } from "../engine/clock.ts";
 import type { FileStore } from "../files/file-store.ts";
 import type { ByteBudget } from "./quotas.ts";
+import { stageBytes } from "./staged-bytes.ts";
 
 const { partBytes, parts: mostParts } = limits.upload;
 
@@ -48,38 +49,25 @@ export async function stagePart({
   const id = newId("part");
   const room = roomOf(upload);
   assertRoom(upload, 0);
-  const writer = await files.create(id);
+  const staged = await stageBytes(id, { files, budget });
   let bytes = 0;
-  let state: "open" | "committed" | "done" = "open";
-
-  async function discard(): Promise<void> {
-    if (state === "open") await writer.abort();
-    if (state === "committed") await files.delete(id);
-    state = "done";
-    budget.release();
-  }
 
   async function publish(): Promise<UploadPartObject> {
     // DURABLE: the bytes are synced before the row that names them is written, and the row before the answer.
-    await writer.commit();
-    state = "committed";
+    await staged.commit();
     const now = unixSeconds(clock);
     const part = { id, upload_id: upload.id, bytes, created_at: now };
     if (!(await control.insertPart(part, { now, parts: mostParts, bytes: room, quotas }))) {
       assertRoom(await assertOpen(), bytes);
       throw full(upload);
     }
-    state = "done";
-    budget.release();
+    staged.keep();
     return { id, object: "upload.part", created_at: now, upload_id: upload.id };
   }
 
   return {
     async write(chunks) {
-      for (const chunk of chunks) {
-        budget.take(chunk.length);
-        bytes += chunk.length;
-      }
+      bytes = staged.take(chunks);
       if (bytes > partBytes) {
         throw new NerifError(
           "file_too_large",
@@ -88,19 +76,19 @@ export async function stagePart({
         );
       }
       assertRoom(upload, bytes);
-      await writer.write(chunks);
+      await staged.write(chunks);
     },
 
     async finish() {
       try {
         return await publish();
       } catch (error) {
-        await discard();
+        await staged.discard();
         throw error;
       }
     },
 
-    discard,
+    discard: staged.discard,
   };
 }
 

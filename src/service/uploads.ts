@@ -9,7 +9,7 @@ import type { FileStore } from "../files/file-store.ts";
 import { answerOnce } from "./answer-once.ts";
 import { assembleUpload } from "./complete-upload.ts";
 import type { CreateOptions } from "./create-options.ts";
-import { type ByteBudgets, createByteBudgets } from "./quotas.ts";
+import type { ByteBudgets } from "./quotas.ts";
 import { checkCompleteParams, checkUploadParams } from "./upload-params.ts";
 import { type StagedPart, stagePart } from "./upload-part.ts";
 
@@ -36,13 +36,12 @@ interface UploadServiceDeps {
   control: ControlStore;
   files: FileStore;
   clock: Clock;
-  /** Default: budgets that no other service shares. */
-  budgets?: ByteBudgets | undefined;
+  budgets: ByteBudgets;
 }
 
 /** The use cases around uploads in parts. */
 export function createUploadService(deps: UploadServiceDeps): UploadService {
-  const { control, clock, budgets = createByteBudgets(deps.control) } = deps;
+  const { control, clock, budgets } = deps;
   const inTurn = createTurns();
 
   async function load(project: string, id: string): Promise<StoredUpload> {

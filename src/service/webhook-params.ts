@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { limits } from "../batch/limits.ts";
 import { webhookEventTypes } from "../batch/webhook.ts";
+import { afterParam, limitParam } from "./list-params.ts";
 
 const { nameLength, urlLength } = limits.webhookEndpoints;
 
@@ -27,7 +28,7 @@ export const rotateParams = z.strictObject({
 
 export const testParams = z.strictObject({ event_type: z.enum(webhookEventTypes) });
 
-export const webhookEndpointList = z.strictObject({
-  after: z.string().optional(),
-  limit: z.int().min(1).max(limits.webhookEndpointList.max).default(limits.webhookEndpointList.default),
+export const webhookEndpointListParams = z.strictObject({
+  after: afterParam,
+  limit: limitParam(limits.webhookEndpointList),
 });

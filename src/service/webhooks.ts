@@ -14,13 +14,13 @@ import {
 import type { WebhookEndpointPatch, WebhookRecords } from "../control/webhook-records.ts";
 import { type Clock, unixSeconds } from "../engine/clock.ts";
 import type { WebhookSender } from "../webhooks/sender.ts";
-import { type Page, readPage } from "./page.ts";
+import { checkCursor, type Page, readPage } from "./page.ts";
 import { parseParams } from "./parse-params.ts";
 import {
   rotateParams,
   testParams,
   webhookEndpointChanges,
-  webhookEndpointList,
+  webhookEndpointListParams,
   webhookEndpointParams,
 } from "./webhook-params.ts";
 
@@ -52,7 +52,10 @@ export interface WebhookService {
   /** @throws NerifError `webhook_endpoint_not_found` */
   retrieve(project: string, id: string): Promise<WebhookEndpointObject>;
   /** Newest first; `limit` is from 1 to 100, 20 by default. @throws NerifError `cursor_not_found` */
-  list(project: string, query?: Params<typeof webhookEndpointList>): Promise<Page<WebhookEndpointObject>>;
+  list(
+    project: string,
+    query?: Params<typeof webhookEndpointListParams>,
+  ): Promise<Page<WebhookEndpointObject>>;
   /**
    * Changes what is given; `event_types` replaces the whole set.
    * @throws NerifError `webhook_endpoint_not_found`, `webhook_address_refused`
@@ -135,7 +138,8 @@ export function createWebhookService({ control, sender, clock }: WebhookServiceD
     retrieve: async (project, id) => webhookEndpointObject(await load(project, id)),
 
     async list(project, query = {}) {
-      const { limit, after } = parseParams(webhookEndpointList, query, "list the webhook endpoints");
+      const { limit, after } = parseParams(webhookEndpointListParams, query, "list the webhook endpoints");
+      checkCursor("webhook_endpoint", after);
       const page = await readPage(limit, (count) =>
         control.listWebhookEndpoints({ project, limit: count, after }),
       );

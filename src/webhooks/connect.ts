@@ -1,9 +1,9 @@
-import { lookup } from "node:dns/promises";
 import { once } from "node:events";
 import { isIP, connect as openTcp, type Socket } from "node:net";
 import { connect as openTls } from "node:tls";
 import { isPublicAddress } from "./address.ts";
 import type { AllowList } from "./allow-list.ts";
+import { type ResolveOptions, resolve } from "./resolve.ts";
 
 /** The name leads to an address to which nothing is sent. */
 export class AddressRefused extends Error {
@@ -15,16 +15,16 @@ export class AddressRefused extends Error {
  * is one of the addresses that were looked at, so that a name server that changes its answer gains nothing. No
  * proxy is asked: it would connect where this process may not.
  *
- * @throws AddressRefused before anything is sent, and whatever system error there is
+ * @throws AddressRefused and NameUnresolved before anything is sent, and whatever system error there is
  */
 export async function connect(
   url: URL,
-  { allow, signal }: { allow: AllowList; signal: AbortSignal },
+  { allow, signal, nameServers }: { allow: AllowList } & Omit<ResolveOptions, "isTrusted">,
 ): Promise<Socket> {
   const host = url.hostname.replace(/^\[(.*)\]$/, "$1");
-  const isAdmitted = (address: string) =>
-    allow.hasName(host) || allow.hasAddress(address) || isPublicAddress(address);
-  const addresses = (await resolve(host, signal)).filter(isAdmitted);
+  const isTrusted = allow.hasName(host);
+  const isAdmitted = (address: string) => isTrusted || allow.hasAddress(address) || isPublicAddress(address);
+  const addresses = (await resolve(host, { isTrusted, nameServers, signal })).filter(isAdmitted);
   if (addresses.length === 0) throw new AddressRefused();
   const port = Number(url.port) || (url.protocol === "http:" ? 80 : 443);
   const socket = await firstOf(addresses, { port, signal });
@@ -33,17 +33,6 @@ export async function connect(
     throw new AddressRefused();
   }
   return url.protocol === "http:" ? socket : secured(socket, { host, signal });
-}
-
-async function resolve(host: string, signal: AbortSignal): Promise<string[]> {
-  if (isIP(host) !== 0) return [host];
-  const found = lookup(host, { all: true, order: "verbatim" });
-  const aborted = once(signal, "abort").then(() => Promise.reject(signal.reason));
-  // Whichever comes second is nobody's business any more.
-  found.catch(() => {});
-  aborted.catch(() => {});
-  signal.throwIfAborted();
-  return (await Promise.race([found, aborted])).map(({ address }) => address);
 }
 
 /** A connection to the first address that can be reached; Node tries them side by side. */

@@ -1,11 +1,13 @@
 import { errnoOf } from "../batch/errors.ts";
 import { AddressRefused } from "./connect.ts";
+import { NameUnresolved } from "./resolve.ts";
 
 /** What went wrong, in words that are fit for whoever chose the URL: they name no address and no file of ours. */
 export function failureOf(reason: unknown): string {
   if (reason instanceof AddressRefused) {
     return "its name leads to a private, local or reserved address, to which nothing is sent";
   }
+  if (reason instanceof NameUnresolved) return "its name cannot be resolved";
   if (reason instanceof Error && reason.name === "TimeoutError") return "it did not answer in time";
   if (reason instanceof Error && reason.name === "AbortError") return "this process stopped first";
   const code = errnoOf(reason) ?? "";
@@ -16,7 +18,6 @@ export function failureOf(reason: unknown): string {
 const reasons: readonly [RegExp, string][] = [
   [/^ECONNREFUSED$/, "the connection was refused"],
   [/^(ECONNRESET|EPIPE)$/, "the connection broke"],
-  [/^(ENOTFOUND|EAI_\w+)$/, "its name cannot be resolved"],
   [/^(EHOSTUNREACH|ENETUNREACH|EADDRNOTAVAIL)$/, "there is no way to its address"],
   [/^ETIMEDOUT$/, "it did not answer in time"],
   [/^HPE_/, "its answer is not HTTP"],

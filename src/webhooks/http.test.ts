@@ -151,6 +151,7 @@ describe("createHttpSender() with addresses that are not public", () => {
     ["NAT64", "[64:ff9b::127.0.0.1]"],
     ["6to4", "[2002:7f00:1::]"],
     ["metadata", "169.254.169.254"],
+    ["metadata in Azure", "168.63.129.16"],
     ["private", "10.0.0.1"],
   ])("refuses %s as it is written: %s", async (_, host) => {
     const seen = await loopbackListener();
@@ -183,6 +184,9 @@ describe("createHttpSender() with addresses that are not public", () => {
     ["no TLS", "http://hooks.example.net/", /https/],
     ["another scheme", "file:///etc/passwd", /https/],
     ["no URL", "hooks.example.net", /https/],
+    ["one slash too few", "https:hooks.example.net", /https/],
+    ["one slash too many", "https:///hooks.example.net", /https/],
+    ["the wrong slashes", "https:\\\\hooks.example.net", /https/],
   ])("refuses a URL with %s", async (_, url, reason) => {
     expect(await createHttpSender().refusal(url)).toMatch(reason);
     expect(await send(url)).toMatchObject({ status: null, failure: expect.stringMatching(reason) });

@@ -13,6 +13,8 @@ export interface HttpSenderOptions {
   allow?: readonly string[] | undefined;
   /** Milliseconds for a whole try, from the name's resolution to the answer. Default 10,000. */
   timeoutMs?: number | undefined;
+  /** Addresses with ports of the name servers that are asked for what strangers name. Default: those of the system. */
+  nameServers?: readonly string[] | undefined;
 }
 
 /** Bytes of an answer that are read so that the receiver can end it in peace; nobody looks at them. */
@@ -30,6 +32,7 @@ const { version } = JSON.parse(readFileSync(new URL("../../package.json", import
 export function createHttpSender({
   allow: entries = [],
   timeoutMs = 10_000,
+  nameServers,
 }: HttpSenderOptions = {}): WebhookSender {
   const allow = parseAllowList(entries);
   return {
@@ -40,7 +43,7 @@ export function createHttpSender({
       if (refused !== null) return { status: null, failure: refused };
       const signal = AbortSignal.any([stopped, AbortSignal.timeout(timeoutMs)]);
       try {
-        const socket = await connect(new URL(message.url), { allow, signal });
+        const socket = await connect(new URL(message.url), { allow, nameServers, signal });
         return await post(message, { socket, signal });
       } catch (reason) {
         return { status: null, failure: failureOf(reason) };
@@ -51,8 +54,8 @@ export function createHttpSender({
 
 function refusalOf(text: string, allow: AllowList): string | null {
   const url = URL.parse(text);
-  if (url === null || (url.protocol !== "https:" && url.protocol !== "http:"))
-    return "it must begin with https://";
+  // Written out: the parser also takes `https:host` and `https:///host` for the same.
+  if (url === null || !/^https?:\/\/[^/\\]/i.test(text)) return "it must begin with https://";
   // The parser leaves white space out, so that what is shown would not be what is asked.
   if (/[\s\p{Cc}]/u.test(text)) return "it must not hold white space";
   if (url.username !== "" || url.password !== "") return "it must not hold credentials";

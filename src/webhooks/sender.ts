@@ -26,7 +26,3 @@ export type SendResult =
   | { status: number }
   /** No answer came. `failure` says why in a few words that tell nothing of this machine or its network. */
   | { status: null; failure: string };
-
-export function isTaken({ status }: SendResult): boolean {
-  return status !== null && status >= 200 && status < 300;
-}

@@ -166,8 +166,8 @@ describe("nerif serve", () => {
     work.write("in.jsonl", requestFile(60));
     const first = await serve(work, ["--concurrency", "4"]);
     const created = await json(work, ["batches", "create", "in.jsonl", "--server", first.url]);
-    await first.server.printed(/./);
-    while (work.sent().length < 8) await new Promise((resolve) => setTimeout(resolve, 5));
+    const followed = work.start(["batches", "results", created.id, "--follow", "--server", first.url]);
+    await followed.printed(/(.+\n){4}/);
     first.server.child.kill("SIGTERM");
     expect((await first.server.ended).code).toBe(0);
     const second = await serve(work);

@@ -1,6 +1,7 @@
+import { once } from "node:events";
 import { connect } from "node:net";
 import { describe, expect, it, onTestFinished } from "vitest";
-import { openTestInstance, requestLine, uploadInput } from "../support/http-instance.ts";
+import { openTestInstance, project, requestLine, uploadInput } from "../support/http-instance.ts";
 import { startTestServer } from "../support/http-server.ts";
 import { statuses, talk } from "../support/raw-http.ts";
 
@@ -86,6 +87,24 @@ describe("slow clients and many of them", () => {
     clearInterval(timer);
   });
 
+  it("a client that takes nothing of its answer is cut off, and one whose answer is long in coming is not", async () => {
+    const server = await startTestServer({ answerIdleMs: 200, maxConnections: 2 });
+    const { instance } = server;
+    const input = await uploadInput(instance, `${requestLine("a")}\n${" ".repeat(32 * 1024 * 1024)}`);
+    const params = { input_file_id: input.id, endpoint: "/v1/embeddings", completion_window: "24h" };
+    const { id } = await instance.service.batches.create(project, params);
+    const waiting = await talk(server.port);
+    waiting.socket.write(`GET /v1/batches/${id}/results?follow=true HTTP/1.1\r\nhost: localhost\r\n\r\n`);
+    await waiting.until(/\r\n\r\n/);
+    const stalled = connect(server.port, "127.0.0.1");
+    onTestFinished(() => void stalled.destroy());
+    stalled.pause().write(`GET /v1/files/${input.id}/content HTTP/1.1\r\nhost: localhost\r\n\r\n`);
+    await once(stalled, "connect");
+    await untilThereIsRoom(server.port);
+    expect(await Promise.race([waiting.closed, "still waits"])).toBe("still waits");
+    waiting.socket.destroy();
+  });
+
   it("connections beyond the limit are closed, and free ones can be used", async () => {
     const server = await startTestServer({ maxConnections: 2 });
     const [first, second] = [await talk(server.port), await talk(server.port)];
@@ -99,13 +118,7 @@ describe("slow clients and many of them", () => {
     first.socket.end();
     await first.closed;
     // The server may learn a moment later than the client that there is room.
-    let answer = "";
-    while (answer === "") {
-      const other = await talk(server.port);
-      other.socket.write(`${get}\r\n`);
-      answer = await Promise.race([other.until(/"has_more"/), other.closed]);
-    }
-    expect(statuses(answer)).toEqual(["200"]);
+    await untilThereIsRoom(server.port);
   });
 });
 
@@ -197,3 +210,13 @@ describe("a server that stops", () => {
     expect(await busy.closed).toBe("");
   });
 });
+
+/** Asks until a connection is not closed as one too many. */
+async function untilThereIsRoom(port: number): Promise<void> {
+  for (let answer = ""; answer === ""; ) {
+    const other = await talk(port);
+    other.socket.write(next);
+    answer = await Promise.race([other.until(/"has_more"/), other.closed]);
+    if (answer !== "") expect(statuses(answer)).toEqual(["200"]);
+  }
+}

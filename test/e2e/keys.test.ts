@@ -4,7 +4,13 @@ import { createNerif } from "../../src/library/nerif.ts";
 import { createHandler } from "../../src/server.ts";
 import { createTestClock } from "../support/clock.ts";
 import { aFile } from "../support/control-rows.ts";
-import { openTestInstance, requestLine, type TestInstance } from "../support/http-instance.ts";
+import {
+  openTestInstance,
+  project,
+  requestLine,
+  type TestInstance,
+  uploadInput,
+} from "../support/http-instance.ts";
 import { inputForm, startTestServer } from "../support/http-server.ts";
 
 const line = `${requestLine("a")}\n`;
@@ -123,6 +129,33 @@ describe("server with keys", () => {
     expect(await ready(key)).toMatchObject({ waiting: [{ batch: batch.id, model: "m" }] });
     expect(await ready(other)).toEqual({ status: "ok", reason: null, waiting: [] });
     expect(await ready()).toEqual({ status: "ok", reason: null });
+  });
+
+  it("tells nothing more to those who follow results with a key that is revoked", async () => {
+    const instance = await openTestInstance();
+    const { key, object } = await instance.service.keys.create({});
+    const server = await startTestServer({ instance });
+    const input = await uploadInput(instance, `${requestLine("a")}\n`);
+    const params = { input_file_id: input.id, endpoint: "/v1/embeddings", completion_window: "24h" };
+    const { id } = await instance.service.batches.create(project, params);
+    const followed = await server.send(`/v1/batches/${id}/results?follow=true`, bearer(key));
+    expect(followed.status).toBe(200);
+    await instance.service.keys.revoke(object.id);
+    await expect(followed.text()).rejects.toThrow();
+    expect(server.logged).toEqual([]);
+  });
+
+  it("costs a stranger's question whether it is ready no more than one batch, however many there are", async () => {
+    const { server, instance, key } = await withKey();
+    const asked: (number | undefined)[] = [];
+    const { unfinishedBatches } = instance.control;
+    instance.control.unfinishedBatches = (limit) => {
+      asked.push(limit);
+      return unfinishedBatches(limit);
+    };
+    expect((await server.send("/readyz")).status).toBe(200);
+    expect((await server.send("/readyz", bearer(`${key}x`))).status).toBe(200);
+    expect(asked).toEqual([1, 1]);
   });
 
   it("is alive, and closed, while its storage fails", async () => {

@@ -273,6 +273,8 @@ describe("a test of a webhook endpoint", () => {
     });
     expect([status, error]).toMatchObject([502, { code: "webhook_unreachable" }]);
     expect(JSON.stringify(error)).not.toMatch(/127\.0|::1|ECONN|localhost/);
+    // Whom a client wants to tell is no trouble of this server.
+    expect(server.logged).toEqual([]);
     expect(receiver.received).toHaveLength(1);
     expect(await post(server, `${hooks}/${id}/test`, { event_type: "x" })).toMatchObject([
       400,

@@ -17,6 +17,7 @@ import { createBatchService } from "../../src/service/batches.ts";
 import { createFileService } from "../../src/service/files.ts";
 import type { Instance } from "../../src/service/instance.ts";
 import { createKeyService } from "../../src/service/keys.ts";
+import { createByteBudgets } from "../../src/service/quotas.ts";
 import { createUploadService } from "../../src/service/uploads.ts";
 import { createWebhookService } from "../../src/service/webhooks.ts";
 import type { Upstream } from "../../src/upstreams/upstream.ts";
@@ -58,6 +59,8 @@ export async function openTestInstance({
   const fileStore = createDiskFileStore(join(dataDir, "files"));
   const journal = createDiskJournal({ directory: join(dataDir, "journal"), onFatal: () => {} });
   const engine = createIdleEngine();
+  const budgets = createByteBudgets(control);
+  const fileService = createFileService({ control, files: fileStore, clock, budgets, maxFileBytes });
   let isClosed = false;
   async function close(): Promise<void> {
     if (isClosed) return;
@@ -70,12 +73,13 @@ export async function openTestInstance({
   });
   return {
     service: {
-      files: createFileService({ control, files: fileStore, clock, maxFileBytes }),
-      uploads: createUploadService({ control, files: fileStore, clock }),
+      files: fileService,
+      uploads: createUploadService({ control, files: fileStore, clock, budgets }),
       keys: createKeyService({ control, clock }),
       batches: createBatchService({
         control,
         files: fileStore,
+        fileService,
         journal,
         engine,
         clock,

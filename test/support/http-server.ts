@@ -1,7 +1,7 @@
-import { connect } from "node:net";
 import { expect, onTestFinished } from "vitest";
 import { type RunningServer, type ServeOptions, serveInstance } from "../../src/http/serve.ts";
 import { openTestInstance, requestLine, type TestInstance } from "./http-instance.ts";
+import { exchange } from "./raw-http.ts";
 
 export interface TestServer extends RunningServer {
   instance: TestInstance;
@@ -29,16 +29,6 @@ export async function startTestServer(
     send: (path, init) => fetch(`${server.url}${path}`, init),
     raw: (bytes) => exchange(server.port, bytes),
   };
-}
-
-function exchange(port: number, bytes: string | Buffer): Promise<string> {
-  return new Promise((resolve, reject) => {
-    const socket = connect(port, "127.0.0.1", () => socket.write(bytes));
-    const received: Buffer[] = [];
-    socket.on("data", (chunk) => received.push(chunk));
-    socket.on("error", reject);
-    socket.on("close", () => resolve(Buffer.concat(received).toString("latin1")));
-  });
 }
 
 /** A form with an input file, as the SDKs send it. */

@@ -37,3 +37,17 @@ export async function talk(port: number): Promise<Conversation> {
     },
   };
 }
+
+/** Sends bytes as they are, and resolves with all that comes back until the server closes the connection. */
+export function exchange(port: number, ...bytes: (string | Buffer)[]): Promise<string> {
+  const { promise, resolve } = Promise.withResolvers<string>();
+  const received: Buffer[] = [];
+  const socket = connect(port, "127.0.0.1", () => {
+    for (const some of bytes) socket.write(some);
+  });
+  socket.on("data", (chunk) => received.push(chunk));
+  // A server that refuses early may close while bytes are still on their way; what it said before that counts.
+  socket.on("error", () => {});
+  socket.on("close", () => resolve(Buffer.concat(received).toString("latin1")));
+  return promise;
+}

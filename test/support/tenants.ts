@@ -1,11 +1,8 @@
-import { once } from "node:events";
-import { createServer } from "node:http";
-import type { AddressInfo } from "node:net";
-import { onTestFinished } from "vitest";
 import { newBatchId, newFileId, newId } from "../../src/batch/ids.ts";
 import { appOf } from "../../src/http/serve.ts";
 import { createModelService } from "../../src/service/models.ts";
 import { finishBatch, openTestInstance, requestLine, type TestInstance } from "./http-instance.ts";
+import { startWebhookReceiver } from "./webhook-receiver.ts";
 
 /** Ids of things that a project has, by what they are. */
 export interface Ids {
@@ -38,7 +35,7 @@ export async function createTenants(): Promise<Tenants> {
   const { keys } = instance.service;
   const revoked = await keys.create({ project: "own" });
   await keys.revoke(revoked.object.id);
-  const receiver = await startReceiver();
+  const { url: receiver } = await startWebhookReceiver();
   return {
     app: appOf(instance, { models: createModelService(instance) }),
     keys: {
@@ -104,15 +101,4 @@ async function fill(
   };
   await finishBatch(instance, failedBatch, { error: [0] });
   return ids;
-}
-
-async function startReceiver(): Promise<string> {
-  const server = createServer((request, response) => {
-    request.resume();
-    response.writeHead(204).end();
-  });
-  server.listen(0, "127.0.0.1");
-  await once(server, "listening");
-  onTestFinished(() => void server.close());
-  return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
 }

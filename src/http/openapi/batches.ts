@@ -4,6 +4,7 @@ import { endpoints, limits } from "../../batch/limits.ts";
 import type { Usage } from "../../batch/usage.ts";
 import { batchListParams } from "../../service/batch-list-params.ts";
 import { batchParams } from "../../service/batch-params.ts";
+import { resultsParams } from "../../service/results-params.ts";
 import type { Operation } from "./operation.ts";
 import { count, listOf, named, objectOf, unixTime } from "./schemas.ts";
 
@@ -122,9 +123,7 @@ export const batchOperations: readonly Operation[] = [
     method: "get",
     path: "/v1/batches/{batch_id}/results",
     summary: "The lines of output and error file that are durable so far",
-    query: z.strictObject({
-      follow: z.enum(["true", "false"]).default("false").describe("Go on until the batch is final."),
-    }),
+    query: resultsParams,
     answers: { 200: { type: "application/jsonl", summary: "One JSON object for each line that is done." } },
     refusals: [400, 404],
   },

@@ -1,7 +1,7 @@
 import { z } from "zod";
 import type { FileObject } from "../../batch/file.ts";
-import { fileFields, uploadPurposes } from "../../service/check-file-params.ts";
 import { fileListParams } from "../../service/file-list-params.ts";
+import { fileFields, uploadPurposes } from "../../service/file-params.ts";
 import type { Operation } from "./operation.ts";
 import { count, listOf, named, objectOf, unixTime } from "./schemas.ts";
 

@@ -1,6 +1,6 @@
 import { z } from "zod";
 import type { UploadObject, UploadPartObject } from "../../batch/upload.ts";
-import { uploadPurposes } from "../../service/check-file-params.ts";
+import { uploadPurposes } from "../../service/file-params.ts";
 import { completeParams, uploadParams } from "../../service/upload-params.ts";
 import { fileSchema } from "./files.ts";
 import type { Operation } from "./operation.ts";

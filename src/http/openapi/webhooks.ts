@@ -4,7 +4,7 @@ import {
   rotateParams,
   testParams,
   webhookEndpointChanges,
-  webhookEndpointList,
+  webhookEndpointListParams,
   webhookEndpointParams,
 } from "../../service/webhook-params.ts";
 import type { WebhookEndpointWithSecret, WebhookTest } from "../../service/webhooks.ts";
@@ -84,7 +84,7 @@ export const webhookOperations: readonly Operation[] = [
     method: "get",
     path: "/v1/webhook_endpoints",
     summary: "List receivers, newest first",
-    query: webhookEndpointList,
+    query: webhookEndpointListParams,
     answers: { 200: listOf("WebhookEndpointList", endpoint) },
     refusals: [400, 404],
   },

@@ -1,6 +1,7 @@
 import { expect } from "vitest";
 import { createOutboxFixture } from "../../support/outbox.ts";
 import { startWebhookReceiver } from "../../support/webhook-receiver.ts";
+import { endpointParams } from "../endpoint-steps.ts";
 import type { Row } from "../row.ts";
 import type { EndpointObject, Sdk } from "../sdk/sdk.ts";
 import { lines, refusal, run, start, untilFinal } from "../steps.ts";
@@ -39,11 +40,8 @@ export const deliveryRows: Row[] = [
     needs: "webhooks.create",
     async check({ on }) {
       const { sdk } = await on("hooked");
-      const { received, endpoint } = await receive(sdk);
-      const batch = await run(sdk);
-      const [request] = await received(1);
-      await sdk.webhooks.delete(endpoint.id);
-      expect(JSON.parse(request?.body ?? "")).toEqual({
+      const { batch, request } = await delivered(sdk);
+      expect(JSON.parse(request.body)).toEqual({
         object: "event",
         id: expect.stringMatching(/^evt_[0-9a-f]{32}$/),
         type: "batch.completed",
@@ -58,11 +56,8 @@ export const deliveryRows: Row[] = [
     needs: "webhooks.create",
     async check({ on }) {
       const { sdk } = await on("hooked");
-      const { received, endpoint } = await receive(sdk);
-      await run(sdk);
-      const [request] = await received(1);
-      await sdk.webhooks.delete(endpoint.id);
-      const { data } = JSON.parse(request?.body ?? "") as Event;
+      const { request } = await delivered(sdk);
+      const { data } = JSON.parse(request.body) as Event;
       expect(await sdk.batches.retrieve(data.id)).toMatchObject({ status: "completed" });
     },
   },
@@ -72,10 +67,7 @@ export const deliveryRows: Row[] = [
     needs: "webhooks.create",
     async check({ on }) {
       const { sdk } = await on("hooked");
-      const { received, endpoint } = await receive(sdk);
-      await run(sdk);
-      const [request] = await received(1);
-      await sdk.webhooks.delete(endpoint.id);
+      const { request } = await delivered(sdk);
       expect(request).toMatchObject({ method: "POST", headers: { "content-type": "application/json" } });
     },
   },
@@ -86,11 +78,8 @@ export const deliveryRows: Row[] = [
     needs: "webhooks.create",
     async check({ on }) {
       const { sdk } = await on("hooked");
-      const { received, endpoint } = await receive(sdk);
-      await run(sdk);
-      const [request] = await received(1);
-      await sdk.webhooks.delete(endpoint.id);
-      expect(request?.headers["user-agent"]).toMatch(/^Nerif\/\d/);
+      const { request } = await delivered(sdk);
+      expect(request.headers["user-agent"]).toMatch(/^Nerif\/\d/);
     },
   },
   {
@@ -100,15 +89,12 @@ export const deliveryRows: Row[] = [
     needs: "webhooks.create",
     async check({ on }) {
       const { sdk } = await on("hooked");
-      const { received, endpoint } = await receive(sdk);
-      await run(sdk);
-      const [request] = await received(1);
-      await sdk.webhooks.delete(endpoint.id);
-      expect(request?.headers).toMatchObject({
+      const { request } = await delivered(sdk);
+      expect(request.headers).toMatchObject({
         "webhook-id": expect.stringMatching(/^wh_[0-9a-f]{32}$/),
         "webhook-signature": expect.stringMatching(/^v1,[A-Za-z0-9+/]{43}=$/),
       });
-      expect(Math.abs(Number(request?.headers["webhook-timestamp"]) - Date.now() / 1_000)).toBeLessThan(60);
+      expect(Math.abs(Number(request.headers["webhook-timestamp"]) - Date.now() / 1_000)).toBeLessThan(60);
     },
   },
   {
@@ -117,18 +103,14 @@ export const deliveryRows: Row[] = [
     needs: "webhooks.create",
     async check({ on }) {
       const { sdk } = await on("hooked");
-      const { received, endpoint } = await receive(sdk);
-      const batch = await run(sdk);
-      const [request] = await received(1);
-      await sdk.webhooks.delete(endpoint.id);
+      const { batch, request, secret } = await delivered(sdk);
       const other = `whsec_${Buffer.alloc(32, 1).toString("base64")}`;
-      const secrets = { good: endpoint.signing_secret ?? "", bad: other };
-      const sent = { body: request?.body ?? "", headers: request?.headers ?? {} };
-      expect(await sdk.webhooks.unwrap({ ...sent, secret: secrets.good })).toMatchObject({
+      const { body, headers } = request;
+      expect(await sdk.webhooks.unwrap({ body, headers, secret })).toMatchObject({
         type: "batch.completed",
         data: { id: batch.id },
       });
-      expect(await refusal(sdk.webhooks.unwrap({ ...sent, secret: secrets.bad }))).toMatchObject({
+      expect(await refusal(sdk.webhooks.unwrap({ body, headers, secret: other }))).toMatchObject({
         className: "InvalidWebhookSignatureError",
       });
     },
@@ -227,8 +209,7 @@ interface Event {
 }
 
 function create(sdk: Sdk, url: string): Promise<EndpointObject> {
-  const event_types = ["batch.completed", "batch.failed", "batch.expired", "batch.cancelled"];
-  return sdk.webhooks.create({ name: "contract", url, event_types });
+  return sdk.webhooks.create({ ...endpointParams, url });
 }
 
 /** The events of these batches; those of others may come as well. */
@@ -247,4 +228,14 @@ async function eventsOf(
 async function receive(sdk: Sdk) {
   const receiver = await startWebhookReceiver();
   return { received: receiver.until, endpoint: await create(sdk, receiver.url) };
+}
+
+/** What a new endpoint is told of a batch that runs to its end. */
+async function delivered(sdk: Sdk) {
+  const { received, endpoint } = await receive(sdk);
+  const batch = await run(sdk);
+  const [request] = await received(1);
+  await sdk.webhooks.delete(endpoint.id);
+  if (request === undefined) throw new Error("Nothing was delivered");
+  return { batch, request, secret: endpoint.signing_secret ?? "" };
 }

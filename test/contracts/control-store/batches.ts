@@ -282,6 +282,28 @@ export function batchTests(stores: () => Stores): void {
     expect((await store.unfinishedBatches()).map((batch) => batch.id)).toEqual(
       [old, young, late, endless].map((batch) => batch.id),
     );
+    expect(await store.unfinishedBatches(1)).toEqual([
+      {
+        ...{ id: old.id, project: "other", status: old.status, ending: null },
+        ...{ expires_at: 200, result_files: null },
+      },
+    ]);
+  });
+
+  test("batches end that are cancelled, late, or at their end, and none that is final", async () => {
+    const { store } = stores();
+    const result_files = { output: "file-o", error: "file-e" };
+    const ending = [
+      await insert(store, aBatch({ status: "cancelling" })),
+      await insert(store, aBatch({ status: "in_progress", expires_at: 100 })),
+      await insert(store, aBatch({ status: "finalizing", ending: "completed", result_files })),
+    ];
+    await insert(store, aBatch({ status: "in_progress", expires_at: 101 }));
+    await insert(store, aBatch({ status: "in_progress", expires_at: null }));
+    await insert(store, aBatch({ status: "expired", ending: "expired", expires_at: 50 }));
+    const found = await store.endingBatches(100);
+    expect(found.map(({ id }) => id).toSorted()).toEqual(ending.map(({ id }) => id).toSorted());
+    expect(found.find(({ id }) => id === ending[2]?.id)).toMatchObject({ ending: "completed", result_files });
   });
 
   test.each(batchStatuses)(

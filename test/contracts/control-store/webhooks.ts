@@ -113,6 +113,19 @@ export function webhookTests(stores: () => Stores): void {
     expect((await due({})).map(([at]) => at)).toEqual([100, 200, 200]);
   });
 
+  test("old deliveries are forgotten, whenever they are due", async () => {
+    const { store, other } = stores();
+    await store.insertWebhookEndpoint(aWebhookEndpoint(), 20);
+    await endWithEvent(store, { created_at: 99 });
+    const [old] = await store.nextDeliveries(all);
+    if (old === undefined) throw new Error("There is no delivery");
+    await store.postponeDelivery(old.id, { attempts: 1, due_at: 500 });
+    await endWithEvent(store, { created_at: 100 });
+    expect(await other.removeOldDeliveries(100)).toBe(1);
+    expect((await store.nextDeliveries(all)).map(({ event }) => event.created_at)).toEqual([100]);
+    expect(await other.removeOldDeliveries(100)).toBe(0);
+  });
+
   test("an endpoint takes its deliveries with it when its own project deletes it", async () => {
     const { store, other } = stores();
     const [gone, kept] = [aWebhookEndpoint(), aWebhookEndpoint()] as const;

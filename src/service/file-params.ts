@@ -3,6 +3,7 @@ import { NerifError } from "../batch/errors.ts";
 import { assertId } from "../batch/ids.ts";
 import { type ExpiresAfter, expiresAfter } from "./expires-after.ts";
 import { parseParams } from "./parse-params.ts";
+import { missingParameter } from "./refusals.ts";
 
 /** Purposes that a client may give a file; `batch_output` is for Nerif's own files and those of the library. */
 export const uploadPurposes = ["fine-tune", "assistants", "batch", "user_data", "vision", "evals"] as const;
@@ -53,11 +54,7 @@ export function checkFileFormat({ filename, purpose }: { filename: string; purpo
  * @throws NerifError `missing_required_parameter`, `invalid_request`
  */
 export function checkUploadPurpose(purpose: string | undefined): string {
-  if (purpose === undefined) {
-    throw new NerifError("missing_required_parameter", "Missing required parameter: 'purpose'.", {
-      param: "purpose",
-    });
-  }
+  if (purpose === undefined) throw missingParameter("purpose");
   if ((uploadPurposes as readonly string[]).includes(purpose)) return purpose;
   const known = uploadPurposes.map((name) => `'${name}'`).join(", ");
   throw new NerifError("invalid_request", `'${purpose.slice(0, 80)}' is not one of [${known}] - 'purpose'`, {

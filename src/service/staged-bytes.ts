@@ -1,0 +1,50 @@
+import type { FileStore, FileWriter } from "../files/file-store.ts";
+import type { ByteBudget } from "./quotas.ts";
+
+/** Bytes on their way to a key of the file store, which go again unless something names them in the end. */
+export interface StagedBytes {
+  /** Counts chunks before they are written, and returns how many bytes there are with them. @throws NerifError `quota_exceeded` */
+  take(chunks: readonly Uint8Array[]): number;
+  write: FileWriter["write"];
+  commit: FileWriter["commit"];
+  /** A row names the bytes: they stay. */
+  keep(): void;
+  /** Forgets the bytes unless they are kept. Safe to call at any time and more than once. */
+  discard(): Promise<void>;
+}
+
+export async function stageBytes(
+  key: string,
+  { files, budget }: { files: FileStore; budget: ByteBudget },
+): Promise<StagedBytes> {
+  const writer = await files.create(key);
+  let bytes = 0;
+  let state: "open" | "committed" | "done" = "open";
+
+  function end(): void {
+    state = "done";
+    budget.release();
+  }
+
+  return {
+    take(chunks) {
+      for (const chunk of chunks) {
+        budget.take(chunk.length);
+        bytes += chunk.length;
+      }
+      return bytes;
+    },
+    write: (chunks) => writer.write(chunks),
+    async commit() {
+      const written = await writer.commit();
+      state = "committed";
+      return written;
+    },
+    keep: end,
+    async discard() {
+      if (state === "open") await writer.abort();
+      if (state === "committed") await files.delete(key);
+      end();
+    },
+  };
+}
