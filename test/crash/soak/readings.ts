@@ -18,16 +18,19 @@ export interface Held {
 export interface Readings extends Disposable {
   /** Of all processes of the server, oldest first. */
   taken: Held[];
+  /** What it holds now; none when it does not run. */
+  now(): Held[];
 }
 
 /** Reads what the server holds, again and again; leaves out the moments at which none runs. */
 export function takeReadings(server: Server, everyMs: number): Readings {
   const taken: Held[] = [];
-  const timer = setInterval(() => {
+  const now = () => {
     const held = holds(server);
-    if (held !== null) taken.push(held);
-  }, everyMs);
-  return { taken, [Symbol.dispose]: () => clearInterval(timer) };
+    return held === null ? [] : [held];
+  };
+  const timer = setInterval(() => taken.push(...now()), everyMs);
+  return { taken, now, [Symbol.dispose]: () => clearInterval(timer) };
 }
 
 export function readingsOf(taken: readonly Held[], what: Exclude<keyof Held, "at">): Reading[] {
