@@ -73,7 +73,7 @@ export interface Batch extends Omit<BatchObject, "object" | "errors"> {
   output_expires_after: { anchor: "created_at"; seconds: number } | null;
   /** Set when execution has ended and only the result files are still to be written. */
   ending: Ending | null;
-  /** The ids of both result files, drawn with `ending`, so that writing them again writes the same files. */
+  /** The ids of both result files that are being written; each writer draws its own, and the last one to draw counts. */
   result_files: { output: string; error: string } | null;
 }
 

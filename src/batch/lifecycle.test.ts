@@ -22,11 +22,7 @@ function follow(events: BatchEvent[], from: Batch = aBatch()): Batch {
 
 describe("advance()", () => {
   test("leads a batch to completed and sets each timestamp once", () => {
-    const done = follow([
-      { type: "validated", total: 3, model: "m" },
-      { type: "executed", result_files },
-      written,
-    ]);
+    const done = follow([{ type: "validated", total: 3, model: "m" }, { type: "executed" }, written]);
     expect(done).toMatchObject({
       status: "completed",
       in_progress_at: 1000,
@@ -54,12 +50,12 @@ describe("advance()", () => {
 
   test("leaves finalizing_at null on the way to expired and to cancelled", () => {
     const running = follow([{ type: "validated", total: 3, model: null }]);
-    expect(follow([{ type: "window_over", result_files }, written], running)).toMatchObject({
+    expect(follow([{ type: "window_over" }, written], running)).toMatchObject({
       status: "expired",
       expired_at: 1001,
       finalizing_at: null,
     });
-    expect(follow([{ type: "cancel" }, { type: "drained", result_files }, written], running)).toMatchObject({
+    expect(follow([{ type: "cancel" }, { type: "drained" }, written], running)).toMatchObject({
       status: "cancelled",
       cancelling_at: 1000,
       cancelled_at: 1002,
@@ -68,20 +64,18 @@ describe("advance()", () => {
   });
 
   test("completes a batch whose window ends while it is finalizing, and cancels one that is cancelling", () => {
-    const finalizing = follow([
-      { type: "validated", total: 3, model: null },
-      { type: "executed", result_files },
-    ]);
-    expect(advance(finalizing, { type: "window_over", result_files }, 5)).toBeNull();
+    const finalizing = follow([{ type: "validated", total: 3, model: null }, { type: "executed" }]);
+    expect(advance(finalizing, { type: "window_over" }, 5)).toBeNull();
     expect(follow([written], finalizing).status).toBe("completed");
     const cancelling = follow([{ type: "cancel" }]);
-    expect(advance(cancelling, { type: "window_over", result_files }, 5)).toBeNull();
+    expect(advance(cancelling, { type: "window_over" }, 5)).toBeNull();
   });
 
   test("lets a cancel overtake finalizing and draws new result files for it", () => {
     const cancelled = follow([
       { type: "validated", total: 3, model: null },
-      { type: "executed", result_files },
+      { type: "executed" },
+      { type: "writing", result_files },
       { type: "cancel" },
     ]);
     expect(cancelled).toMatchObject({ status: "cancelling", ending: null, result_files: null });
@@ -116,9 +110,10 @@ describe("advance()", () => {
 const someEvents: BatchEvent[] = [
   { type: "validated", total: 3, model: null },
   { type: "rejected", errors: [] },
-  { type: "executed", result_files },
-  { type: "window_over", result_files },
+  { type: "executed" },
+  { type: "window_over" },
   { type: "cancel" },
-  { type: "drained", result_files },
+  { type: "drained" },
+  { type: "writing", result_files },
   written,
 ];

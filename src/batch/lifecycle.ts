@@ -58,13 +58,15 @@ export function newBatch(start: BatchStart): Batch {
 export type BatchEvent =
   | { type: "validated"; total: number; model: string | null }
   | { type: "rejected"; errors: BatchError[] }
-  /** Every line has its outcome; the result files get their ids. */
-  | { type: "executed"; result_files: { output: string; error: string } }
+  /** Every line has its outcome. */
+  | { type: "executed" }
   /** The completion window is over. */
-  | { type: "window_over"; result_files: { output: string; error: string } }
+  | { type: "window_over" }
   | { type: "cancel" }
-  /** After a cancel: nothing is in flight any more; the result files get their ids. */
-  | { type: "drained"; result_files: { output: string; error: string } }
+  /** After a cancel: nothing is in flight any more. */
+  | { type: "drained" }
+  /** Somebody begins to write the result files, under ids of their own. */
+  | { type: "writing"; result_files: { output: string; error: string } }
   /** The result files are durable. A file without lines is not named. */
   | {
       type: "written";
@@ -102,19 +104,20 @@ export function advance(batch: Batch, event: BatchEvent, now: number): BatchPatc
         status: "finalizing",
         finalizing_at: now,
         ending: "completed",
-        result_files: event.result_files,
       };
     case "window_over":
       // Cancelling goes on to cancelled and finalizing to completed: both have settled what the files will say.
       if (batch.ending !== null) return null;
       if (batch.status !== "validating" && batch.status !== "in_progress") return null;
-      return { ending: "expired", result_files: event.result_files };
+      return { ending: "expired" };
     case "cancel":
       if (!transitions[batch.status].includes("cancelling")) return null;
       return { status: "cancelling", cancelling_at: now, ending: null, result_files: null };
     case "drained":
       if (batch.status !== "cancelling" || batch.ending !== null) return null;
-      return { ending: "cancelled", result_files: event.result_files };
+      return { ending: "cancelled" };
+    case "writing":
+      return batch.ending === null || isFinal(batch.status) ? null : { result_files: event.result_files };
     case "written":
       return batch.ending === null ? null : end(batch, batch.ending, event, now);
   }

@@ -68,10 +68,12 @@ export interface ControlStore extends ApiKeyRecords, IdempotencyRecords, UploadR
   /**
    * Adds shards, up to 1,000 in a call, all or none; shards that are there already (same batch and number) are
    * replaced, and leases of the old ones are void.
+   * @param options.version only while the batch has this version; default: whatever it has
+   * @returns false when it has another
    */
-  insertShards(batchId: string, shards: NewShard[]): Promise<void>;
-  /** Removes all shards of a batch: validation begins again. */
-  deleteShards(batchId: string): Promise<void>;
+  insertShards(batchId: string, shards: NewShard[], options?: { version?: number }): Promise<boolean>;
+  /** Removes all shards of a batch: validation begins again. The option is that of `insertShards`. */
+  deleteShards(batchId: string, options?: { version?: number }): Promise<boolean>;
   /** Shards of a batch in the order of their first lines: the next `limit` of those whose first line is above `after` (-1: all). */
   shardsInOrder(batchId: string, after: number, limit: number): Promise<Shard[]>;
   /** The routes of a batch that have shards without a final state, with the number of such shards. */

@@ -25,13 +25,19 @@ export function createPrivateFile(path: string): void {
 
 function createPrivateDirectory(path: string): void {
   const first = mkdirSync(path, { recursive: true, mode: 0o700 });
-  if (first === undefined) return;
   // The mode above passes through the umask, which may have taken the owner's own rights.
-  chmodSync(path, 0o700);
-  // DURABLE: the names of all new directories, each of which stands in its parent.
-  for (let made = path; ; made = dirname(made)) {
-    syncDirectory(dirname(made));
-    if (made === first || made === dirname(made)) return;
+  if (first !== undefined) chmodSync(path, 0o700);
+  // DURABLE: the names of all directories up to the root, each of which stands in its parent. Also of those that were
+  // there: a process that had just made them may have died before it could sync.
+  for (let made = path; made !== dirname(made); made = dirname(made)) syncIfOpen(dirname(made));
+}
+
+function syncIfOpen(path: string): void {
+  try {
+    syncDirectory(path);
+  } catch (error) {
+    // Whoever may not open it did not create anything in it either.
+    if (errnoOf(error) !== "EACCES") throw error;
   }
 }
 

@@ -1,4 +1,4 @@
-import { type Kysely, sql } from "kysely";
+import { type Kysely, sql, type Transaction } from "kysely";
 import type { ControlStore, LeaseRequest, NewShard, Shard, ShardLease, ShardTally } from "./control-store.ts";
 import type { Schema, ShardRow } from "./schema.ts";
 import type { SqlDatabase } from "./sql-database.ts";
@@ -26,19 +26,25 @@ const noHolder = { holder: null, leased_until: null };
 export function createShardQueries(database: SqlDatabase): ShardQueries {
   const { run } = database;
   return {
-    insertShards: (batchId, shards) =>
+    insertShards: (batchId, shards, { version } = {}) =>
       run("record the shards", (db) =>
         db.transaction().execute(async (transaction) => {
+          if (!(await hasVersion(transaction, batchId, version))) return false;
           for (let from = 0; from < shards.length; from += rowsPerInsert) {
             await insertRows(transaction, batchId, shards.slice(from, from + rowsPerInsert));
           }
+          return true;
         }),
       ),
 
-    deleteShards: (batchId) =>
-      run("remove the shards", async (db) => {
-        await db.deleteFrom("shards").where("batch_id", "=", batchId).execute();
-      }),
+    deleteShards: (batchId, { version } = {}) =>
+      run("remove the shards", (db) =>
+        db.transaction().execute(async (transaction) => {
+          if (!(await hasVersion(transaction, batchId, version))) return false;
+          await transaction.deleteFrom("shards").where("batch_id", "=", batchId).execute();
+          return true;
+        }),
+      ),
 
     shardsInOrder: (batchId, after, limit) =>
       run("read the shards", async (db) => {
@@ -121,6 +127,22 @@ export function createShardQueries(database: SqlDatabase): ShardQueries {
           .execute();
       }),
   };
+}
+
+/** The row is locked until the transaction ends, where a database has more than one writer. */
+async function hasVersion(
+  transaction: Transaction<Schema>,
+  batchId: string,
+  version: number | undefined,
+): Promise<boolean> {
+  if (version === undefined) return true;
+  const touched = await transaction
+    .updateTable("batches")
+    .set({ version })
+    .where("id", "=", batchId)
+    .where("version", "=", version)
+    .executeTakeFirst();
+  return touched.numUpdatedRows > 0n;
 }
 
 /** A few large statements in place of one huge one: SQLite and PostgreSQL limit the parameters of a statement. */

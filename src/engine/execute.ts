@@ -1,10 +1,10 @@
 import type { Batch, RequestCounts } from "../batch/batch.ts";
-import { NerifError } from "../batch/errors.ts";
 import type { FileReader } from "../files/file-store.ts";
 import type { EngineDeps } from "./deps.ts";
 import type { Dispatcher } from "./dispatcher.ts";
 import type { Progress, RouteProgress } from "./engine.ts";
 import type { Interrupt } from "./interrupt.ts";
+import { leaseLost } from "./lease-lost.ts";
 import type { Line } from "./line.ts";
 import { createLoader, type Loader } from "./loader.ts";
 import { createRateMeter } from "./rate-meter.ts";
@@ -149,11 +149,16 @@ export function execute(options: ExecutionOptions, deps: EngineDeps): Execution 
 
   function heartbeat(): void {
     cancelHeartbeat = clock.after(heartbeatMs, async () => {
-      const renewed = await Promise.all([...shards.keys()].map((shard) => shard.renew())).catch(fail);
-      if (renewed?.includes(false)) fail(leaseLost(batch.id));
+      await Promise.all([...shards.keys()].map(renew)).catch(fail);
       currentRate(currentCounts());
       if (!ended) heartbeat();
     });
+  }
+
+  async function renew(shard: ShardRun): Promise<void> {
+    if (await shard.renew()) return;
+    // One that was closed meanwhile has no lease any more, and needs none.
+    if (shards.has(shard)) fail(leaseLost({ batchId: batch.id, shard: shard.number }));
   }
 
   function fail(reason: unknown): void {
@@ -256,11 +261,4 @@ export function execute(options: ExecutionOptions, deps: EngineDeps): Execution 
     const ready = parked.filter((line) => line.model === model).length;
     return { ...none, model, ready, reason: { code: "no_upstream", message } };
   }
-}
-
-function leaseLost(batchId: string): NerifError {
-  return new NerifError(
-    "storage_unavailable",
-    `Cannot go on with ${batchId}: another process has taken a shard over`,
-  );
 }

@@ -17,7 +17,7 @@ const newline = Buffer.from("\n");
 /**
  * Writes both result files of a batch whose `ending` is set, then names them and the final status in one
  * compare-and-set. Everything is derived from plan and journal, so that a crash at any point is mended by doing
- * it again: the same ids, the same bytes.
+ * it again: the same bytes, under new ids.
  *
  * @param read null when the batch never got a plan: it has no lines to report
  * @throws ShardDamage when a line that should have a result has none

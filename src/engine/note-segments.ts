@@ -2,6 +2,7 @@ import { NerifError } from "../batch/errors.ts";
 import { noTokens } from "../batch/usage.ts";
 import type { ControlStore, Shard } from "../control/control-store.ts";
 import { type Journal, recordKinds } from "../journal/journal.ts";
+import { leaseLost } from "./lease-lost.ts";
 import { indexShard } from "./shard-index.ts";
 import { countResult } from "./tally.ts";
 
@@ -43,5 +44,5 @@ async function noteShard(
     below: lease.epoch,
     onResult: (kind, payload) => countResult(tally, kind, kind === recordKinds.output ? payload : null),
   });
-  await control.releaseShard(lease, index.segments, tally);
+  if (!(await control.releaseShard(lease, index.segments, tally))) throw leaseLost(lease);
 }

@@ -63,26 +63,35 @@ function isOver(batch: Batch, { clock }: RunContext): boolean {
   return batch.expires_at !== null && batch.expires_at <= unixSeconds(clock);
 }
 
-async function validate(run: BatchRun, batch: Batch, context: RunContext): Promise<void> {
+async function validate(run: BatchRun, { id, version: read }: Batch, context: RunContext): Promise<void> {
   const { control, files, settings } = context;
-  await control.deleteShards(batch.id);
+  // A validation has a version of its own, as a lease has its epoch: one that began earlier can change nothing more.
+  const batch = await control.updateBatch(id, read, {});
+  if (batch === null) return;
+  const { version } = batch;
+  let overtaken = !(await control.deleteShards(id, { version }));
+  if (overtaken) return;
   const input = await openInput(batch, context).catch((reason: unknown) =>
     refuseInput(batch, reason, context),
   );
   if (input === null) return;
   try {
     const result = await validateInput({
-      ...{ input, endpoint: batch.endpoint, settings, files, planKey: planKey(batch.id) },
+      ...{ input, endpoint: batch.endpoint, settings, files, planKey: planKey(id) },
       sha256: input.sha256,
       signal: run.interrupt.begun,
       knownModel: context.knowsModel,
-      onShards: (shards) => control.insertShards(batch.id, shards),
+      async onShards(shards) {
+        overtaken = !(await control.insertShards(id, shards, { version }));
+        if (overtaken)
+          throw new NerifError("aborted", `Cannot go on with the validation of ${id}: it changed`);
+      },
     });
     if (result.ok)
       await transition(batch, { type: "validated", total: result.total, model: result.model }, context);
     else await transition(batch, { type: "rejected", errors: result.errors }, context);
   } catch (reason) {
-    if (run.interrupt.begun.aborted) return;
+    if (run.interrupt.begun.aborted || overtaken) return;
     await refuseInput(batch, reason, context);
   } finally {
     await input.close();
@@ -113,7 +122,7 @@ async function runLines(run: BatchRun, batch: Batch, context: RunContext): Promi
   }
 }
 
-/** Execution is over, for whatever reason: every journal segment is noted, and the result files get their ids. */
+/** Execution is over, for whatever reason: every journal segment is noted. */
 async function settle(
   batch: Batch,
   type: "executed" | "window_over" | "drained",
@@ -121,7 +130,7 @@ async function settle(
 ): Promise<void> {
   if (batch.request_counts.total > 0)
     await noteDeadHolders(batch.id, { ...context, holder: newHolder(context) });
-  await transition(batch, { type, result_files: { output: newFileId(), error: newFileId() } }, context);
+  await transition(batch, { type }, context);
 }
 
 /** A new one for each step: what a step that failed still holds can be leased again when its lease has run out. */
@@ -129,9 +138,12 @@ function newHolder({ holder }: RunContext): string {
   return `${holder}/${randomUUID()}`;
 }
 
-async function writeResults(run: BatchRun, batch: Batch, context: RunContext): Promise<void> {
+async function writeResults(run: BatchRun, ended: Batch, context: RunContext): Promise<void> {
+  // Under names of its own: a writer that was overtaken must not replace a file that somebody has named meanwhile.
+  const event = { type: "writing", result_files: { output: newFileId(), error: newFileId() } } as const;
+  const batch = await transition(ended, event, context);
+  if (batch === null || batch.ending === null || batch.result_files === null) return;
   const { ending, result_files } = batch;
-  if (ending === null || result_files === null) return;
   const hasLines = batch.request_counts.total > 0;
   const read = hasLines
     ? { input: await openInput(batch, context), plan: await openPlan(batch.id, context) }

@@ -1,5 +1,5 @@
 import type { NotedSegment } from "../control/control-store.ts";
-import { type Journal, type RecordKind, recordKinds } from "../journal/journal.ts";
+import { type Journal, type RecordKind, recordKinds, type SegmentId } from "../journal/journal.ts";
 import type { Arena } from "./arena.ts";
 
 /** Where the result of a line is. */
@@ -22,9 +22,10 @@ export interface ShardIndex {
 
 /**
  * Reads the journal of one shard: noted segments up to the noted length, and, if asked to, also those that were
- * not noted yet (of a holder that died).
+ * not noted yet (of a holder that died), which become durable.
  *
- * @param options.below read also segments that were not noted, of epochs below this one
+ * @param options.below read also segments that were not noted, of epochs below this one. Afterwards `segments` has
+ *   all of these epochs, with no bytes where nothing counts, so that what is written there later never will
  * @param options.onResult called with each result that counts, for tallies
  */
 export async function indexShard(
@@ -39,13 +40,13 @@ export async function indexShard(
 ): Promise<ShardIndex> {
   const { journal, below = 0, arena = null, onResult } = options;
   const index: ShardIndex = { results: new Map(), segments: [...shard.segments], damagedBytes: 0 };
-  const noted = new Set(shard.segments.map((segment) => segment.epoch));
-  // The first holder has nobody's segments to look for.
-  const unnoted = below <= 1 ? [] : await journal.epochs(shard.batchId, shard.shard);
+  const unnoted = await unnotedEpochs(shard, { journal, below });
+  const noted = shard.segments.filter(({ bytes }) => bytes > 0);
   const toRead = [
-    ...shard.segments.map(({ epoch, bytes }) => ({ epoch, end: bytes as number | null })),
-    ...unnoted.filter((epoch) => epoch < below && !noted.has(epoch)).map((epoch) => ({ epoch, end: null })),
+    ...noted.map(({ epoch, bytes }) => ({ epoch, end: bytes as number | null })),
+    ...unnoted.filter(({ isThere }) => isThere).map(({ epoch }) => ({ epoch, end: null })),
   ].sort((a, b) => a.epoch - b.epoch);
+  const soundBytes = new Map<number, number>();
 
   for (const { epoch, end } of toRead) {
     const id = { batchId: shard.batchId, shard: shard.shard, epoch };
@@ -58,7 +59,36 @@ export async function indexShard(
       onResult?.(kind, payload);
     });
     for (const stretch of report.damaged) index.damagedBytes += stretch.length;
-    if (end === null && report.records > 0) index.segments.push({ epoch, bytes: report.soundBytes });
+    if (end !== null || report.records === 0) continue;
+    soundBytes.set(epoch, report.soundBytes);
+    await makeDurable(id, journal);
   }
+  for (const { epoch } of unnoted) index.segments.push({ epoch, bytes: soundBytes.get(epoch) ?? 0 });
   return index;
+}
+
+/** Epochs below `below` of which nobody has noted yet how far they count, ascending. */
+async function unnotedEpochs(
+  { batchId, shard, segments }: { batchId: string; shard: number; segments: readonly NotedSegment[] },
+  { journal, below }: { journal: Journal; below: number },
+): Promise<{ epoch: number; isThere: boolean }[]> {
+  const noted = new Set(segments.map(({ epoch }) => epoch));
+  const epochs = Array.from({ length: Math.max(0, below - 1) }, (_, i) => i + 1);
+  const unnoted = epochs.filter((epoch) => !noted.has(epoch));
+  if (unnoted.length === 0) return [];
+  const there = new Set(await journal.epochs(batchId, shard));
+  return unnoted.map((epoch) => ({ epoch, isThere: there.has(epoch) }));
+}
+
+/**
+ * DURABLE: a holder that was killed may not have synced what it had written. From now on it counts, so a power cut
+ * must not take it back.
+ */
+async function makeDurable(id: SegmentId, journal: Journal): Promise<void> {
+  const segment = await journal.open(id);
+  try {
+    await segment.sync();
+  } finally {
+    await segment.close();
+  }
 }

@@ -9,6 +9,7 @@ import {
   recordKinds,
   type SegmentWriter,
 } from "../journal/journal.ts";
+import { leaseLost } from "./lease-lost.ts";
 import type { Line } from "./line.ts";
 import type { PlanRecord } from "./plan.ts";
 import { indexShard } from "./shard-index.ts";
@@ -72,7 +73,9 @@ export async function openShardRun(
   });
   if (index.damagedBytes > 0) options.onDamage(lease, index.damagedBytes);
   // DURABLE: from here on whatever an older holder still writes counts nowhere.
-  if (index.segments.length > lease.segments.length) await control.noteSegments(lease, index.segments);
+  if (index.segments.length > lease.segments.length) {
+    if (!(await control.noteSegments(lease, index.segments))) throw leaseLost(lease);
+  }
 
   const todo = planned.filter((record) => {
     const result = index.results.get(record.line);

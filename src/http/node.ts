@@ -79,14 +79,21 @@ export async function listen(options: ListenOptions): Promise<Listening> {
   }
   const listener = createListener(handler, { hostname: host, bodyIdleMs, lingerMs });
   const answers = new WeakMap<Duplex, ServerResponse>();
+  // Connections that have asked for nothing yet; to Node they are not idle.
+  const silent = new Set<Duplex>();
   const server = createServer(serverOptions(headMs));
   // Not asked for its body by Node: the listener does, when somebody wants to read it.
   for (const event of ["request", "checkContinue"]) {
     server.on(event, (incoming: IncomingMessage, outgoing: ServerResponse) => {
       answers.set(incoming.socket, outgoing);
+      silent.delete(incoming.socket);
       listener(incoming, outgoing);
     });
   }
+  server.on("connection", (socket: Socket) => {
+    silent.add(socket);
+    socket.once("close", () => silent.delete(socket));
+  });
   server.on("clientError", (reason, socket) =>
     answerBrokenRequest(reason, { socket, lingerMs, last: answers.get(socket) }),
   );
@@ -101,7 +108,7 @@ export async function listen(options: ListenOptions): Promise<Listening> {
     host,
     port: address.port,
     close({ graceMs = 0 } = {}) {
-      closing ??= closeServer(server, graceMs);
+      closing ??= closeServer(server, { graceMs, silent });
       return closing;
     },
   };
@@ -180,8 +187,12 @@ function bindReason(cause: unknown): string {
   }
 }
 
-async function closeServer(server: Server, graceMs: number): Promise<void> {
+async function closeServer(
+  server: Server,
+  { graceMs, silent }: { graceMs: number; silent: ReadonlySet<Duplex> },
+): Promise<void> {
   const closed = new Promise<void>((resolve) => server.close(() => resolve()));
+  for (const socket of silent) socket.destroy();
   // A connection that ends its last request after the close would otherwise be kept alive.
   const sweeping = setInterval(() => server.closeIdleConnections(), 50);
   const breakingOff = setTimeout(() => server.closeAllConnections(), graceMs);

@@ -1,5 +1,5 @@
 import { fdatasync, writevSync } from "node:fs";
-import { type FileHandle, open, readdir, rm } from "node:fs/promises";
+import { type FileHandle, mkdir, open, readdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { errnoOf, NerifError } from "../batch/errors.ts";
@@ -45,6 +45,8 @@ export function createDiskJournal(options: DiskJournalOptions): Journal {
   const stage = createStage();
   /** Directories of batches whose names are durable, or about to be. */
   const prepared = new Map<string, Promise<void>>();
+  /** The directory of them all, likewise. */
+  let root: Promise<void> | null = null;
   /** Buffers of scans that have ended. */
   const spare: Buffer[] = [];
 
@@ -153,10 +155,21 @@ export function createDiskJournal(options: DiskJournalOptions): Journal {
   function prepare(batchId: string): Promise<void> {
     const known = prepared.get(batchId);
     if (known) return known;
-    const made = prepareDirectory(join(directory, batchId), failedSync);
+    const made = prepareBatch(join(directory, batchId));
     prepared.set(batchId, made);
     made.catch(() => prepared.delete(batchId));
     return made;
+  }
+
+  async function prepareBatch(path: string): Promise<void> {
+    root ??= prepareDirectory(directory, failedSync);
+    await root.catch((reason: unknown) => {
+      root = null;
+      throw reason;
+    });
+    await mkdir(path, { recursive: true, mode: 0o700 });
+    // DURABLE: the name of the batch's directory, whoever made it.
+    await syncDirectory(directory, failedSync);
   }
 
   async function openIfThere(id: SegmentId): Promise<FileHandle | null> {

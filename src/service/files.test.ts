@@ -8,6 +8,7 @@ import {
   textOf,
   uploadInput,
 } from "../../test/support/http-instance.ts";
+import { NerifError } from "../batch/errors.ts";
 import type { FileParams } from "./file-params.ts";
 
 async function upload(text: string | Buffer, params: Partial<FileParams> = {}) {
@@ -41,6 +42,25 @@ describe("file service", () => {
     const { instance, file } = await upload(bytes);
     const content = await instance.service.files.content(project, (await file).id);
     expect(await textOf(content.stream())).toBe(bytes.toString());
+    await content.close();
+  });
+
+  it("keeps the bytes when it is unknown whether their record was made, and gives them to who asks again", async () => {
+    const instance = await openTestInstance();
+    const insertFile = instance.control.insertFile;
+    instance.control.insertFile = async (...row) => {
+      await insertFile(...row);
+      throw new NerifError("storage_unavailable", "Cannot record the file: the answer was lost");
+    };
+    const text = `${requestLine("a")}\n`;
+    const ask = async () => {
+      const staged = await instance.service.files.begin();
+      await staged.write([Buffer.from(text)]);
+      return staged.finish(project, { filename: "a.jsonl", purpose: "batch" }, { idempotencyKey: "once" });
+    };
+    await expect(ask()).rejects.toMatchObject({ code: "storage_unavailable" });
+    const content = await instance.service.files.content(project, (await ask()).id);
+    expect(await textOf(content.stream())).toBe(text);
     await content.close();
   });
 

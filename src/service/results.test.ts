@@ -85,6 +85,20 @@ describe("results of a batch", () => {
     expect(await textOf(instance.service.batches.results(project, id))).toBe(linesOf(id, [{ line: 0 }]));
   });
 
+  it("go on from the files when the batch ends and its journal goes while it is read", async () => {
+    const instance = await openTestInstance();
+    const id = await createBatch(instance, 2);
+    await journalResults(instance, id, { shard: 0, lines: [{ line: 0 }] });
+    const open = instance.journal.open;
+    instance.journal.open = async (segment) => {
+      await finishBatch(instance, id, { output: [0], error: [1] });
+      await instance.journal.remove(id);
+      return open(segment);
+    };
+    const text = await textOf(instance.service.batches.results(project, id));
+    expect(text).toBe(linesOf(id, [{ line: 0 }, { line: 1, fate: "error" }]));
+  });
+
   it("are made durable before they are handed out, where their shard is still being written", async () => {
     const instance = await openTestInstance();
     const id = await createBatch(instance, 1_000);

@@ -87,7 +87,8 @@ export async function stageFile(deps: StageDeps): Promise<StagedFile> {
         control,
         clock,
         async create(recordOf) {
-          await record(file, { quotas: apiKey?.quotas, answer: recordOf(fileObject(file)) });
+          const answer = recordOf(fileObject(file));
+          await staged.name(() => record(file, { quotas: apiKey?.quotas, answer }));
           staged.keep();
           return fileObject(file);
         },

@@ -1,3 +1,4 @@
+import { type ErrorCode, NerifError } from "../batch/errors.ts";
 import type { FileStore, FileWriter } from "../files/file-store.ts";
 import type { ByteBudget } from "./quotas.ts";
 
@@ -7,6 +8,11 @@ export interface StagedBytes {
   take(chunks: readonly Uint8Array[]): number;
   write: FileWriter["write"];
   commit: FileWriter["commit"];
+  /**
+   * Runs what writes the row that names the bytes. When it fails so that nobody can tell whether the row is there, the
+   * bytes stay: where it is not, the sweeper finds that nothing names them.
+   */
+  name<T>(write: () => Promise<T>): Promise<T>;
   /** A row names the bytes: they stay. */
   keep(): void;
   /** Forgets the bytes unless they are kept. Safe to call at any time and more than once. */
@@ -40,6 +46,15 @@ export async function stageBytes(
       state = "committed";
       return written;
     },
+    async name(write) {
+      try {
+        return await write();
+      } catch (reason) {
+        // DURABLE: a row that was acknowledged under an idempotency key later on must have its bytes.
+        if (isUnknown(reason)) end();
+        throw reason;
+      }
+    },
     keep: end,
     async discard() {
       if (state === "open") await writer.abort();
@@ -47,4 +62,10 @@ export async function stageBytes(
       end();
     },
   };
+}
+
+/** Whether an error leaves it open what the control store has done. */
+function isUnknown(reason: unknown): boolean {
+  const unknown: ErrorCode[] = ["storage_unavailable", "internal_error"];
+  return !(reason instanceof NerifError) || unknown.includes(reason.code);
 }

@@ -57,7 +57,8 @@ export async function stagePart({
     await staged.commit();
     const now = unixSeconds(clock);
     const part = { id, upload_id: upload.id, bytes, created_at: now };
-    if (!(await control.insertPart(part, { now, parts: mostParts, bytes: room, quotas }))) {
+    const insert = () => control.insertPart(part, { now, parts: mostParts, bytes: room, quotas });
+    if (!(await staged.name(insert))) {
       assertRoom(await assertOpen(), bytes);
       throw full(upload);
     }

@@ -170,6 +170,20 @@ describe("methods", () => {
 });
 
 describe("a server that stops", () => {
+  it("does not wait for connections that never asked for anything", async () => {
+    const server = await startTestServer();
+    const silent = await talk(server.port);
+    const half = await talk(server.port);
+    half.socket.write("GET /v1/files HT");
+    // Both have come by the time another one is answered.
+    const other = await talk(server.port);
+    other.socket.write(next);
+    await other.closed;
+    await server.close({ graceMs: 60_000 });
+    expect(await silent.closed).toBe("");
+    await half.closed;
+  });
+
   it("closes idle connections at once, and busy ones behind their answers", async () => {
     const server = await startTestServer();
     const { files } = server.instance.service;

@@ -54,6 +54,19 @@ export function shardTests(stores: () => Stores): void {
     expect(await store.shardsInOrder(id, -1, 10)).toEqual([]);
   });
 
+  test("shards change only while their batch has the version that is named", async () => {
+    const { store } = stores();
+    const { id, version } = await insertBatch(stores());
+    expect(await store.insertShards(id, someShards(0, 2), { version })).toBe(true);
+    await store.updateBatch(id, version, {});
+
+    expect(await store.insertShards(id, someShards(2, 3), { version })).toBe(false);
+    expect(await store.deleteShards(id, { version })).toBe(false);
+    expect((await store.shardsInOrder(id, -1, 10)).map(({ shard }) => shard)).toEqual([0, 1]);
+    expect(await store.deleteShards(id, { version: version + 1 })).toBe(true);
+    expect(await store.shardsInOrder(id, -1, 10)).toEqual([]);
+  });
+
   test("a shard is replaced, and its lease void, when it is recorded again", async () => {
     const { store } = stores();
     const { id } = await insertBatch(stores());

@@ -1,0 +1,27 @@
+import { expect, test } from "vitest";
+import { createEngineFixture, requestLines } from "../../test/support/engine.ts";
+import { createScriptedUpstream, echo } from "../../test/support/scripted-upstream.ts";
+import { NerifError } from "../batch/errors.ts";
+
+test("each try to write the result files writes under names of its own, so that a late one replaces nothing", async () => {
+  const fixture = await createEngineFixture(createScriptedUpstream(echo));
+  const { id } = await fixture.addBatch(requestLines(3));
+  const create = fixture.files.create;
+  const names: string[] = [];
+  fixture.files.create = async (key) => {
+    const writer = await create(key);
+    if (!key.startsWith("file-")) return writer;
+    names.push(key);
+    const isFirst = names.length <= 2;
+    return { ...writer, commit: () => (isFirst ? Promise.reject(failure) : writer.commit()) };
+  };
+  await fixture.engine.start();
+
+  const batch = await fixture.until(id);
+  expect(batch).toMatchObject({ status: "completed", request_counts: { completed: 3 } });
+  expect(new Set(names).size).toBe(4);
+  expect(batch.output_file_id).toBe(names[2]);
+  expect(await fixture.lines(batch.output_file_id)).toHaveLength(3);
+});
+
+const failure = new NerifError("storage_unavailable", "Cannot write: the test says so");

@@ -1,0 +1,87 @@
+import { DatabaseSync } from "node:sqlite";
+import { Kysely } from "kysely";
+import type { ControlStore } from "../../../src/control/control-store.ts";
+import { migrate } from "../../../src/control/migrations/migrate.ts";
+import type { Schema } from "../../../src/control/schema.ts";
+import { createSqlStore } from "../../../src/control/sql-store.ts";
+import { createSqliteDialect } from "../../../src/control/sqlite-dialect.ts";
+import { fromSqlite } from "../../../src/control/sqlite-errors.ts";
+import { theWorld } from "../world/world.ts";
+
+/** The real control store on a database in memory: what is committed survives every life. */
+export interface Database {
+  store: ControlStore;
+  /** Grows with every change. */
+  readonly changes: number;
+  call(name: string, args: unknown[]): Promise<unknown>;
+  /** Makes it as good as new. */
+  clear(): void;
+}
+
+type Method = (...args: unknown[]) => Promise<unknown>;
+
+/** Methods that change nothing. */
+export const reading = /^(get|list|is|unfinished|removable|shardsInOrder|openRoutes|named|ended|next)/;
+
+export async function openDatabase(): Promise<Database> {
+  const connection = new DatabaseSync(":memory:");
+  const db = new Kysely<Schema>({ dialect: createSqliteDialect(connection) });
+  await migrate(db, {
+    async lock() {},
+    sequence: { type: "integer", build: (column) => column.primaryKey().autoIncrement() },
+  });
+  connection.exec("pragma foreign_keys = on");
+  const counter = connection.prepare("select total_changes() as changes");
+  const tables = connection
+    .prepare("select name from sqlite_master where type = 'table' and name <> 'nerif_schema'")
+    .all()
+    .map(({ name }) => String(name));
+  const countChanges = () => Number(counter.get()?.changes);
+  let changes = countChanges();
+  /** Answers to reads since the last change: the program asks the same again and again, above all when it starts. */
+  const known = new Map<string, unknown>();
+  const store = createSqlStore({
+    async run(action, work) {
+      try {
+        return await work(db);
+      } catch (reason) {
+        throw fromSqlite(reason, action);
+      }
+    },
+    skipLocked: (query) => query,
+    leaseClock: () => theWorld().now,
+    changeCounter: async () => changes,
+    close: async () => {},
+  });
+
+  return {
+    store,
+    get changes() {
+      return changes;
+    },
+    async call(name, args) {
+      const method = (store as unknown as Record<string, Method>)[name];
+      if (method === undefined) throw new Error(`The control store has no ${name}`);
+      const key = reading.test(name) ? `${name} ${JSON.stringify(args)}` : null;
+      if (key !== null && known.has(key)) return known.get(key);
+      const before = changes;
+      const answer = await method(...args);
+      if (key === null) noteChanges();
+      else if (changes === before) known.set(key, answer);
+      return answer;
+    },
+    clear() {
+      connection.exec("pragma foreign_keys = off");
+      for (const table of tables) connection.exec(`delete from ${table}`);
+      connection.exec("pragma foreign_keys = on");
+      known.clear();
+      changes = countChanges();
+    },
+  };
+
+  function noteChanges(): void {
+    const now = countChanges();
+    if (now !== changes) known.clear();
+    changes = now;
+  }
+}

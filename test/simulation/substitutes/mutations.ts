@@ -1,0 +1,111 @@
+/** A promise that is broken on purpose: the simulation must notice. */
+export interface Mutation {
+  /** Below `src/`. */
+  file: string;
+  /** Exact text, which must be there once. */
+  find: string;
+  replace: string;
+}
+
+export const mutations: Record<string, Mutation> = {
+  "no epoch check": {
+    file: "control/shard-queries.ts",
+    find: '.where("epoch", "=", epoch)\n    .where("state", "=", "leased")',
+    replace: '.where("state", "=", "leased")',
+  },
+  "no version check": {
+    file: "control/batch-queries.ts",
+    find: '.where("version", "=", version)\n',
+    replace: "\n",
+  },
+  "counts before the sync": {
+    file: "journal/disk.ts",
+    find: "sync: fdatasync,",
+    replace: "sync: (_fd, done) => void setImmediate(done, null),",
+  },
+  "no checksum of records": {
+    file: "journal/record.ts",
+    find: "return crc32(window.subarray(at + 8, at + recordHeaderBytes + length)) === window.readUInt32LE(at + 4);",
+    replace: "return window.length >= at + length;",
+  },
+  "no sync of a segment's name": {
+    file: "journal/disk.ts",
+    find: "await syncDirectory(join(directory, id.batchId));\n      } catch",
+    replace: "await Promise.resolve();\n      } catch",
+  },
+  "no sync of the journal's own name": {
+    file: "journal/disk.ts",
+    find: "root ??= prepareDirectory(directory, failedSync);",
+    replace: "root ??= Promise.resolve();",
+  },
+  "no sync of a file": {
+    file: "files/disk-writer.ts",
+    find: "await fatalIf(calls.sync(handle), () => true);",
+    replace: "",
+  },
+  "no sync of a file's name": {
+    file: "files/disk-writer.ts",
+    find: "await fatalIf(syncDirectory(dirname(path)), () => true);",
+    replace: "",
+  },
+  "attempts are not counted": {
+    file: "engine/retry.ts",
+    find: 'case "aborted":\n      if (options.circuitOpen) return again;\n      history.attempts += 1;',
+    replace: 'case "aborted":\n      if (options.circuitOpen) return again;\n      history.attempts += 0;',
+  },
+  "attempts count twice": {
+    file: "engine/retry.ts",
+    find: 'case "aborted":\n      if (options.circuitOpen) return again;\n      history.attempts += 1;',
+    replace: 'case "aborted":\n      if (options.circuitOpen) return again;\n      history.attempts += 2;',
+  },
+  "segments of the dead are not read": {
+    file: "engine/shard-index.ts",
+    find: "await unnotedEpochs(shard, { journal, below });",
+    replace: "await unnotedEpochs(shard, { journal, below: 0 });",
+  },
+  "what a dead holder wrote is not synced": {
+    file: "engine/shard-index.ts",
+    find: "await makeDurable(id, journal);",
+    replace: "",
+  },
+  "older epochs stay open": {
+    file: "engine/shard-index.ts",
+    find: "for (const { epoch } of unnoted) index",
+    replace: "for (const { epoch } of unnoted) if (soundBytes.has(epoch)) index",
+  },
+  "validations have no version": {
+    file: "control/shard-queries.ts",
+    find: "if (version === undefined) return true;",
+    replace: "return true;",
+  },
+  "result files have one name for all writers": {
+    file: "engine/run-batch.ts",
+    find: "result_files: { output: newFileId(), error: newFileId() } } as const;",
+    replace: "result_files: ended.result_files ?? { output: newFileId(), error: newFileId() } } as const;",
+  },
+  "bytes go when it is unknown whether their record is there": {
+    file: "service/staged-bytes.ts",
+    find: "if (isUnknown(reason)) end();",
+    replace: "",
+  },
+  "a line that was answered is sent again": {
+    file: "engine/shard-run.ts",
+    find: "return result === undefined || result.kind === recordKinds.unfinished;",
+    replace: "return result === undefined || result.kind !== recordKinds.error;",
+  },
+  "news of the end comes after the end": {
+    file: "engine/transition.ts",
+    find: "event: newsOf(batch.id, { patch, now }),",
+    replace: 'event: patch.status === "expired" ? null : newsOf(batch.id, { patch, now }),',
+  },
+  "an expiry is not looked at": {
+    file: "engine/run-batch.ts",
+    find: "return batch.expires_at !== null && batch.expires_at <= unixSeconds(clock);",
+    replace: "return batch.expires_at === unixSeconds(clock) - 1e9;",
+  },
+  "a file in use is deleted": {
+    file: "control/file-queries.ts",
+    find: '.where("id", "not in", inputsInUse(db))',
+    replace: "",
+  },
+};
