@@ -54,7 +54,7 @@ export function soakPart(settings: SoakSettings): Part {
 
 export const soak = soakPart({
   ...{ lifeMs: 60_000, readEveryMs: 5_000, tailMs: 20_000, warmUpMs: 300_000 },
-  ...{ judgeEvery: 30, mostMiB: 24, mostOpen: 10 },
+  ...{ judgeEvery: 20, mostMiB: 24, mostOpen: 10 },
 });
 
 async function openSoak(
