@@ -27,6 +27,7 @@ export const runKills: Part = {
 };
 
 async function round(options: { directory: string; witness: Witness; name: string }): Promise<Round> {
+  const { witness } = options;
   const random = createRandom(seedOf(1, options.name));
   const world = createRunWorld({ ...options, lines: 600, concurrency });
   const starts: Start[] = [];
@@ -34,8 +35,9 @@ async function round(options: { directory: string; witness: Witness; name: strin
   for (let kill = 0; kill < killsPerRound; kill += 1) {
     const at = Date.now();
     const run = world.start();
-    // From the first module that is loaded on: the whole of an unkilled run takes about two seconds.
-    await Promise.race([sleep(random() * 1_500), run.ended]);
+    // Most in the midst of the work, some while it starts, and now and then it is done before.
+    const moment = random() < 0.3 ? sleep(random() * 800) : witness.more(1 + random() * 200, 30_000);
+    await Promise.race([moment.then(() => sleep(random() * 30)), run.ended]);
     const { signal } = await killGroup(run);
     if (signal !== null) kills += 1;
     starts.push({ at, until: Date.now() });

@@ -8,6 +8,7 @@ import { isFinal } from "../../src/batch/lifecycle.ts";
 import { createRandom, seedOf } from "../../src/upstreams/simulator/random.ts";
 import { firstCalls, type Start } from "./oracle/check-calls.ts";
 import { createClients } from "./oracle/clients.ts";
+import { startReceiver } from "./oracle/receiver.ts";
 import { createServeWorld, type ServeWorld } from "./oracle/serve-world.ts";
 import { startWitness, type Witness } from "./oracle/witness.ts";
 import type { Part, Round } from "./part.ts";
@@ -21,7 +22,8 @@ const killsPerRound = 5;
  */
 export const serveKills: Part = {
   name: "kills-serve",
-  title: "nerif serve under two clients, kill -9 of its process group at random moments, 5 a round",
+  title:
+    "nerif serve under two clients and with a receiver of webhooks, kill -9 of its process group at random moments, 5 a round",
   rounds: 100,
   unavailable: () => null,
   async open({ directory, seed }) {
@@ -43,7 +45,9 @@ interface RoundOptions {
 
 async function round({ directory, witness, name, seed }: RoundOptions): Promise<Round> {
   const random = createRandom(seedOf(seed, name));
-  const world = createServeWorld({ directory, witness, concurrency, seed });
+  await using receiver = await startReceiver(random);
+  const args = ["--webhook-allow", "127.0.0.1"];
+  const world = createServeWorld({ directory, witness, concurrency, seed, args, receiver });
   const { server } = world;
   const counts: Record<string, number> = {};
   const add = (name: string, by = 1) => {
@@ -56,9 +60,11 @@ async function round({ directory, witness, name, seed }: RoundOptions): Promise<
     return server.start();
   };
   await begin();
+  receiver.setSecret((await world.driver.listen(receiver.url)) ?? "");
   const clients = createClients(world, { name, random });
   for (let kill = 0; kill < killsPerRound; kill += 1) {
-    await sleep(random() * 2_000);
+    await witness.more(random() * 250, 3_000);
+    await sleep(random() * 30);
     for (const state of await killNow()) add(`during ${state}`);
     const started = begin();
     // Now and then again before it is up.
@@ -76,7 +82,14 @@ async function round({ directory, witness, name, seed }: RoundOptions): Promise<
   for (const [status, batches] of Object.entries(ended)) add(`batches ${status}`, batches);
   if (violations.length === 0) world.remove();
   return {
-    counts: { kills, lines, repeated: repeats, "may be repeated": kills * 2 * concurrency, ...counts },
+    counts: {
+      kills,
+      lines,
+      events: receiver.count(),
+      repeated: repeats,
+      "may be repeated": kills * 2 * concurrency,
+      ...counts,
+    },
     samples: { "restart to first call, ms": firstCalls(witness.calls(), starts) },
     violations,
   };

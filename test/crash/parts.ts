@@ -1,7 +1,9 @@
 import { bitFlips } from "./bit-flips.ts";
+import { clockJumps } from "./clock-jumps.ts";
 import { fullDisks } from "./full-disks.ts";
 import { runKills } from "./kills-run.ts";
 import { serveKills } from "./kills-serve.ts";
+import { memoryLimits } from "./memory-limits.ts";
 import type { Part } from "./part.ts";
 import { type PointMode, pointsPart } from "./points.ts";
 import { powerCuts } from "./power-cuts.ts";
@@ -9,6 +11,7 @@ import { migrateScript } from "./scripts/migrate.ts";
 import { runScript } from "./scripts/run.ts";
 import { serveScript } from "./scripts/serve.ts";
 import { soak } from "./soak.ts";
+import { takeovers } from "./takeovers.ts";
 
 const modes: PointMode[] = ["kill", "torn", "power", "names", "sync-eio", "write-eio", "short", "full"];
 
@@ -22,5 +25,8 @@ export const parts: Part[] = [
   powerCuts,
   fullDisks,
   bitFlips,
+  clockJumps,
+  takeovers,
+  memoryLimits,
   soak,
 ];

@@ -43,7 +43,8 @@ async function round(options: {
     await server.start();
     const clients = createClients(world, { name, random });
     for (let cut = 1; cut <= cutsPerRound; cut += 1) {
-      await sleep(200 + random() * 1_500);
+      await witness.more(random() * 250, 3_000);
+      await sleep(random() * 30);
       process.kill(-(server.process().child.pid ?? 0), "SIGSTOP");
       const image = join(directory, `disk-${cut}.img`);
       system("cp", "--sparse=always", disk.image, image);

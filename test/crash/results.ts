@@ -62,13 +62,17 @@ export function addRound(
 
 /** Where the sources under test come from. */
 export function provenance(): { commit: string; sources: string } {
-  const git = (...args: string[]) =>
-    execFileSync("git", args, { encoding: "utf8", cwd: import.meta.dirname }).trim();
-  const dirty = git("status", "--porcelain", "--", ":/src", ":/bin") !== "";
-  return {
-    commit: `${git("rev-parse", "--short=12", "HEAD")}${dirty ? " with changes" : ""}`,
-    sources: `${git("rev-parse", "HEAD:src")}${dirty ? `+${Date.now()}` : ""}`,
-  };
+  try {
+    const git = (...args: string[]) =>
+      execFileSync("git", args, { encoding: "utf8", cwd: import.meta.dirname, stdio: "pipe" }).trim();
+    const dirty = git("status", "--porcelain", "--", ":/src", ":/bin") !== "";
+    return {
+      commit: `${git("rev-parse", "--short=12", "HEAD")}${dirty ? " with changes" : ""}`,
+      sources: `${git("rev-parse", "HEAD:src")}${dirty ? ` and changes of ${new Date().toISOString()}` : ""}`,
+    };
+  } catch {
+    return { commit: "unknown", sources: `unknown, ${new Date().toISOString()}` };
+  }
 }
 
 function machine(): string {

@@ -17,6 +17,8 @@ export function createClients(
   { name, random }: { name: string; random: () => number },
 ): Clients {
   const { driver, history } = world;
+  /** Batches that will be cancelled, sooner or later. */
+  const doomed = new Set<string>();
   let files = 0;
   let stopped = false;
   const loops = [loop(), loop()];
@@ -37,8 +39,9 @@ export function createClients(
     }
     const id = open[Math.floor(random() * open.length)];
     if (id === undefined) return;
-    if (pick < 0.38) await driver.cancel(id);
-    else if (pick < 0.46) await removeOne();
+    const isDue = doomed.has(id) && random() < 0.1;
+    if (isDue) await driver.cancel(id);
+    else if (pick < 0.45) await removeOne();
     else await driver.look(id);
   }
 
@@ -46,8 +49,10 @@ export function createClients(
   async function begin(): Promise<void> {
     files += 1;
     const lines = random() < 0.2 ? 600 + Math.floor(random() * 900) : 5 + Math.floor(random() * 200);
-    const file = await driver.upload(knownFile(`${name}-${files}`, lines));
-    if (file !== null) await driver.create(file.id, random() < 0.2 ? "2s" : "24h");
+    const known = knownFile(`${name}-${files}`, lines);
+    const file = random() < 0.4 ? await driver.uploadInParts(known) : await driver.upload(known);
+    const batch = file && (await driver.create(file.id, random() < 0.15 ? "2s" : "24h"));
+    if (batch !== null && random() < 0.2) doomed.add(batch.id);
   }
 
   async function removeOne(): Promise<void> {

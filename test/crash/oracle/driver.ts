@@ -1,16 +1,21 @@
 import type { BatchObject } from "../../../src/batch/batch.ts";
 import type { FileObject } from "../../../src/batch/file.ts";
 import { transitions } from "../../../src/batch/lifecycle.ts";
+import { webhookEventTypes } from "../../../src/batch/webhook.ts";
 import type { History } from "./history.ts";
 import type { KnownFile } from "./requests.ts";
 
 /** A client of a server that may die at any moment. Each call answers null when there was no answer, or a refusal. */
 export interface Driver {
   upload(file: KnownFile): Promise<FileObject | null>;
+  /** The same by way of an upload in parts. */
+  uploadInParts(file: KnownFile): Promise<FileObject | null>;
   create(fileId: string, window: string): Promise<BatchObject | null>;
   cancel(id: string): Promise<BatchObject | null>;
   look(id: string): Promise<BatchObject | null>;
   remove(fileId: string): Promise<boolean>;
+  /** Asks for webhooks. @returns the signing secret */
+  listen(url: string): Promise<string | null>;
 }
 
 const callMs = 20_000;
@@ -71,6 +76,38 @@ export function createDriver(history: History, url: () => string): Driver {
       if (stored !== null) history.files.set(stored.id, { file, removal: "none" });
       return stored;
     },
+    async uploadInParts(file) {
+      history.sent.set(file.sha256, file);
+      const bytes = Buffer.from(file.text);
+      const upload = {
+        purpose: "batch",
+        filename: "in.jsonl",
+        bytes: bytes.length,
+        mime_type: "application/jsonl",
+      };
+      const begun = await call<{ id: string }>("upload", "/v1/uploads", {
+        method: "POST",
+        body: JSON.stringify(upload),
+      });
+      const part_ids: string[] = [];
+      // Cut anywhere, lines and all.
+      const cuts = [0, Math.ceil(bytes.length / 3), Math.ceil(bytes.length / 2), bytes.length];
+      for (let i = 1; begun !== null && i < cuts.length; i += 1) {
+        const form = new FormData();
+        form.set("data", new Blob([bytes.subarray(cuts[i - 1], cuts[i])]));
+        const path = `/v1/uploads/${begun.id}/parts`;
+        const part = await call<{ id: string }>("part", path, { method: "POST", body: form });
+        if (part === null) return null;
+        part_ids.push(part.id);
+      }
+      if (begun === null) return null;
+      const done = await call<{ file: FileObject }>("complete", `/v1/uploads/${begun.id}/complete`, {
+        method: "POST",
+        body: JSON.stringify({ part_ids }),
+      });
+      if (done !== null) history.files.set(done.file.id, { file, removal: "none" });
+      return done === null ? null : done.file;
+    },
     async create(fileId, window) {
       const params = { input_file_id: fileId, endpoint: "/v1/chat/completions", completion_window: window };
       const init = { method: "POST", body: JSON.stringify(params) };
@@ -85,6 +122,14 @@ export function createDriver(history: History, url: () => string): Driver {
       return batch;
     },
     look: (id) => ask("look", `/v1/batches/${id}`),
+    async listen(receiver) {
+      const body = JSON.stringify({ name: "receiver", url: receiver, event_types: [...webhookEventTypes] });
+      const made = await call<{ signing_secret: string }>("listen", "/v1/webhook_endpoints", {
+        method: "POST",
+        body,
+      });
+      return made?.signing_secret ?? null;
+    },
     async remove(fileId) {
       const known = history.files.get(fileId);
       if (known === undefined || known.removal !== "none") return false;

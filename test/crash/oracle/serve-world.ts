@@ -1,9 +1,12 @@
 import { mkdirSync, readdirSync, realpathSync, rmSync } from "node:fs";
 import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import type { BatchObject } from "../../../src/batch/batch.ts";
 import { countRepeats } from "./check-calls.ts";
 import { checkServer } from "./check-server.ts";
 import { createDriver, type Driver } from "./driver.ts";
 import { type History, openHistory } from "./history.ts";
+import type { Receiver } from "./receiver.ts";
 import { createServer, type Server } from "./server.ts";
 import type { Witness } from "./witness.ts";
 
@@ -39,10 +42,15 @@ export interface ServeWorldOptions {
   /** By which the witness answers. Default 0. */
   seed?: number;
   args?: readonly string[];
+  /** Must be told of each batch that ends. */
+  receiver?: Receiver;
 }
 
+/** An event that a receiver has refused comes again after five seconds, then ten. */
+const eventsMs = 40_000;
+
 export function createServeWorld(options: ServeWorldOptions): ServeWorld {
-  const { directory, witness, concurrency, seed = 0, args = [] } = options;
+  const { directory, witness, concurrency, seed = 0, args = [], receiver } = options;
   rmSync(directory, { recursive: true, force: true });
   mkdirSync(join(directory, "work"), { recursive: true });
   const cwd = realpathSync(join(directory, "work"));
@@ -55,6 +63,12 @@ export function createServeWorld(options: ServeWorldOptions): ServeWorld {
       [...history.sent.values()].flatMap((file) => file.requests.map(({ digest }) => digest)),
     );
     return { known, made: witness.calls().filter(({ body_sha256 }) => known.has(body_sha256)) };
+  }
+
+  async function missingEvents(batches: readonly BatchObject[]): Promise<string[]> {
+    for (let waited = 0; waited < eventsMs && (receiver?.check(batches).length ?? 0) > 0; waited += 100)
+      await sleep(100);
+    return receiver?.check(batches) ?? [];
   }
 
   return {
@@ -74,6 +88,7 @@ export function createServeWorld(options: ServeWorldOptions): ServeWorld {
       }
       const first = await checkServer(server.url(), { history, calls: () => calls().made, seed });
       const { violations } = first;
+      violations.push(...(await missingEvents(first.batches)));
       await stop();
       await server.start();
       const second = await checkServer(server.url(), { history, calls: () => calls().made, seed });

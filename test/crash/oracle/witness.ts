@@ -1,5 +1,6 @@
-import { readFileSync, rmSync, truncateSync } from "node:fs";
+import { readFileSync, rmSync, statSync, truncateSync } from "node:fs";
 import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import type { LoggedRequest } from "../../../src/upstreams/simulator/request-log.ts";
 import { type CliProcess, startCli } from "../../support/cli-process.ts";
 
@@ -14,8 +15,13 @@ export interface Witness {
   calls(): LoggedRequest[];
   /** Empties the log. */
   forget(): void;
+  /** Resolves when about so many more calls have come, or after `ms` milliseconds: moments that follow the work, however slow the machine is. */
+  more(calls: number, ms: number): Promise<void>;
   stop(): Promise<void>;
 }
+
+/** A line of the log, about. */
+const callBytes = 230;
 
 export interface WitnessOptions {
   directory: string;
@@ -41,11 +47,20 @@ export async function startWitness(options: WitnessOptions): Promise<Witness> {
     url,
     calls: () => readCalls(log).filter(({ path }) => path !== "/v1/models"),
     forget: () => truncateSync(log),
+    async more(calls, ms) {
+      const until = performance.now() + ms;
+      const bytes = sizeOf(log) + calls * callBytes;
+      while (sizeOf(log) < bytes && performance.now() < until) await sleep(2);
+    },
     async stop() {
       started.child.kill("SIGKILL");
       await started.ended;
     },
   };
+}
+
+function sizeOf(log: string): number {
+  return statSync(log, { throwIfNoEntry: false })?.size ?? 0;
 }
 
 /** Whole lines only: the last one may be on its way. */
