@@ -11,6 +11,7 @@ import { powerCuts } from "./power-cuts.ts";
 import { migrateScript } from "./scripts/migrate.ts";
 import { runScript } from "./scripts/run.ts";
 import { serveScript } from "./scripts/serve.ts";
+import { soak } from "./soak.ts";
 import { takeovers } from "./takeovers.ts";
 import { faultModeParts } from "./upstream-faults.ts";
 import { mixedFaults } from "./upstream-faults-mixed.ts";
@@ -30,8 +31,12 @@ export const parts: Part[] = [
   clockJumps,
   takeovers,
   memoryLimits,
+<<<<<<< HEAD
+  soak,
+=======
   backups(),
   ...faultModeParts(),
   mixedFaults("run"),
   mixedFaults("serve"),
+>>>>>>> main
 ];

@@ -51,6 +51,7 @@ model server saw:
 - I7 what has ended never changes again, also after another restart, and no working file is left
 - I8 of each end of a batch a receiver was told, rightly signed, under one \`webhook-id\` and with the same body each time
 - I9 without faults everything ends within a minute
+- P24 neither memory nor open descriptors of a server grow with time or with restarts
 `.split("\n");
 
 const foot = `## How to run it again
@@ -79,10 +80,11 @@ function violations({ skipped, violations: found }: PartResult): string {
   return skipped === null ? String(found.length) : "-";
 }
 
-function figures({ counts, samples }: PartResult): string {
+function figures({ counts, samples, figures = {} }: PartResult): string {
   const summed = Object.entries(counts).map(([name, count]) => `${name} ${count.toLocaleString("en-US")}`);
+  const last = Object.entries(figures).map(([name, value]) => `${name}: ${value}`);
   const sampled = Object.entries(samples).map(([name, values]) => `${name}: ${spread(values)}`);
-  return [...summed, ...sampled].join("; ");
+  return [...summed, ...sampled, ...last].join("; ");
 }
 
 function spread(values: readonly number[]): string {

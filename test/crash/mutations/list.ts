@@ -27,15 +27,9 @@ export const mutations: readonly Mutation[] = [
     noticedBy: runPower,
   },
   {
-    name: "the names of the journal's directories are not synced",
+    name: "the name of a batch's journal is not synced",
     file: "src/journal/disk.ts",
-    replace: [
-      [
-        "prepareDirectory(join(directory, batchId), failedSync)",
-        "mkdir(join(directory, batchId), { recursive: true }).then(() => {})",
-      ],
-      ["import { type FileHandle, open,", "import { type FileHandle, mkdir, open,"],
-    ],
+    replace: [["await syncDirectory(directory, failedSync);", ""]],
     noticedBy: runPower,
   },
   {

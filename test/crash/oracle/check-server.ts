@@ -15,6 +15,18 @@ export interface ServerCheck {
   batches: BatchObject[];
   /** Of every final batch and every file, what must never change again (I7). */
   fingerprint: Map<string, string>;
+  /** Ids of all files. */
+  files: string[];
+}
+
+export interface ServerCheckOptions {
+  history: History;
+  /** What the witness was asked. */
+  calls: () => LoggedRequest[];
+  /** By which the witness answers. Default 0. */
+  seed?: number;
+  /** Batches that an earlier check found in order, as they were then; their files may be gone. Default none. */
+  done?: ReadonlyMap<string, string>;
 }
 
 /** With the faults gone every batch is final after so long (I9). */
@@ -22,8 +34,13 @@ const patienceMs = 60_000;
 
 /** Waits until every batch of a server is final and holds all that it shows against what clients were told. */
 export async function checkServer(
+<<<<<<< HEAD
+  url: string,
+  { history, calls, seed = 0, done = new Map() }: ServerCheckOptions,
+=======
   ask: Ask,
   { history, calls, seed = 0 }: { history: History; calls: () => LoggedRequest[]; seed?: number },
+>>>>>>> main
 ): Promise<ServerCheck> {
   const violations = [...history.violations];
   const fingerprint = new Map<string, string>();
@@ -60,10 +77,13 @@ export async function checkServer(
       violations.push(`I2 ${id} is ${batch.status}, not cancelled`);
   }
   for (const batch of batches) {
-    fingerprint.set(batch.id, JSON.stringify(batch));
-    lines += checkBatch(batch);
+    const text = JSON.stringify(batch);
+    const before = done.get(batch.id);
+    fingerprint.set(batch.id, text);
+    if (before === undefined) lines += checkBatch(batch);
+    else if (before !== text) violations.push(`I7 ${batch.id} has changed after its end`);
   }
-  return { violations, lines, batches, fingerprint };
+  return { violations, lines, batches, fingerprint, files: [...files.keys()] };
 
   function checkBatch(batch: BatchObject): number {
     const { id, status, request_counts: counts, input_file_id, output_file_id, error_file_id } = batch;
