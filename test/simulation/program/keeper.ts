@@ -2,6 +2,9 @@ import type { Scene } from "../run-seed.ts";
 import type { DeathKind, Life } from "../world/world.ts";
 import { createServer, type Server } from "./server.ts";
 
+/** Deaths in the middle of a call, in one world: the next ones would tell no more. */
+const mostDeaths = 8;
+
 /** Starts the program, ends it as the weather says, and starts it again. */
 export interface Keeper {
   readonly lives: number;
@@ -14,6 +17,7 @@ export function createKeeper({ world, connection, database, upstream, receivers 
   const lock: { holder: Life | null } = { holder: null };
   let lives = 0;
   let started = 0;
+  let failedStarts = 0;
   const overtaken = new Set<Life>();
 
   world.onDeath = (life) => {
@@ -59,6 +63,7 @@ export function createKeeper({ world, connection, database, upstream, receivers 
       return await engine.start();
     } catch (reason) {
       world.trace.note(`cannot start: ${reason}`);
+      failedStarts += 1;
       world.kill(life, "kill");
       return false;
     }
@@ -106,12 +111,14 @@ export function createKeeper({ world, connection, database, upstream, receivers 
   }
 
   function drawCalls(): number {
-    if (weather.callsPerLife === 0 || world.now >= weather.quietAt) return Number.POSITIVE_INFINITY;
+    const isOver = world.now >= weather.quietAt || lives > mostDeaths;
+    if (weather.callsPerLife === 0 || isOver) return Number.POSITIVE_INFINITY;
     return Math.ceil(-Math.log(1 - random.next()) * weather.callsPerLife);
   }
 
   function absence(): number {
-    return (0.2 + 0.8 * random.next()) * (world.now < weather.quietAt ? weather.longestAbsence : 10);
+    if (world.now >= weather.quietAt) return 10 * random.next();
+    return (0.2 + 0.8 * random.next()) * Math.max(weather.longestAbsence, 500 * failedStarts);
   }
 
   function deathKind(): DeathKind {

@@ -57,12 +57,21 @@ export function createSimulatedUpstream(): SimulatedUpstream {
     const reply = draw(entry, world);
     const ms = delayOf(reply, entry, world);
     const cancel = world.later(life, ms, () => answer(read(reply, entry)));
-    call.signal.addEventListener("abort", () => answer(aborted), { once: true });
-    if (call.signal.aborted) answer(aborted);
+    // Node keeps a signal that is made of others, and all behind it, as long as somebody listens.
+    const release = () => call.signal.removeEventListener("abort", breakOff);
+    call.signal.addEventListener("abort", breakOff);
+    life?.releases.add(release);
+    if (call.signal.aborted) breakOff();
     return promise;
+
+    function breakOff(): void {
+      answer(aborted);
+    }
 
     function answer(value: Answer): void {
       cancel();
+      release();
+      life?.releases.delete(release);
       if (entry.answer !== null || life?.dead) return;
       entry.answer = value;
       entry.answeredAt = world.now;

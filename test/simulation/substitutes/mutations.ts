@@ -106,10 +106,10 @@ export const mutations: Record<string, Mutation> = {
     replace: "",
     seed: 0,
   },
-  "a line that was answered is sent again": {
+  "a line that was refused is sent again": {
     file: "engine/shard-run.ts",
     find: "return result === undefined || result.kind === recordKinds.unfinished;",
-    replace: "return result === undefined || result.kind !== recordKinds.error;",
+    replace: "return result === undefined || result.kind !== recordKinds.output;",
     seed: 0,
   },
   "news of the end comes after the end": {

@@ -2,8 +2,6 @@ import { isIn } from "../weather.ts";
 import { fail } from "./disk.ts";
 import { type Life, theWorld } from "./world.ts";
 
-const forever = new Promise<never>(() => {});
-
 export interface CallOptions {
   /** Longest time that it takes, in milliseconds. */
   slowest: number;
@@ -18,12 +16,12 @@ export interface CallOptions {
 export function callLater<T>(name: string, effect: () => T, { slowest, refusal }: CallOptions): Promise<T> {
   const world = theWorld();
   const { life, random, trace } = world;
-  if (life?.dead) return forever;
+  if (life?.dead) return never();
   trace.note(name);
   if (isLastCall(life)) {
     if (random.chance(0.5) && !refusal?.()) attempt(effect);
     dieNow();
-    return forever;
+    return never();
   }
   return new Promise((resolve, reject) => {
     life?.underWay.add(finish);
@@ -42,6 +40,11 @@ export function callLater<T>(name: string, effect: () => T, { slowest, refusal }
   function finish(): void {
     if (!refusal?.()) attempt(effect);
   }
+}
+
+/** A new one each time: one for all would keep everything that ever waited for it. */
+function never(): Promise<never> {
+  return new Promise(() => {});
 }
 
 /** Nobody hears of the failure of a call whose caller is dead. */

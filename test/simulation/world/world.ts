@@ -24,6 +24,8 @@ export interface Life {
   callsLeft: number;
   /** Calls that the system is carrying out; at the death each is done or is not. */
   readonly underWay: Set<() => void>;
+  /** Lets go of what would keep the memory of the dead. */
+  readonly releases: Set<() => void>;
 }
 
 export type DeathKind = "kill" | "power";
@@ -115,6 +117,7 @@ export function createWorld(seed: number, weather: Weather, options: { keepTrace
         pausedUntil: 0,
         callsLeft,
         underWay: new Set(),
+        releases: new Set(),
       };
     },
     kill(life, kind) {
@@ -125,6 +128,8 @@ export function createWorld(seed: number, weather: Weather, options: { keepTrace
       // What the system had begun is done or is not, and nobody can tell.
       for (const finish of life.underWay) if (random.chance(0.5)) finish();
       life.underWay.clear();
+      for (const release of life.releases) release();
+      life.releases.clear();
       if (kind === "power") world.disk.losePower();
       world.deaths.push({ life, kind });
       world.onDeath(life, kind);
