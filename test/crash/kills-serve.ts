@@ -5,13 +5,12 @@ import { DatabaseSync } from "node:sqlite";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { BatchStatus } from "../../src/batch/batch.ts";
 import { isFinal } from "../../src/batch/lifecycle.ts";
-import { createRandom, seedOf } from "../../src/upstreams/simulator/random.ts";
 import { firstCalls, type Start } from "./oracle/check-calls.ts";
 import { createClients } from "./oracle/clients.ts";
 import { startReceiver } from "./oracle/receiver.ts";
 import { createServeWorld, type ServeWorld } from "./oracle/serve-world.ts";
-import { startWitness, type Witness } from "./oracle/witness.ts";
-import type { Part, Round } from "./part.ts";
+import type { Round } from "./part.ts";
+import { type RoundOptions, witnessedPart } from "./witnessed-part.ts";
 
 const concurrency = 16;
 const killsPerRound = 5;
@@ -20,31 +19,16 @@ const killsPerRound = 5;
  * A round: two clients upload, create, cancel, let expire and remove; the server's process group is killed five
  * times at random moments and started again at once; then everything must come to its end and add up.
  */
-export const serveKills: Part = {
+export const serveKills = witnessedPart({
   name: "kills-serve",
   title:
     "nerif serve under two clients and with a receiver of webhooks, kill -9 of its process group at random moments, 5 a round",
   rounds: 100,
-  unavailable: () => null,
-  async open({ directory, seed }) {
-    const witness = await startWitness({ directory, latency: "lognormal:30ms,0.6", errorRate: 0.02, seed });
-    return {
-      round: (index) =>
-        round({ directory: join(directory, `round-${index}`), witness, name: `${seed}-${index}`, seed }),
-      [Symbol.asyncDispose]: () => witness.stop(),
-    };
-  },
-};
+  witness: { latency: "lognormal:30ms,0.6", errorRate: 0.02 },
+  round,
+});
 
-interface RoundOptions {
-  directory: string;
-  witness: Witness;
-  name: string;
-  seed: number;
-}
-
-async function round({ directory, witness, name, seed }: RoundOptions): Promise<Round> {
-  const random = createRandom(seedOf(seed, name));
+async function round({ directory, witness, name, seed, random }: RoundOptions): Promise<Round> {
   await using receiver = await startReceiver(random);
   const args = ["--webhook-allow", "127.0.0.1"];
   const world = createServeWorld({ directory, witness, concurrency, seed, args, receiver });

@@ -28,12 +28,15 @@ export interface RunWorldOptions {
   name: string;
   lines: number;
   concurrency: number;
+  /** By which the witness answers. Default 0. */
+  seed?: number;
 }
 
 /** A run that has not ended after so long is one that never will (I9). */
 const patienceMs = 60_000;
 
-export function createRunWorld({ directory, witness, name, lines, concurrency }: RunWorldOptions): RunWorld {
+export function createRunWorld(options: RunWorldOptions): RunWorld {
+  const { directory, witness, name, lines, concurrency, seed = 0 } = options;
   rmSync(directory, { recursive: true, force: true });
   mkdirSync(directory, { recursive: true });
   const cwd = realpathSync(directory);
@@ -63,7 +66,7 @@ export function createRunWorld({ directory, witness, name, lines, concurrency }:
       if (code !== 0) violations.push(`I9 the last run ended with ${code}: ${stderr.slice(-500)}`);
       const calls = witness.calls().filter(({ body_sha256 }) => known.has(body_sha256));
       const results = { output: read("in.output.jsonl"), errors: read("in.errors.jsonl") };
-      const checked = checkResults(input.requests, results, { byDigest: byDigest(calls), seed: 0 });
+      const checked = checkResults(input.requests, results, { byDigest: byDigest(calls), seed });
       violations.push(...checked.violations);
       if (checked.counts.completed !== lines)
         violations.push(`I6 ${checked.counts.completed} of ${lines} succeeded`);
