@@ -14,8 +14,8 @@ export default defineConfig({
           name: "quick",
           include: folders.map((folder) => `${folder}/**/*.test.ts`),
           exclude: ["**/*.long.test.ts"],
-          testTimeout: 30_000,
-          hookTimeout: 30_000,
+          testTimeout: 60_000,
+          hookTimeout: 60_000,
         },
       },
       {

@@ -25,7 +25,9 @@ import { createRouter } from "./upstreams/route.ts";
 import type { Upstream } from "./upstreams/upstream.ts";
 import { createSenderOnDemand } from "./webhooks/on-demand.ts";
 
-export { prepareDirectory } from "./disk/directory.ts";
+export { copySqliteDatabase, type NamedFile } from "./control/sqlite-copy.ts";
+export { prepareDirectory, syncDirectory } from "./disk/directory.ts";
+export { copyTree, linkTree, syncFile } from "./files/tree.ts";
 export type { Logger, UpstreamOptions };
 
 /** What a user may set. Durations are in milliseconds. */

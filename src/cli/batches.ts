@@ -52,6 +52,7 @@ export function batchesCommand(): Command {
   add("results <batch>", {
     help: "print the results that are there so far, as JSON lines",
     options: resultOptions,
+    helps: { force: "replace the file of -o when it exists" },
     action: results,
   });
   add("retry <batch>", {
@@ -75,7 +76,10 @@ Examples:
   nerif batches list --server http://localhost:8787
   nerif batches list --status failed --created-after 2026-11-01 --metadata team=search
   nerif batches wait batch_6b01f2a0c7d88190a1b2c3d4e5f60718
-  nerif batches results batch_6b01f2a0c7d88190a1b2c3d4e5f60718 --follow | jq .custom_id`;
+  nerif batches results batch_6b01f2a0c7d88190a1b2c3d4e5f60718 --follow | jq .custom_id
+
+Exit codes of wait: 0 every line succeeded; 2 the batch failed: its input is bad; 3 some lines failed; 4 cancelled or
+expired.`;
 
 async function create(input: string, flags: Record<string, unknown>): Promise<number> {
   const { values } = resolveConfig(createOptions, flags);

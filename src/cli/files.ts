@@ -23,6 +23,7 @@ export function filesCommand(): Command {
   addOptions(
     files.command("download <file>").description("print or save a file's content"),
     downloadOptions,
+    { force: "replace the file of -o when it exists" },
   ).action(download);
   addOptions(files.command("delete <file>").description("delete a file"), common).action(remove);
   return files.addHelpText("after", examples);

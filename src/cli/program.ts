@@ -26,6 +26,7 @@ const commands: Record<string, () => Promise<Command>> = {
   webhooks: async () => (await import("./webhooks.ts")).webhooksCommand(),
   keys: async () => (await import("./keys.ts")).keysCommand(),
   verify: async () => (await import("./verify.ts")).verifyCommand(),
+  backup: async () => (await import("./backup.ts")).backupCommand(),
   prune: async () => (await import("./prune.ts")).pruneCommand(),
   simulate: async () => (await import("./simulate.ts")).simulateCommand(),
 };

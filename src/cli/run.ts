@@ -68,8 +68,9 @@ Examples:
   make-requests | nerif run - | jq -c .response.body
 
 Killed or interrupted, the same command goes on where it was; no finished line is sent again.
-Exit codes: 0 every line succeeded; 2 bad usage, bad input or no upstream, nothing was sent; 3 some lines failed;
-4 cancelled or past the deadline; 5 the upstream refuses the account; 130 interrupted.`;
+Exit codes: 0 every line succeeded; 1 Nerif or the machine failed, what was done is kept; 2 bad usage, bad input or no
+upstream, nothing was sent; 3 some lines failed; 4 cancelled or past the deadline; 5 the upstream refuses the account;
+130 interrupted.`;
 
 async function run(input: string, flags: Record<string, unknown>): Promise<number> {
   let report: RunReport | null = null;

@@ -23,6 +23,9 @@ const decoders: Record<string, Decoder> = {
   zstd: (raw, limits) => unzstd(raw, { ...limits, params: { [zlib.constants.ZSTD_d_windowLogMax]: 23 } }),
 };
 
+/** Bodies that are unfolded at once, in the whole process: each may take `maxBytes` while it is. */
+const mostAtOnce = 2;
+
 /** More layers than this are a bomb, not an answer. */
 const maxLayers = 2;
 
@@ -31,6 +34,33 @@ const maxLayers = 2;
  * more than `maxBytes`, however much the body would unfold to.
  */
 export async function decodeBody(
+  raw: Buffer,
+  { encoding, maxBytes }: { encoding: string; maxBytes: number },
+): Promise<Decoded> {
+  await begin();
+  try {
+    return await unfold(raw, { encoding, maxBytes });
+  } finally {
+    end();
+  }
+}
+
+const waiting: (() => void)[] = [];
+let running = 0;
+
+function begin(): Promise<void> | void {
+  if (running >= mostAtOnce) return new Promise((resolve) => waiting.push(resolve));
+  running += 1;
+}
+
+/** The next one takes over the place of the one that has ended. */
+function end(): void {
+  const next = waiting.shift();
+  if (next === undefined) running -= 1;
+  else next();
+}
+
+async function unfold(
   raw: Buffer,
   { encoding, maxBytes }: { encoding: string; maxBytes: number },
 ): Promise<Decoded> {

@@ -20,7 +20,7 @@ let server: FaultServer;
 const opened: Upstream[] = [];
 
 beforeAll(async () => {
-  server = await startFaultServer({ "retry-after": "3" });
+  server = await startFaultServer({ headers: { "retry-after": "3" } });
 });
 afterEach(async () => {
   await Promise.all(opened.splice(0).map((upstream) => upstream.close()));

@@ -26,6 +26,8 @@ export interface Round {
   counts: Record<string, number>;
   /** Collected over the rounds, for medians and the like. */
   samples?: Record<string, number[]>;
+  /** Computed over all rounds so far; those of the last round count. */
+  figures?: Record<string, string>;
   /** Each breaks a promise. */
   violations: string[];
 }

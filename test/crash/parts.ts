@@ -1,3 +1,4 @@
+import { backups } from "./backups.ts";
 import { bitFlips } from "./bit-flips.ts";
 import { clockJumps } from "./clock-jumps.ts";
 import { fullDisks } from "./full-disks.ts";
@@ -10,7 +11,10 @@ import { powerCuts } from "./power-cuts.ts";
 import { migrateScript } from "./scripts/migrate.ts";
 import { runScript } from "./scripts/run.ts";
 import { serveScript } from "./scripts/serve.ts";
+import { soak } from "./soak.ts";
 import { takeovers } from "./takeovers.ts";
+import { faultModeParts } from "./upstream-faults.ts";
+import { mixedFaults } from "./upstream-faults-mixed.ts";
 
 const modes: PointMode[] = ["kill", "torn", "power", "names", "sync-eio", "write-eio", "short", "full"];
 
@@ -27,4 +31,12 @@ export const parts: Part[] = [
   clockJumps,
   takeovers,
   memoryLimits,
+<<<<<<< HEAD
+  soak,
+=======
+  backups(),
+  ...faultModeParts(),
+  mixedFaults("run"),
+  mixedFaults("serve"),
+>>>>>>> main
 ];

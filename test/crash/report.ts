@@ -40,15 +40,18 @@ machine could not run is named as skipped.
 After each fault everything is started again without it, and one checker holds the outcome against what clients were told and what the
 model server saw:
 
-- I1 every acknowledged file is there, byte for byte, and nothing is there that nobody sent
+- I1 every acknowledged file, part of an upload and API key is there, files byte for byte; nothing is there that nobody sent, and a revoked key stays
+  revoked
 - I2 every acknowledged batch is there, ends, and never goes back to an earlier status
 - I3 each line of an input is exactly once in the output or the error file, in input order
 - I4 each line of an output holds the very answer that was given to that very body
 - I5 calls made in vain stay within the bound: per kill the calls in flight and the answers of one turn of the event loop (together at most twice the
-  concurrency), per power cut also those of one sync interval
+  concurrency), per power cut also those of one sync interval; attempts stay within [the rules](operation.md#when-the-upstream-fails)
 - I6 the counts are those of the files, and never shrink
 - I7 what has ended never changes again, also after another restart, and no working file is left
+- I8 of each end of a batch a receiver was told, rightly signed, under one \`webhook-id\` and with the same body each time
 - I9 without faults everything ends within a minute
+- P24 neither memory nor open descriptors of a server grow with time or with restarts
 `.split("\n");
 
 const foot = `## How to run it again
@@ -77,10 +80,11 @@ function violations({ skipped, violations: found }: PartResult): string {
   return skipped === null ? String(found.length) : "-";
 }
 
-function figures({ counts, samples }: PartResult): string {
+function figures({ counts, samples, figures = {} }: PartResult): string {
   const summed = Object.entries(counts).map(([name, count]) => `${name} ${count.toLocaleString("en-US")}`);
+  const last = Object.entries(figures).map(([name, value]) => `${name}: ${value}`);
   const sampled = Object.entries(samples).map(([name, values]) => `${name}: ${spread(values)}`);
-  return [...summed, ...sampled].join("; ");
+  return [...summed, ...sampled, ...last].join("; ");
 }
 
 function spread(values: readonly number[]): string {

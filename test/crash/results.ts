@@ -16,6 +16,8 @@ export interface PartResult {
   isComplete: boolean;
   counts: Record<string, number>;
   samples: Record<string, number[]>;
+  /** Of the last round. */
+  figures?: Record<string, string>;
   violations: string[];
   /** Why it could not run here; null when it did. */
   skipped: string | null;
@@ -42,7 +44,11 @@ export function newResult(title: string, seed: number): PartResult {
   };
 }
 
-export function addRound(result: PartResult, { counts, samples = {}, violations }: Round, ms: number): void {
+export function addRound(
+  result: PartResult,
+  { counts, samples = {}, figures, violations }: Round,
+  ms: number,
+): void {
   result.rounds += 1;
   result.minutes = Math.round((result.minutes + ms / 60_000) * 1_000) / 1_000;
   for (const [name, count] of Object.entries(counts))
@@ -50,6 +56,7 @@ export function addRound(result: PartResult, { counts, samples = {}, violations 
   for (const [name, more] of Object.entries(samples)) {
     result.samples[name] = [...(result.samples[name] ?? []), ...more.map(Math.round)];
   }
+  if (figures !== undefined) result.figures = figures;
   result.violations.push(...violations);
 }
 

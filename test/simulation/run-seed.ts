@@ -116,8 +116,8 @@ async function live({ world, ledger, connection, database }: Scene): Promise<voi
 }
 
 /** Batches that are not final, and events that nobody has taken yet. */
-async function countUnfinished({ store }: Database): Promise<number> {
-  const batches = await store.unfinishedBatches();
-  const events = await store.nextDeliveries({ limit: 100, exceptEndpoints: [], except: [] });
-  return batches.length + events.length;
+async function countUnfinished({ call }: Database): Promise<number> {
+  const batches = await call("unfinishedBatches", []);
+  const events = await call("nextDeliveries", [{ limit: 100, exceptEndpoints: [], except: [] }]);
+  return [batches, events].flat().length;
 }

@@ -18,7 +18,7 @@ test("a thousand lists of commands agree with the model", async () => {
   expect(stdout).toMatch(/^1000 lists of commands/);
 });
 
-test.each(Object.entries(mutations))("%s: the simulation notices", async (name, { seed }) => {
-  const { failures } = await runMain(["--mutation", name, "--from", String(seed), "--seeds", "1"]);
-  expect(failures).toHaveLength(1);
+test.each(Object.keys(mutations))("%s: the simulation notices", async (name) => {
+  const { failures } = await runMain(["--mutation", name, "--from", "3000", "--seeds", "400"]);
+  expect(failures.length).toBeGreaterThan(0);
 });

@@ -50,7 +50,7 @@ export interface Weather {
  * meet the next trouble.
  */
 export function drawWeather(random: Random): Weather {
-  const quietAt = random.pick([5_000, 20_000, 45_000, 90_000]);
+  const quietAt = random.pick([3_000, 10_000, 30_000, 60_000]);
   const some = <T>(probability: number, value: () => T, none: T): T =>
     random.chance(probability) ? value() : none;
   const times = (most: number) => Array.from({ length: random.int(1, most) }, () => random.next() * quietAt);
@@ -65,10 +65,10 @@ export function drawWeather(random: Random): Weather {
 
   return {
     quietAt,
-    callsPerLife: some(0.5, () => random.pick([20, 60, 200, 600]), 0),
+    callsPerLife: some(0.5, () => random.pick([30, 100, 300, 1_000]), 0),
     kills: some(0.3, () => times(4), []),
     powerShare: random.pick([0, 0.5, 1]),
-    longestAbsence: random.pick([500, 3_000, 60_000]),
+    longestAbsence: random.pick([500, 3_000, 30_000]),
     stops: some(0.2, () => times(3), []),
     pauses: some(0.15, () => times(2), []),
     takeovers: some(0.15, () => times(random.pick([2, 8])), []),
@@ -106,7 +106,7 @@ export function drawWeather(random: Random): Weather {
       batches: random.int(1, 4),
       lines: random.pick([1, 4, 8, 20, 60]),
       actions: random.int(0, 12),
-      until: random.pick([1_000, 10_000, 40_000]),
+      until: random.pick([1_000, 5_000, 25_000]),
       shortWindows: random.pick([0, 0.3, 0.8]),
     },
   };

@@ -14,7 +14,23 @@ export interface FaultyRequest {
   connection: number;
 }
 
-/** A model server that misbehaves: the first part of the path says how. */
+/** What a script decides about one request. */
+export interface Scripted {
+  mode: FaultMode | "ok";
+  /** Sent with the answer of a status mode. */
+  headers?: Record<string, string>;
+  /** What the modes answer that answer at all. Default `goodAnswer`. */
+  good?: Buffer;
+}
+
+export interface FaultServerOptions {
+  /** Sent with every answer to a status mode. */
+  headers?: Record<string, string>;
+  /** Decides in place of the path, and is shown the connection. Requests are not kept then. */
+  script?: (request: FaultyRequest, socket: Socket) => Scripted;
+}
+
+/** A model server that misbehaves: the first part of the path says how, unless a script does. */
 export interface FaultServer {
   /** Base URL of an upstream that fails in this way. */
   url(mode: FaultMode | "ok"): string;
@@ -25,6 +41,9 @@ export interface FaultServer {
   idle(): Promise<void>;
   /** Resets every open connection, as a server does that is restarted. */
   resetAll(): void;
+  /** Refuses new connections until `listen` resolves. */
+  refuse(): void;
+  listen(): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -37,10 +56,11 @@ export const goodAnswer = {
 
 /** Longer than a socket's buffers, so that what is not read stays with the server. */
 const endless = Buffer.alloc(256 * 1024, 0x20);
-const bomb = gzipSync(Buffer.alloc(64 * 1024 * 1024, 0x20));
-const good = Buffer.from(JSON.stringify(goodAnswer));
+/** More than an answer may have. */
+const bomb = gzipSync(Buffer.alloc(65 * 1024 * 1024, 0x20));
+const usual = Buffer.from(JSON.stringify(goodAnswer));
 
-type Fault = (socket: Socket, request: FaultyRequest) => void;
+type Fault = (socket: Socket, request: FaultyRequest & { good: Buffer }) => void;
 
 /** Each writes what it has to say to the socket; what it leaves open stays open. */
 const faults = {
@@ -52,7 +72,7 @@ const faults = {
   fin_before_answer: (socket) => void socket.end(),
   hang() {},
   /** Answers the call with the key `first` and hangs on others. */
-  answers_first(socket, { headers }) {
+  answers_first(socket, { headers, good }) {
     if (headers["idempotency-key"] === "first") reply(socket, 200, good);
   },
   slow_drip(socket) {
@@ -68,8 +88,8 @@ const faults = {
     reply(socket, 200, "<html><body>It works!</body></html>", { "content-type": "text/html" }),
   bad_gateway: (socket) =>
     reply(socket, 502, "<html>502 Bad Gateway</html>", { "content-type": "text/html" }),
-  large_headers: (socket) => reply(socket, 200, good, { "x-filler": "x".repeat(20 * 1024) }),
-  huge_headers: (socket) => reply(socket, 200, good, { "x-filler": "x".repeat(100 * 1024) }),
+  large_headers: (socket, { good }) => reply(socket, 200, good, { "x-filler": "x".repeat(20 * 1024) }),
+  huge_headers: (socket, { good }) => reply(socket, 200, good, { "x-filler": "x".repeat(100 * 1024) }),
   endless_body(socket) {
     socket.write(head(200, { "transfer-encoding": "chunked" }));
     const more = () => {
@@ -78,29 +98,30 @@ const faults = {
     socket.on("drain", more);
     more();
   },
-  tiny_chunks(socket) {
+  tiny_chunks(socket, { good }) {
     const text = [...good].map((byte) => chunk(Buffer.of(byte)).toString("latin1")).join("");
     socket.write(`${head(200, { "transfer-encoding": "chunked" })}${text}0\r\n\r\n`);
   },
   announced_too_large: (socket) => void socket.write(head(200, { "content-length": "99999999999" })),
   gzip_bomb: (socket) => reply(socket, 200, bomb, { "content-encoding": "gzip" }),
-  damaged_gzip: (socket) =>
+  damaged_gzip: (socket, { good }) =>
     reply(socket, 200, gzipSync(good).subarray(0, 40), { "content-encoding": "gzip" }),
-  wrong_content_type: (socket) => reply(socket, 200, good, { "content-type": "text/plain" }),
+  wrong_content_type: (socket, { good }) => reply(socket, 200, good, { "content-type": "text/plain" }),
   invalid_utf8: (socket) =>
     reply(socket, 200, Buffer.concat([Buffer.from('{"text":"'), Buffer.of(0xff, 0xfe), Buffer.from('"}')])),
   error_in_200: (socket) => reply(socket, 200, '{"error":{"message":"no such thing","code":"bad_thing"}}'),
   redirect: (socket, { path }) => reply(socket, 307, "", { location: path.replace("redirect", "ok") }),
-  early_hints(socket) {
+  early_hints(socket, { good }) {
     socket.write("HTTP/1.1 103 Early Hints\r\nlink: </x>\r\n\r\n");
     reply(socket, 200, good);
   },
-  unknown_encoding: (socket) => reply(socket, 200, good, { "content-encoding": "rot13" }),
-  gzip: (socket) => reply(socket, 200, gzipSync(good), { "content-encoding": "gzip" }),
-  deflate: (socket) => reply(socket, 200, deflateSync(good), { "content-encoding": "deflate" }),
-  raw_deflate: (socket) => reply(socket, 200, deflateRawSync(good), { "content-encoding": "deflate" }),
-  br: (socket) => reply(socket, 200, brotliCompressSync(good), { "content-encoding": "br" }),
-  zstd: (socket) => reply(socket, 200, zstdCompressSync(good), { "content-encoding": "zstd" }),
+  unknown_encoding: (socket, { good }) => reply(socket, 200, good, { "content-encoding": "rot13" }),
+  gzip: (socket, { good }) => reply(socket, 200, gzipSync(good), { "content-encoding": "gzip" }),
+  deflate: (socket, { good }) => reply(socket, 200, deflateSync(good), { "content-encoding": "deflate" }),
+  raw_deflate: (socket, { good }) =>
+    reply(socket, 200, deflateRawSync(good), { "content-encoding": "deflate" }),
+  br: (socket, { good }) => reply(socket, 200, brotliCompressSync(good), { "content-encoding": "br" }),
+  zstd: (socket, { good }) => reply(socket, 200, zstdCompressSync(good), { "content-encoding": "zstd" }),
   /** Sends back, as text inside JSON, every header that it got. */
   echo_headers: (socket, { headers }) =>
     reply(socket, 200, JSON.stringify({ choices: [], echo: headers }), {
@@ -119,7 +140,7 @@ const faults = {
       JSON.stringify({ error: { message: `Bad key ${headers.authorization}`, code: "invalid_api_key" } }),
     ),
   echo_headers_text: (socket, { headers }) => reply(socket, 500, `Bad header ${headers.authorization}`),
-  close_after_answer: (socket) => {
+  close_after_answer: (socket, { good }) => {
     socket.end(`${head(200, { "content-length": String(good.length), connection: "close" })}${good}`);
   },
 } satisfies Record<string, Fault>;
@@ -129,8 +150,7 @@ export type FaultMode = keyof typeof faults | `${number}`;
 
 export const faultModes = Object.keys(faults) as (keyof typeof faults)[];
 
-/** @param headers sent with every answer to a status mode */
-export async function startFaultServer(headers: Record<string, string> = {}): Promise<FaultServer> {
+export async function startFaultServer(options: FaultServerOptions = {}): Promise<FaultServer> {
   const requests: FaultyRequest[] = [];
   const open = new Set<Socket>();
   let count = 0;
@@ -142,14 +162,12 @@ export async function startFaultServer(headers: Record<string, string> = {}): Pr
       server.emit("gone");
     });
     socket.on("error", () => {});
-    readRequests(socket, (request) => {
-      requests.push({ ...request, connection });
-      const { mode } = request;
-      if (Object.hasOwn(faults, mode))
-        faults[mode as keyof typeof faults](socket, { ...request, connection });
-      else if (mode === "ok") reply(socket, 200, good, headers);
-      else
-        reply(socket, Number(mode), `{"error":{"message":"status ${mode}","type":"t","code":null}}`, headers);
+    readRequests(socket, (read) => {
+      const request = { ...read, connection };
+      const { script } = options;
+      if (script === undefined) requests.push(request);
+      const scripted = script?.(request, socket) ?? { mode: request.mode };
+      answer(socket, request, { headers: options.headers ?? {}, good: usual, ...scripted });
     });
   });
   server.listen(0, "127.0.0.1");
@@ -165,11 +183,26 @@ export async function startFaultServer(headers: Record<string, string> = {}): Pr
     resetAll() {
       for (const socket of open) socket.resetAndDestroy();
     },
+    refuse: () => void server.close(),
+    async listen() {
+      server.listen(port, "127.0.0.1");
+      await once(server, "listening");
+    },
     async close() {
       for (const socket of open) socket.destroy();
       await new Promise((resolve) => server.close(resolve));
     },
   };
+}
+
+function answer(
+  socket: Socket,
+  request: FaultyRequest,
+  { mode, headers, good }: { mode: string; headers: Record<string, string>; good: Buffer },
+): void {
+  if (Object.hasOwn(faults, mode)) faults[mode as keyof typeof faults](socket, { ...request, good });
+  else if (mode === "ok") reply(socket, 200, good, headers);
+  else reply(socket, Number(mode), `{"error":{"message":"status ${mode}","type":"t","code":null}}`, headers);
 }
 
 /** A port on loopback that nobody listens on. */

@@ -154,7 +154,7 @@ export const fileCreationRows: Row[] = [
     section: "3.1",
     title: "At most 512 MB per file, 200 MB per batch input, 2.5 TB per project",
     difference:
-      "The limit is the disk; `--strict` restores the 200 MiB of a batch input, and keys have quotas of stored bytes",
+      "The limit is the disk or `--max-file-bytes`; `--strict` restores 512 MiB and the 200 MiB of a batch input, and keys have quotas of stored bytes",
   },
   {
     section: "3.1",

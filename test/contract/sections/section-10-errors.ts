@@ -287,7 +287,8 @@ export const errorRows: Row[] = [
   {
     section: "10",
     title: "Upload, too large: 400 `File is too large.`",
-    difference: "No limit but the disk, which is 507 with `x-should-retry: false`",
+    difference:
+      "No limit but the disk, which is 507 with `x-should-retry: false`, unless `--max-file-bytes` or `--strict` sets one: then it is this",
   },
   {
     section: "10",

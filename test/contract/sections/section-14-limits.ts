@@ -41,7 +41,7 @@ export const limitRows: Row[] = [
   {
     section: "14",
     title: "512 MB through `/files`",
-    difference: "The limit is the disk",
+    difference: "The limit is the disk or `--max-file-bytes`; `--strict` restores 512 MiB",
   },
   {
     section: "14",

@@ -4,6 +4,7 @@ import type { BatchObject } from "../../../src/batch/batch.ts";
 import type { FileObject } from "../../../src/batch/file.ts";
 import { isFinal } from "../../../src/batch/lifecycle.ts";
 import type { LoggedRequest } from "../../../src/upstreams/simulator/request-log.ts";
+import type { Ask } from "./calls.ts";
 import { byDigest } from "./check-calls.ts";
 import { checkResults } from "./check-results.ts";
 import type { History } from "./history.ts";
@@ -14,6 +15,18 @@ export interface ServerCheck {
   batches: BatchObject[];
   /** Of every final batch and every file, what must never change again (I7). */
   fingerprint: Map<string, string>;
+  /** Ids of all files. */
+  files: string[];
+}
+
+export interface ServerCheckOptions {
+  history: History;
+  /** What the witness was asked. */
+  calls: () => LoggedRequest[];
+  /** By which the witness answers. Default 0. */
+  seed?: number;
+  /** Batches that an earlier check found in order, as they were then; their files may be gone. Default none. */
+  done?: ReadonlyMap<string, string>;
 }
 
 /** With the faults gone every batch is final after so long (I9). */
@@ -21,19 +34,24 @@ const patienceMs = 60_000;
 
 /** Waits until every batch of a server is final and holds all that it shows against what clients were told. */
 export async function checkServer(
+<<<<<<< HEAD
   url: string,
+  { history, calls, seed = 0, done = new Map() }: ServerCheckOptions,
+=======
+  ask: Ask,
   { history, calls, seed = 0 }: { history: History; calls: () => LoggedRequest[]; seed?: number },
+>>>>>>> main
 ): Promise<ServerCheck> {
   const violations = [...history.violations];
   const fingerprint = new Map<string, string>();
-  const batches = await settled(url, violations);
-  const files = new Map((await all<FileObject>(url, "/v1/files")).map((file) => [file.id, file]));
+  const batches = await settled(ask, violations);
+  const files = new Map((await all<FileObject>(ask, "/v1/files")).map((file) => [file.id, file]));
   const answers = { byDigest: byDigest(calls()), seed };
   let lines = 0;
 
   const texts = new Map<string, string>();
   for (const { id } of files.values()) {
-    const text = await content(url, id).catch((reason: Error) => {
+    const text = await content(ask, id).catch((reason: Error) => {
       violations.push(`I1 file ${id} cannot be read: ${reason.message}`);
       return "";
     });
@@ -59,10 +77,13 @@ export async function checkServer(
       violations.push(`I2 ${id} is ${batch.status}, not cancelled`);
   }
   for (const batch of batches) {
-    fingerprint.set(batch.id, JSON.stringify(batch));
-    lines += checkBatch(batch);
+    const text = JSON.stringify(batch);
+    const before = done.get(batch.id);
+    fingerprint.set(batch.id, text);
+    if (before === undefined) lines += checkBatch(batch);
+    else if (before !== text) violations.push(`I7 ${batch.id} has changed after its end`);
   }
-  return { violations, lines, batches, fingerprint };
+  return { violations, lines, batches, fingerprint, files: [...files.keys()] };
 
   function checkBatch(batch: BatchObject): number {
     const { id, status, request_counts: counts, input_file_id, output_file_id, error_file_id } = batch;
@@ -96,9 +117,9 @@ export async function checkServer(
   }
 }
 
-async function settled(url: string, violations: string[]): Promise<BatchObject[]> {
+async function settled(ask: Ask, violations: string[]): Promise<BatchObject[]> {
   for (const until = Date.now() + patienceMs; ; ) {
-    const batches = await all<BatchObject>(url, "/v1/batches");
+    const batches = await all<BatchObject>(ask, "/v1/batches");
     const open = batches.filter(({ status }) => !isFinal(status));
     if (open.length === 0) return batches;
     if (Date.now() > until) {
@@ -109,10 +130,10 @@ async function settled(url: string, violations: string[]): Promise<BatchObject[]
   }
 }
 
-async function all<T extends { id: string }>(url: string, path: string): Promise<T[]> {
+async function all<T extends { id: string }>(ask: Ask, path: string): Promise<T[]> {
   const found: T[] = [];
   for (let after = ""; ; ) {
-    const response = await fetch(`${url}${path}?limit=100${after && `&after=${after}`}`);
+    const response = await ask(`${path}?limit=100${after && `&after=${after}`}`);
     if (!response.ok) throw new Error(`${path}: ${response.status} ${await response.text()}`);
     const page = (await response.json()) as { data: T[]; has_more: boolean };
     found.push(...page.data);
@@ -121,8 +142,8 @@ async function all<T extends { id: string }>(url: string, path: string): Promise
   }
 }
 
-async function content(url: string, id: string): Promise<string> {
-  const response = await fetch(`${url}/v1/files/${id}/content`);
+async function content(ask: Ask, id: string): Promise<string> {
+  const response = await ask(`/v1/files/${id}/content`);
   const text = await response.text();
   if (!response.ok) throw new Error(`${response.status} ${text.slice(0, 200)}`);
   return text;

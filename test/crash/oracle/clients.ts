@@ -17,18 +17,8 @@ export function createClients(
   { name, random }: { name: string; random: () => number },
 ): Clients {
   const { driver, history } = world;
-  /** Batches that will be cancelled, sooner or later. */
-  const doomed = new Set<string>();
   let files = 0;
-  let stopped = false;
-  const loops = [loop(), loop()];
-
-  async function loop(): Promise<void> {
-    while (!stopped) {
-      await act();
-      await sleep(10 + random() * 60);
-    }
-  }
+  const loops = [0, 1].map(() => loopOf(act, { pause: 60, random }));
 
   async function act(): Promise<void> {
     const open = [...history.batches].filter(([, { seen }]) => !isFinal(seen.status)).map(([id]) => id);
@@ -39,9 +29,8 @@ export function createClients(
     }
     const id = open[Math.floor(random() * open.length)];
     if (id === undefined) return;
-    const isDue = doomed.has(id) && random() < 0.1;
-    if (isDue) await driver.cancel(id);
-    else if (pick < 0.45) await removeOne();
+    if (pick >= 0.35 && pick < 0.38) await driver.cancel(id);
+    else if (pick >= 0.38 && pick < 0.46) await removeOne();
     else await driver.look(id);
   }
 
@@ -49,10 +38,8 @@ export function createClients(
   async function begin(): Promise<void> {
     files += 1;
     const lines = random() < 0.2 ? 600 + Math.floor(random() * 900) : 5 + Math.floor(random() * 200);
-    const known = knownFile(`${name}-${files}`, lines);
-    const file = random() < 0.4 ? await driver.uploadInParts(known) : await driver.upload(known);
-    const batch = file && (await driver.create(file.id, random() < 0.15 ? "2s" : "24h"));
-    if (batch !== null && random() < 0.2) doomed.add(batch.id);
+    const file = await driver.upload(knownFile(`${name}-${files}`, lines));
+    if (file !== null) await driver.create(file.id, random() < 0.2 ? "2s" : "24h");
   }
 
   async function removeOne(): Promise<void> {
@@ -63,8 +50,30 @@ export function createClients(
 
   return {
     async stop() {
+      await Promise.all(loops.map((loop) => loop.stop()));
+    },
+  };
+}
+
+/** Acts again and again. @param pause the longest between two acts, in milliseconds */
+export function loopOf(
+  act: () => Promise<void>,
+  { pause, random }: { pause: number; random: () => number },
+): Clients {
+  let stopped = false;
+  const ended = loop();
+
+  async function loop(): Promise<void> {
+    while (!stopped) {
+      await act();
+      await sleep(10 + random() * pause);
+    }
+  }
+
+  return {
+    async stop() {
       stopped = true;
-      await Promise.all(loops);
+      await ended;
     },
   };
 }

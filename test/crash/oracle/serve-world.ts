@@ -1,12 +1,10 @@
 import { mkdirSync, readdirSync, realpathSync, rmSync } from "node:fs";
 import { join } from "node:path";
-import { setTimeout as sleep } from "node:timers/promises";
 import type { BatchObject } from "../../../src/batch/batch.ts";
 import { countRepeats } from "./check-calls.ts";
 import { checkServer } from "./check-server.ts";
 import { createDriver, type Driver } from "./driver.ts";
 import { type History, openHistory } from "./history.ts";
-import type { Receiver } from "./receiver.ts";
 import { createServer, type Server } from "./server.ts";
 import type { Witness } from "./witness.ts";
 
@@ -16,6 +14,8 @@ export interface ServeWorld {
   server: Server;
   history: History;
   driver: Driver;
+  /** More to hold against it, with all batches final: run before and after the last restart. */
+  checks: ((batches: readonly BatchObject[]) => Promise<string[]>)[];
   /**
    * With the faults gone: lets everything end, holds it against the history and the witness, and looks once more
    * after a restart.
@@ -37,20 +37,15 @@ export interface Finished {
 export interface ServeWorldOptions {
   /** Made anew. */
   directory: string;
-  witness: Witness;
+  witness: Pick<Witness, "url" | "calls">;
   concurrency: number;
   /** By which the witness answers. Default 0. */
   seed?: number;
   args?: readonly string[];
-  /** Must be told of each batch that ends. */
-  receiver?: Receiver;
 }
 
-/** An event that a receiver has refused comes again after five seconds, then ten. */
-const eventsMs = 40_000;
-
 export function createServeWorld(options: ServeWorldOptions): ServeWorld {
-  const { directory, witness, concurrency, seed = 0, args = [], receiver } = options;
+  const { directory, witness, concurrency, seed = 0, args = [] } = options;
   rmSync(directory, { recursive: true, force: true });
   mkdirSync(join(directory, "work"), { recursive: true });
   const cwd = realpathSync(join(directory, "work"));
@@ -65,17 +60,14 @@ export function createServeWorld(options: ServeWorldOptions): ServeWorld {
     return { known, made: witness.calls().filter(({ body_sha256 }) => known.has(body_sha256)) };
   }
 
-  async function missingEvents(batches: readonly BatchObject[]): Promise<string[]> {
-    for (let waited = 0; waited < eventsMs && (receiver?.check(batches).length ?? 0) > 0; waited += 100)
-      await sleep(100);
-    return receiver?.check(batches) ?? [];
-  }
+  const checks: ServeWorld["checks"] = [];
 
   return {
     directory: cwd,
+    checks,
     server,
     history,
-    driver: createDriver(history, server.url),
+    driver: createDriver(history, server.ask),
     async finish(mayRepeat) {
       if (!(await server.start())) {
         const { stderr } = server.process().output();
@@ -86,12 +78,13 @@ export function createServeWorld(options: ServeWorldOptions): ServeWorld {
           ended: {},
         };
       }
-      const first = await checkServer(server.url(), { history, calls: () => calls().made, seed });
+      const first = await checkServer(server.ask, { history, calls: () => calls().made, seed });
       const { violations } = first;
-      violations.push(...(await missingEvents(first.batches)));
+      for (const check of checks) violations.push(...(await check(first.batches)));
       await stop();
       await server.start();
-      const second = await checkServer(server.url(), { history, calls: () => calls().made, seed });
+      const second = await checkServer(server.ask, { history, calls: () => calls().made, seed });
+      for (const check of checks) violations.push(...(await check(second.batches)));
       for (const [id, before] of first.fingerprint) {
         if (second.fingerprint.get(id) !== before) violations.push(`I7 ${id} has changed after its end`);
       }

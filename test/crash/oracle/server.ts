@@ -1,9 +1,13 @@
 import { type CliProcess, killGroup, startCli } from "../../support/cli-process.ts";
+import type { Ask } from "./calls.ts";
 
 /** `nerif serve`, killed and started again at will. */
 export interface Server {
   /** Base URL; that of the last one that listened while none does. */
   url(): string;
+  /** Sends a request, with the key of `useKey` unless it brings its own. */
+  ask: Ask;
+  useKey(key: string): void;
   /** Resolves when it listens; false when it ended before. */
   start(env?: Record<string, string>): Promise<boolean>;
   kill(): Promise<void>;
@@ -27,6 +31,7 @@ export function createServer({ directory, upstream, concurrency, args = [] }: Se
   const command = ["serve", "--json", "--port", "0", "--concurrency", String(concurrency)];
   command.push("--completion-windows", "1s..7d", "--cancel-grace", "200ms", "--log-level", "warn", ...args);
   let url = "http://127.0.0.1:9";
+  let key: string | null = null;
   let running: CliProcess | null = null;
   let startedAt = 0;
 
@@ -37,6 +42,14 @@ export function createServer({ directory, upstream, concurrency, args = [] }: Se
 
   return {
     url: () => url,
+    ask(path, init = {}) {
+      const headers = new Headers(init.headers);
+      if (key !== null && !headers.has("authorization")) headers.set("authorization", `Bearer ${key}`);
+      return fetch(`${url}${path}`, { ...init, headers });
+    },
+    useKey(given) {
+      key = given;
+    },
     process,
     startedAt: () => startedAt,
     async start(env = {}) {

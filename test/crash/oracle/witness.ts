@@ -1,4 +1,4 @@
-import { readFileSync, rmSync, statSync } from "node:fs";
+import { readFileSync, rmSync, statSync, truncateSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { LoggedRequest } from "../../../src/upstreams/simulator/request-log.ts";
@@ -13,6 +13,8 @@ export interface Witness {
   url: string;
   /** What it was asked so far, calls for models left out. */
   calls(): LoggedRequest[];
+  /** Empties the log. */
+  forget(): void;
   /** Resolves when about so many more calls have come, or after `ms` milliseconds: moments that follow the work, however slow the machine is. */
   more(calls: number, ms: number): Promise<void>;
   stop(): Promise<void>;
@@ -44,6 +46,7 @@ export async function startWitness(options: WitnessOptions): Promise<Witness> {
   return {
     url,
     calls: () => readCalls(log).filter(({ path }) => path !== "/v1/models"),
+    forget: () => truncateSync(log),
     async more(calls, ms) {
       const until = performance.now() + ms;
       const bytes = sizeOf(log) + calls * callBytes;

@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from "node:util";
 import type { BatchObject } from "../../../src/batch/batch.ts";
 import { refusalOf } from "../clients/connection.ts";
 import { type KnownBatch, newKnownBatch } from "../clients/ledger.ts";
@@ -5,14 +6,19 @@ import { see } from "../clients/see.ts";
 import { readInput } from "../program/input.ts";
 import { dataDir } from "../program/server.ts";
 import type { Scene } from "../run-seed.ts";
-import { checkResults } from "./results.ts";
+import { type BatchEvidence, checkResults } from "./results.ts";
 import { checkSends } from "./sends.ts";
 import { checkWebhooks } from "./webhooks.ts";
 
 /** Holds what is there, after a last death and a last start, against what was promised. */
 export async function checkAll(scene: Scene): Promise<void> {
   await checkFiles(scene);
-  for (const batch of await allBatches(scene)) await checkBatch(scene, batch);
+  const evidence = new Map<string, BatchEvidence>();
+  for (const batch of await allBatches(scene)) {
+    const found = await checkBatch(scene, batch);
+    if (found !== null) evidence.set(batch.id, found);
+  }
+  for (const one of evidence.values()) checkRetry(one, evidence, scene.world);
   checkSends(scene);
   checkWebhooks(scene);
   checkRepeatedCreations(scene);
@@ -48,7 +54,7 @@ async function allBatches({ ledger, database, world }: Scene): Promise<KnownBatc
   return known;
 }
 
-async function checkBatch(scene: Scene, known: KnownBatch): Promise<void> {
+async function checkBatch(scene: Scene, known: KnownBatch): Promise<BatchEvidence | null> {
   const { world, ledger, connection } = scene;
   const askedAt = world.now;
   let batch: BatchObject;
@@ -60,14 +66,30 @@ async function checkBatch(scene: Scene, known: KnownBatch): Promise<void> {
     );
   } catch (reason) {
     world.violation(`${known.id} was acknowledged and is ${refusalOf(reason)}`);
-    return;
+    return null;
   }
   see(ledger, batch, askedAt);
   if (known.final === null) world.violation(`${known.id} is not final: ${batch.status}`);
   const input = await inputOf(scene, known);
   const output = await linesOf(scene, known, batch.output_file_id);
   const error = await linesOf(scene, known, batch.error_file_id);
-  checkResults(scene, { known, batch, input, output, error });
+  const evidence = { known, batch, input, output, error };
+  checkResults(scene, evidence);
+  return evidence;
+}
+
+/** A batch that runs failed lines again has just these, byte for byte. */
+function checkRetry(
+  { known, input }: BatchEvidence,
+  all: Map<string, BatchEvidence>,
+  world: Scene["world"],
+): void {
+  const first = all.get(known.retryOf ?? "");
+  if (input === null || first === undefined || first.input === null) return;
+  const failed = new Set((first.error ?? []).map((line) => JSON.parse(line).custom_id));
+  const expected = first.input.lines.filter(({ customId }) => failed.has(customId));
+  if (isDeepStrictEqual(input.lines, expected)) return;
+  world.violation(`${known.id} has ${input.lines.length} lines, not the ${expected.length} failed ones`);
 }
 
 async function inputOf(scene: Scene, { project, inputId }: KnownBatch) {

@@ -5,6 +5,8 @@ export interface Mutation {
   /** Exact text, which must be there once. */
   find: string;
   replace: string;
+  /** A world in which it shows. */
+  seed: number;
 }
 
 export const mutations: Record<string, Mutation> = {
@@ -12,100 +14,120 @@ export const mutations: Record<string, Mutation> = {
     file: "control/shard-queries.ts",
     find: '.where("epoch", "=", epoch)\n    .where("state", "=", "leased")',
     replace: '.where("state", "=", "leased")',
+    seed: 91,
   },
   "no version check": {
     file: "control/batch-queries.ts",
     find: '.where("version", "=", version)\n',
     replace: "\n",
+    seed: 4,
   },
   "counts before the sync": {
     file: "journal/disk.ts",
     find: "sync: fdatasync,",
     replace: "sync: (_fd, done) => void setImmediate(done, null),",
+    seed: 3,
   },
   "no checksum of records": {
     file: "journal/record.ts",
     find: "return crc32(window.subarray(at + 8, at + recordHeaderBytes + length)) === window.readUInt32LE(at + 4);",
     replace: "return window.length >= at + length;",
+    seed: 0,
   },
   "no sync of a segment's name": {
     file: "journal/disk.ts",
-    find: "await syncDirectory(join(directory, id.batchId));\n      } catch",
+    find: "await syncDirectory(join(directory, id.batchId), failedSync);\n      } catch",
     replace: "await Promise.resolve();\n      } catch",
+    seed: 0,
   },
   "no sync of the journal's own name": {
     file: "journal/disk.ts",
     find: "root ??= prepareDirectory(directory, failedSync);",
     replace: "root ??= Promise.resolve();",
+    seed: 27,
   },
   "no sync of a file": {
     file: "files/disk-writer.ts",
     find: "await fatalIf(calls.sync(handle), () => true);",
     replace: "",
+    seed: 2,
   },
   "no sync of a file's name": {
     file: "files/disk-writer.ts",
     find: "await fatalIf(syncDirectory(dirname(path)), () => true);",
     replace: "",
+    seed: 0,
   },
   "attempts are not counted": {
     file: "engine/retry.ts",
     find: 'case "aborted":\n      if (options.circuitOpen) return again;\n      history.attempts += 1;',
     replace: 'case "aborted":\n      if (options.circuitOpen) return again;\n      history.attempts += 0;',
+    seed: 0,
   },
   "attempts count twice": {
     file: "engine/retry.ts",
     find: 'case "aborted":\n      if (options.circuitOpen) return again;\n      history.attempts += 1;',
     replace: 'case "aborted":\n      if (options.circuitOpen) return again;\n      history.attempts += 2;',
+    seed: 0,
   },
   "segments of the dead are not read": {
     file: "engine/shard-index.ts",
     find: "await unnotedEpochs(shard, { journal, below });",
     replace: "await unnotedEpochs(shard, { journal, below: 0 });",
+    seed: 0,
   },
   "what a dead holder wrote is not synced": {
     file: "engine/shard-index.ts",
     find: "await makeDurable(id, journal);",
     replace: "",
+    seed: 0,
   },
   "older epochs stay open": {
     file: "engine/shard-index.ts",
     find: "for (const { epoch } of unnoted) index",
     replace: "for (const { epoch } of unnoted) if (soundBytes.has(epoch)) index",
+    seed: 0,
   },
   "validations have no version": {
     file: "control/shard-queries.ts",
     find: "if (version === undefined) return true;",
     replace: "return true;",
+    seed: 0,
   },
   "result files have one name for all writers": {
     file: "engine/run-batch.ts",
     find: "result_files: { output: newFileId(), error: newFileId() } } as const;",
     replace: "result_files: ended.result_files ?? { output: newFileId(), error: newFileId() } } as const;",
+    seed: 0,
   },
   "bytes go when it is unknown whether their record is there": {
     file: "service/staged-bytes.ts",
     find: "if (isUnknown(reason)) end();",
     replace: "",
+    seed: 0,
   },
   "a line that was answered is sent again": {
     file: "engine/shard-run.ts",
     find: "return result === undefined || result.kind === recordKinds.unfinished;",
     replace: "return result === undefined || result.kind !== recordKinds.error;",
+    seed: 0,
   },
   "news of the end comes after the end": {
     file: "engine/transition.ts",
     find: "event: newsOf(batch.id, { patch, now }),",
     replace: 'event: patch.status === "expired" ? null : newsOf(batch.id, { patch, now }),',
+    seed: 0,
   },
   "an expiry is not looked at": {
     file: "engine/run-batch.ts",
     find: "return batch.expires_at !== null && batch.expires_at <= unixSeconds(clock);",
     replace: "return batch.expires_at === unixSeconds(clock) - 1e9;",
+    seed: 0,
   },
   "a file in use is deleted": {
     file: "control/file-queries.ts",
     find: '.where("id", "not in", inputsInUse(db))',
     replace: "",
+    seed: 0,
   },
 };
