@@ -31,12 +31,9 @@ export const parts: Part[] = [
   clockJumps,
   takeovers,
   memoryLimits,
-<<<<<<< HEAD
   soak,
-=======
   backups(),
   ...faultModeParts(),
   mixedFaults("run"),
   mixedFaults("serve"),
->>>>>>> main
 ];

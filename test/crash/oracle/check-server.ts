@@ -34,13 +34,8 @@ const patienceMs = 60_000;
 
 /** Waits until every batch of a server is final and holds all that it shows against what clients were told. */
 export async function checkServer(
-<<<<<<< HEAD
-  url: string,
-  { history, calls, seed = 0, done = new Map() }: ServerCheckOptions,
-=======
   ask: Ask,
-  { history, calls, seed = 0 }: { history: History; calls: () => LoggedRequest[]; seed?: number },
->>>>>>> main
+  { history, calls, seed = 0, done = new Map() }: ServerCheckOptions,
 ): Promise<ServerCheck> {
   const violations = [...history.violations];
   const fingerprint = new Map<string, string>();

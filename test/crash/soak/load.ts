@@ -62,7 +62,7 @@ export async function createLoad(options: LoadOptions): Promise<Load> {
         [...history.sent.values()].flatMap((file) => file.requests.map((of) => of.digest)),
       );
       const calls = () => witness.calls().filter(({ body_sha256 }) => known.has(body_sha256));
-      const checked = await checkServer(server.url(), { history, calls, seed, done });
+      const checked = await checkServer(server.ask, { history, calls, seed, done });
       const { violations, lines } = checked;
       const { repeats } = countRepeats(calls(), known);
       if (repeats > mayRepeat) violations.push(`I5 ${repeats} calls repeated, ${mayRepeat} may be`);
