@@ -23,7 +23,19 @@ export default defineConfig({
         test: {
           name: "long",
           include: folders.map((folder) => `${folder}/**/*.long.test.ts`),
+          exclude: ["test/{crash,simulation}/**"],
           // One file at a time: these start servers and kill them, and count what was in flight.
+          fileParallelism: false,
+          testTimeout: 600_000,
+          hookTimeout: 60_000,
+        },
+      },
+      {
+        extends: true,
+        test: {
+          // Hours of kills and simulated troubles in small: `npx vitest run --project harness`.
+          name: "harness",
+          include: ["test/{crash,simulation}/**/*.long.test.ts"],
           fileParallelism: false,
           testTimeout: 600_000,
           hookTimeout: 60_000,

@@ -82,7 +82,7 @@ export function createSoakClients(world: ServeWorld, options: SoakClientsOptions
     const patienceMs = path.includes("follow") ? 3_000 : 20_000;
     const signal = AbortSignal.timeout(hangUpMs ?? patienceMs);
     try {
-      const response = await fetch(`${server.url()}${path}`, { signal });
+      const response = await server.ask(path, { signal });
       if (!response.ok) history.violations.push(`I9 ${path}: ${response.status} ${await response.text()}`);
       else await response.arrayBuffer();
     } catch (reason) {

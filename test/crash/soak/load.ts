@@ -85,7 +85,7 @@ export async function createLoad(options: LoadOptions): Promise<Load> {
 async function forget({ server, history }: ServeWorld, files: readonly string[]): Promise<string[]> {
   const violations: string[] = [];
   for (const id of files) {
-    const response = await fetch(`${server.url()}/v1/files/${id}`, { method: "DELETE" });
+    const response = await server.ask(`/v1/files/${id}`, { method: "DELETE" });
     if (!response.ok)
       violations.push(`I9 ${id} cannot be deleted: ${response.status} ${await response.text()}`);
     else history.files.set(id, { file: gone, removal: "done" });
