@@ -2,6 +2,7 @@ import { existsSync, mkdirSync, readFileSync, realpathSync, rmSync, writeFileSyn
 import { join } from "node:path";
 import type { LoggedRequest } from "../../../src/upstreams/simulator/request-log.ts";
 import { type CliProcess, startCli } from "../../support/cli-process.ts";
+import { Disturbance, isFromOutside } from "../part.ts";
 import { byDigest, countRepeats } from "./check-calls.ts";
 import { checkResults } from "./check-results.ts";
 import { type KnownFile, knownFile } from "./requests.ts";
@@ -59,9 +60,14 @@ export function createRunWorld(options: RunWorldOptions): RunWorld {
     start,
     async finish(mayRepeat) {
       const last = start();
-      const timer = setTimeout(() => last.child.kill("SIGKILL"), patienceMs);
-      const { code, stderr } = await last.ended;
+      let isLate = false;
+      const timer = setTimeout(() => {
+        isLate = true;
+        last.child.kill("SIGKILL");
+      }, patienceMs);
+      const { code, signal, stderr } = await last.ended;
       clearTimeout(timer);
+      if (isFromOutside(signal) && !isLate) throw new Disturbance(`The last run was ended by ${signal}`);
       const violations: string[] = [];
       if (code !== 0) violations.push(`I9 the last run ended with ${code}: ${stderr.slice(-500)}`);
       const calls = witness.calls().filter(({ body_sha256 }) => known.has(body_sha256));
