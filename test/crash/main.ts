@@ -2,6 +2,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
+import { readMutationResults } from "./mutations/results.ts";
 import { Disturbance, type Part, type Rounds } from "./part.ts";
 import { parts } from "./parts.ts";
 import { reportOf } from "./report.ts";
@@ -49,7 +50,8 @@ for (const part of values.report ? [] : parts) {
   broken += result.violations.length;
 }
 const names = parts.map(({ name }) => name);
-writeFileSync(join(values.out, "reliability.md"), reportOf(results, names));
+const mutations = readMutationResults(join(values.out, "reliability-mutations.json"));
+writeFileSync(join(values.out, "reliability.md"), reportOf(results, { names, mutations }));
 process.exitCode = broken === 0 ? 0 : 1;
 
 function begin({ name, title }: Part): PartResult {
