@@ -1,12 +1,11 @@
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { createRandom, seedOf } from "../../src/upstreams/simulator/random.ts";
 import { faultsUnavailable, preload } from "./faults/preload.ts";
 import { knownFile } from "./oracle/requests.ts";
 import { createServeWorld } from "./oracle/serve-world.ts";
-import { startWitness, type Witness } from "./oracle/witness.ts";
-import type { Part, Round } from "./part.ts";
+import type { Round } from "./part.ts";
+import { type RoundOptions, witnessedPart } from "./witnessed-part.ts";
 
 const concurrency = 8;
 const hour = 3_600;
@@ -16,30 +15,18 @@ const jumpsPerRound = 6;
  * A round: the wall clock of a server jumps to and fro while batches run. Within their window nothing may come of
  * it, no call be repeated; a jump past the window ends the batch that is under way as expired.
  */
-export const clockJumps: Part = {
+export const clockJumps = witnessedPart({
   name: "clock-jumps",
   title:
     "nerif serve whose wall clock jumps up to 12 hours to and fro while a batch runs, five times, and then two days ahead; the monotonic clock runs on",
   rounds: 10,
   unavailable: faultsUnavailable,
-  async open({ directory, seed }) {
-    const witness = await startWitness({ directory, latency: "lognormal:30ms,0.6", seed });
-    return {
-      round: (index) =>
-        round({ directory: join(directory, `round-${index}`), witness, name: `${seed}-${index}`, seed }),
-      [Symbol.asyncDispose]: () => witness.stop(),
-    };
-  },
-};
+  witness: { latency: "lognormal:30ms,0.6" },
+  round,
+});
 
-async function round(options: {
-  directory: string;
-  witness: Witness;
-  name: string;
-  seed: number;
-}): Promise<Round> {
-  const { directory, witness, name, seed } = options;
-  const random = createRandom(seedOf(seed, name));
+async function round(options: RoundOptions): Promise<Round> {
+  const { directory, witness, name, seed, random } = options;
   const world = createServeWorld({ directory, witness, concurrency, seed });
   const { server, driver, history } = world;
   const clock = join(directory, "clock");

@@ -12,9 +12,7 @@ vi.setConfig({ testTimeout: 60_000 });
 test.for([
   ["the directory of all journals", { suffix: "/journal", calls: ["fsync"] }],
   ["a segment", { suffix: ".seg", calls: ["fdatasync"] }],
-  ["the directory of the files", { suffix: "/files", calls: ["fsync"] }],
   ["the log of the database", { suffix: "nerif.db-wal", calls: ["fsync"] }],
-  ["the directory of the run's store", { suffix: "/runs", calls: ["fsync"] }],
   ["the directory of the output", { suffix: "/work", calls: ["fsync"] }],
 ] satisfies [string, Partial<Fault>][])(
   "nerif run stops when a sync of %s fails, and loses nothing",

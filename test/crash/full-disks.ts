@@ -2,41 +2,29 @@ import { closeSync, openSync, rmSync, writeSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { isFinal } from "../../src/batch/lifecycle.ts";
-import { createRandom, seedOf } from "../../src/upstreams/simulator/random.ts";
 import { mountsUnavailable, mountTmpfs, unmount } from "./oracle/mounts.ts";
 import { knownFile } from "./oracle/requests.ts";
 import { createServeWorld, type ServeWorld } from "./oracle/serve-world.ts";
-import { startWitness, type Witness } from "./oracle/witness.ts";
-import type { Part, Round } from "./part.ts";
+import type { Witness } from "./oracle/witness.ts";
+import type { Round } from "./part.ts";
+import { type RoundOptions, witnessedPart } from "./witnessed-part.ts";
 
 const concurrency = 8;
 const fillsPerRound = 5;
 
 /** A round: a server on a small disk, which somebody else fills and empties five times while a batch runs. */
-export const fullDisks: Part = {
+export const fullDisks = witnessedPart({
   name: "full-disks",
   title:
     "nerif serve on a tmpfs of 16 MiB that is filled to its last byte and emptied again while a batch runs; 5 a round",
   rounds: 20,
   unavailable: mountsUnavailable,
-  async open({ directory, seed }) {
-    const witness = await startWitness({ directory, latency: "lognormal:30ms,0.6", seed });
-    return {
-      round: (index) =>
-        round({ directory: join(directory, `round-${index}`), witness, name: `${seed}-${index}`, seed }),
-      [Symbol.asyncDispose]: () => witness.stop(),
-    };
-  },
-};
+  witness: { latency: "lognormal:30ms,0.6" },
+  round,
+});
 
-async function round(options: {
-  directory: string;
-  witness: Witness;
-  name: string;
-  seed: number;
-}): Promise<Round> {
-  const { directory, witness, name, seed } = options;
-  const random = createRandom(seedOf(seed, name));
+async function round(options: RoundOptions): Promise<Round> {
+  const { directory, witness, name, seed, random } = options;
   const world = createServeWorld({ directory, witness, concurrency, seed });
   const { server, driver, history } = world;
   mountTmpfs(world.directory, "16m");

@@ -1,34 +1,24 @@
-import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { createRandom, seedOf } from "../../src/upstreams/simulator/random.ts";
 import { killGroup } from "../support/cli-process.ts";
 import { firstCalls, type Start } from "./oracle/check-calls.ts";
 import { createRunWorld } from "./oracle/run-world.ts";
-import { startWitness, type Witness } from "./oracle/witness.ts";
-import type { Part, Round } from "./part.ts";
+import type { Round } from "./part.ts";
+import { type RoundOptions, witnessedPart } from "./witnessed-part.ts";
 
 const concurrency = 16;
 const killsPerRound = 5;
 
 /** A round: one run of 600 lines, whose process group is killed up to five times and started again. */
-export const runKills: Part = {
+export const runKills = witnessedPart({
   name: "kills-run",
   title: "nerif run of 600 lines, kill -9 of its process group at random moments, up to 5 a round",
   rounds: 100,
-  unavailable: () => null,
-  async open({ directory, seed }) {
-    const witness = await startWitness({ directory, latency: "lognormal:30ms,0.6" });
-    return {
-      round: (index) =>
-        round({ directory: join(directory, `round-${index}`), witness, name: `${seed}-${index}` }),
-      [Symbol.asyncDispose]: () => witness.stop(),
-    };
-  },
-};
+  witness: { latency: "lognormal:30ms,0.6" },
+  round,
+});
 
-async function round(options: { directory: string; witness: Witness; name: string }): Promise<Round> {
-  const { witness } = options;
-  const random = createRandom(seedOf(1, options.name));
+async function round(options: RoundOptions): Promise<Round> {
+  const { witness, random } = options;
   const world = createRunWorld({ ...options, lines: 600, concurrency });
   const starts: Start[] = [];
   let kills = 0;

@@ -12,8 +12,8 @@ import { startEventReceiver } from "./oracle/event-receiver.ts";
 import { createKeyKeeper } from "./oracle/keys.ts";
 import { createServeWorld, type ServeWorld } from "./oracle/serve-world.ts";
 import { createUploader } from "./oracle/uploads.ts";
-import { startWitness, type Witness } from "./oracle/witness.ts";
-import type { Part, Round } from "./part.ts";
+import type { Round } from "./part.ts";
+import { type RoundOptions, witnessedPart } from "./witnessed-part.ts";
 
 const concurrency = 16;
 const killsPerRound = 5;
@@ -24,31 +24,16 @@ const args = ["--webhook-allow", "127.0.0.1"];
  * revokes keys, and a receiver is told of each end; the server's process group is killed five times at random moments
  * and started again at once; then everything must come to its end and add up.
  */
-export const serveKills: Part = {
+export const serveKills = witnessedPart({
   name: "kills-serve",
   title:
     "nerif serve under clients that upload whole and in parts, an operator of keys and a receiver of webhooks; kill -9 of its process group at random moments, 5 a round",
   rounds: 100,
-  unavailable: () => null,
-  async open({ directory, seed }) {
-    const witness = await startWitness({ directory, latency: "lognormal:30ms,0.6", errorRate: 0.02, seed });
-    return {
-      round: (index) =>
-        round({ directory: join(directory, `round-${index}`), witness, name: `${seed}-${index}`, seed }),
-      [Symbol.asyncDispose]: () => witness.stop(),
-    };
-  },
-};
+  witness: { latency: "lognormal:30ms,0.6", errorRate: 0.02 },
+  round,
+});
 
-interface RoundOptions {
-  directory: string;
-  witness: Witness;
-  name: string;
-  seed: number;
-}
-
-async function round({ directory, witness, name, seed }: RoundOptions): Promise<Round> {
-  const random = createRandom(seedOf(seed, name));
+async function round({ directory, witness, name, seed, random }: RoundOptions): Promise<Round> {
   const world = createServeWorld({ directory, witness, concurrency, seed, args });
   const { server } = world;
   const counts: Record<string, number> = {};

@@ -2,7 +2,8 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
-import type { Part } from "./part.ts";
+import { readMutationResults } from "./mutations/results.ts";
+import { Disturbance, type Part, type Rounds } from "./part.ts";
 import { parts } from "./parts.ts";
 import { reportOf } from "./report.ts";
 import { addRound, newResult, type PartResult, provenance, readResults, writeResults } from "./results.ts";
@@ -31,6 +32,9 @@ const { values } = parseArgs({
   },
 });
 
+/** A machine on which processes are ended that often is none to measure on. */
+const mostDisturbances = 20;
+
 mkdirSync(values.out, { recursive: true });
 const resultsPath = join(values.out, "reliability.json");
 const wanted = values.only.split(",");
@@ -46,7 +50,8 @@ for (const part of values.report ? [] : parts) {
   broken += result.violations.length;
 }
 const names = parts.map(({ name }) => name);
-writeFileSync(join(values.out, "reliability.md"), reportOf(results, names));
+const mutations = readMutationResults(join(values.out, "reliability-mutations.json"));
+writeFileSync(join(values.out, "reliability.md"), reportOf(results, { names, mutations }));
 process.exitCode = broken === 0 ? 0 : 1;
 
 function begin({ name, title }: Part): PartResult {
@@ -69,8 +74,25 @@ async function run(part: Part, result: PartResult): Promise<void> {
   const directory = mkdtempSync(join(tmpdir(), `nerif-${name}-`));
   const stride = Number(values.stride ?? 1);
   let kept = false;
-  {
+  for (let disturbed = 0; ; disturbed += 1) {
     await using rounds = await part.open({ directory, seed });
+    try {
+      kept = (await runRounds(rounds)) || kept;
+      break;
+    } catch (reason) {
+      if (!(reason instanceof Disturbance) || disturbed === mostDisturbances) throw reason;
+      console.log(`${name}: ${reason.message}; the round is run again`);
+    }
+  }
+  result.isComplete ||= part.rounds !== null && result.rounds >= part.rounds;
+  writeResults(resultsPath, results);
+  if (kept) console.log(`${name}: what is left of the failed rounds is in ${directory}`);
+  else rmSync(directory, { recursive: true, force: true });
+  console.log(`${name}: ${result.rounds} rounds, ${result.violations.length} violations`);
+
+  /** Goes on behind the last round that is kept. @returns whether a promise was broken */
+  async function runRounds(rounds: Rounds): Promise<boolean> {
+    let isBroken = false;
     while (!isEnough()) {
       const from = performance.now();
       const round = await rounds.round(result.rounds * stride);
@@ -79,15 +101,11 @@ async function run(part: Part, result: PartResult): Promise<void> {
         break;
       }
       addRound(result, round, performance.now() - from);
-      for (const violation of round.violations) console.log(`${name}: ${violation}`);
-      kept ||= round.violations.length > 0;
+      for (const violation of round.violations.slice(0, 20)) console.log(`${name}: ${violation}`);
+      isBroken ||= round.violations.length > 0;
       writeResults(resultsPath, results);
-      if (kept && values.stride !== undefined) break;
+      if (isBroken && values.stride !== undefined) break;
     }
+    return isBroken;
   }
-  result.isComplete ||= part.rounds !== null && result.rounds >= part.rounds;
-  writeResults(resultsPath, results);
-  if (kept) console.log(`${name}: what is left of the failed rounds is in ${directory}`);
-  else rmSync(directory, { recursive: true, force: true });
-  console.log(`${name}: ${result.rounds} rounds, ${result.violations.length} violations`);
 }

@@ -1,10 +1,9 @@
-import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { CliProcess, CliResult } from "../support/cli-process.ts";
 import { createMemoryGroup, groupsUnavailable } from "./oracle/memory-group.ts";
 import { createRunWorld } from "./oracle/run-world.ts";
-import { startWitness, type Witness } from "./oracle/witness.ts";
-import type { Part, Round } from "./part.ts";
+import type { Round } from "./part.ts";
+import { type RoundOptions, witnessedPart } from "./witnessed-part.ts";
 
 const concurrency = 32;
 const lines = 20_000;
@@ -13,22 +12,16 @@ const limit = 300 * 1024 * 1024;
 const tooLittle = 70 * 1024 * 1024;
 
 /** A round: a run in a control group with 300 MiB, which must do, and one with too little, which is killed. */
-export const memoryLimits: Part = {
+export const memoryLimits = witnessedPart({
   name: "memory-limits",
   title: `nerif run of ${lines} lines in a memory control group: with 300 MiB to its end, with 70 MiB until the kernel kills it, and then on without a limit`,
   rounds: 3,
   unavailable: groupsUnavailable,
-  async open({ directory, seed }) {
-    const witness = await startWitness({ directory, latency: "0ms" });
-    return {
-      round: (index) =>
-        round({ directory: join(directory, `round-${index}`), witness, name: `${seed}-${index}` }),
-      [Symbol.asyncDispose]: () => witness.stop(),
-    };
-  },
-};
+  witness: { latency: "0ms" },
+  round,
+});
 
-async function round(options: { directory: string; witness: Witness; name: string }): Promise<Round> {
+async function round(options: RoundOptions): Promise<Round> {
   const enough = createRunWorld({ ...options, name: `${options.name}-enough`, lines, concurrency });
   const within = await inGroup(limit, enough.start());
   const first = await enough.finish(0);

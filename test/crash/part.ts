@@ -21,6 +21,17 @@ export interface Rounds extends AsyncDisposable {
   round(index: number): Promise<Round | null>;
 }
 
+/**
+ * Somebody outside, or the machine itself, has ended a process of a round: what came of it says nothing about
+ * promises, and the round has to be run again.
+ */
+export class Disturbance extends Error {}
+
+/** Signals that no process of a round sends itself. */
+export function isFromOutside(signal: NodeJS.Signals | null): boolean {
+  return signal === "SIGKILL" || signal === "SIGTERM";
+}
+
 export interface Round {
   /** Summed up over the rounds. */
   counts: Record<string, number>;

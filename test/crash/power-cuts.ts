@@ -1,41 +1,28 @@
 import { rmSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { createRandom, seedOf } from "../../src/upstreams/simulator/random.ts";
 import { createClients } from "./oracle/clients.ts";
 import { loopUnavailable, mountImage, system, unmount } from "./oracle/mounts.ts";
 import { createServeWorld } from "./oracle/serve-world.ts";
-import { startWitness, type Witness } from "./oracle/witness.ts";
-import type { Part, Round } from "./part.ts";
+import type { Round } from "./part.ts";
+import { type RoundOptions, witnessedPart } from "./witnessed-part.ts";
 
 const concurrency = 16;
 const cutsPerRound = 5;
 
 /** A round: a server on a disk of its own, which loses its power five times while two clients use it. */
-export const powerCuts: Part = {
+export const powerCuts = witnessedPart({
   name: "power-cuts",
   title:
     "nerif serve under two clients on an ext4 image behind a loop device with direct I/O; stopped, the image copied, killed, the copy mounted in its place; 5 cuts a round",
   rounds: 40,
   unavailable: loopUnavailable,
-  async open({ directory, seed }) {
-    const witness = await startWitness({ directory, latency: "lognormal:30ms,0.6", seed });
-    return {
-      round: (index) =>
-        round({ directory: join(directory, `round-${index}`), witness, name: `${seed}-${index}`, seed }),
-      [Symbol.asyncDispose]: () => witness.stop(),
-    };
-  },
-};
+  witness: { latency: "lognormal:30ms,0.6" },
+  round,
+});
 
-async function round(options: {
-  directory: string;
-  witness: Witness;
-  name: string;
-  seed: number;
-}): Promise<Round> {
-  const { directory, witness, name, seed } = options;
-  const random = createRandom(seedOf(seed, name));
+async function round(options: RoundOptions): Promise<Round> {
+  const { directory, witness, name, seed, random } = options;
   const world = createServeWorld({ directory, witness, concurrency, seed });
   const { server } = world;
   let disk = newDisk(join(directory, "disk-0.img"), world.directory);

@@ -1,7 +1,11 @@
+import type { MutationResult } from "./mutations/results.ts";
 import type { PartResult, Results } from "./results.ts";
 
 /** The page that says what was tried, and what came of it. */
-export function reportOf(results: Results, names: readonly string[]): string {
+export function reportOf(
+  results: Results,
+  { names, mutations }: { names: readonly string[]; mutations: readonly MutationResult[] },
+): string {
   const known = names.flatMap((name) =>
     results[name] === undefined ? [] : [[name, results[name]] as const],
   );
@@ -27,6 +31,7 @@ export function reportOf(results: Results, names: readonly string[]): string {
     ...known.map(([name, result]) => `- \`${name}\`: ${where(result)}`),
     "",
     ...failures(ran),
+    ...trials(mutations),
     ...foot,
   ].join("\n");
 }
@@ -95,6 +100,27 @@ function spread(values: readonly number[]): string {
 
 function where({ commit, seed, machine, minutes }: PartResult): string {
   return `commit ${commit}, seed ${seed}, ${minutes.toFixed(1)} minutes on ${machine}`;
+}
+
+/** How the harness did when the sources were broken on purpose. */
+function trials(mutations: readonly MutationResult[]): string[] {
+  if (mutations.length === 0) return [];
+  const rows = mutations.map(({ name, watchedBy, isCaught, says }) => {
+    const said = says.replaceAll("|", "/");
+    return `| ${name} | \`${watchedBy}\` | ${isCaught ? "caught" : "**missed**"} | ${said} |`;
+  });
+  const caught = mutations.filter(({ isCaught }) => isCaught).length;
+  return [
+    "## Is the harness any good?",
+    "",
+    "One sync, check or order at a time was taken out of a copy of the sources (`npm run test:mutations`); what watches over it had to go red, and",
+    `to be green without the change. ${caught} of ${mutations.length} were caught, at commit ${mutations[0]?.commit}.`,
+    "",
+    "| change | watched by | result | what it said |",
+    "|---|---|---|---|",
+    ...rows,
+    "",
+  ];
 }
 
 function failures(ran: readonly (readonly [string, PartResult])[]): string[] {

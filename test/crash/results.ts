@@ -44,6 +44,8 @@ export function newResult(title: string, seed: number): PartResult {
   };
 }
 
+const mostPerRound = 20;
+
 export function addRound(
   result: PartResult,
   { counts, samples = {}, figures, violations }: Round,
@@ -57,7 +59,8 @@ export function addRound(
     result.samples[name] = [...(result.samples[name] ?? []), ...more.map(Math.round)];
   }
   if (figures !== undefined) result.figures = figures;
-  result.violations.push(...violations);
+  // One fault may show in every line of a file.
+  result.violations.push(...violations.slice(0, mostPerRound));
 }
 
 /** Where the sources under test come from. */

@@ -1,10 +1,9 @@
-import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { startCli } from "../support/cli-process.ts";
 import { knownFile } from "./oracle/requests.ts";
 import { createServeWorld } from "./oracle/serve-world.ts";
-import { startWitness, type Witness } from "./oracle/witness.ts";
-import type { Part, Round } from "./part.ts";
+import type { Round } from "./part.ts";
+import { type RoundOptions, witnessedPart } from "./witnessed-part.ts";
 
 const concurrency = 8;
 /** Leases last 15 seconds. */
@@ -15,28 +14,16 @@ const pauseMs = 17_000;
  * One directory has one executor as long as its process lives, so the other one has to be refused, and the first goes
  * on where it was. Whether a late writer's results count is for the simulation, which has several executors.
  */
-export const takeovers: Part = {
+export const takeovers = witnessedPart({
   name: "takeovers",
   title:
     "nerif serve stopped with SIGSTOP for 17 seconds, longer than its leases, in the middle of a batch; a second server on its directory must be refused, and nothing be lost or repeated when the first goes on",
   rounds: 5,
-  unavailable: () => null,
-  async open({ directory, seed }) {
-    const witness = await startWitness({ directory, latency: "lognormal:30ms,0.6", seed });
-    return {
-      round: (index) =>
-        round({ directory: join(directory, `round-${index}`), witness, name: `${seed}-${index}`, seed }),
-      [Symbol.asyncDispose]: () => witness.stop(),
-    };
-  },
-};
+  witness: { latency: "lognormal:30ms,0.6" },
+  round,
+});
 
-async function round(options: {
-  directory: string;
-  witness: Witness;
-  name: string;
-  seed: number;
-}): Promise<Round> {
+async function round(options: RoundOptions): Promise<Round> {
   const { directory, witness, name, seed } = options;
   const world = createServeWorld({ directory, witness, concurrency, seed });
   const { server, driver, history } = world;

@@ -3,18 +3,21 @@ import { cpSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync }
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { stripVTControlCharacters } from "node:util";
+import { provenance } from "../results.ts";
 import { type Mutation, mutations } from "./list.ts";
+import { type MutationResult, readMutationResults, writeMutationResults } from "./results.ts";
 
 /*
  * Checks the harness itself: breaks one promise at a time in a copy of the sources, and wants the part that watches
  * over it to go red; unchanged it has to be green. Arguments: beginnings of the names of mutations; default all.
- * The table at the end goes into the report.
+ * `npm run test:crash -- --report` takes what came of it into the page.
  */
 
 const root = join(import.meta.dirname, "../../..");
 const wanted = process.argv.slice(2);
-const rows: string[] = [];
+const path = join(root, "docs/reliability-mutations.json");
 const sound = new Map<string, boolean>();
+const results = new Map(readMutationResults(path).map((result) => [result.name, result]));
 let missed = 0;
 
 for (const mutation of mutations) {
@@ -24,10 +27,15 @@ for (const mutation of mutations) {
   const { isGreen, says } = look(mutation, mutation);
   const isCaught = sound.get(watch) === true && !isGreen;
   if (!isCaught) missed += 1;
-  rows.push(`| ${mutation.name} | ${nameOf(mutation)} | ${isCaught ? "caught" : "MISSED"} | ${says} |`);
-  console.log(rows.at(-1));
+  const { commit } = provenance();
+  results.set(mutation.name, { name: mutation.name, watchedBy: nameOf(mutation), isCaught, says, commit });
+  console.log(`${mutation.name}: ${isCaught ? "caught" : "MISSED"} by ${nameOf(mutation)}: ${says}`);
+  const known = mutations.map(({ name }) => results.get(name));
+  writeMutationResults(
+    path,
+    known.filter((result): result is MutationResult => result !== undefined),
+  );
 }
-console.log(`\n| mutation | watched by | result | says |\n|---|---|---|---|\n${rows.join("\n")}`);
 process.exitCode = missed === 0 ? 0 : 1;
 
 /** Runs what watches over a promise, on a copy of everything, changed or not. */
@@ -65,7 +73,7 @@ function apply(copy: string, { name, file, replace }: Mutation): void {
 }
 
 function nameOf({ noticedBy }: Mutation): string {
-  return "part" in noticedBy ? `\`${noticedBy.part[1]}\`` : `\`${noticedBy.test}\``;
+  return "part" in noticedBy ? (noticedBy.part[1] ?? "") : noticedBy.test;
 }
 
 /** The first broken promise, or the first error. */
@@ -73,5 +81,5 @@ function reasonIn(output: string): string {
   const lines = output.split("\n").map((line) => stripVTControlCharacters(line).trim());
   const line =
     lines.find((text) => /: (call \d+ |.*\bI\d )/.test(text)) ?? lines.find((text) => /Error/.test(text));
-  return (line ?? lines.at(-1) ?? "").replace(/\|/g, "/").slice(0, 160);
+  return (line ?? lines.at(-1) ?? "").slice(0, 160);
 }

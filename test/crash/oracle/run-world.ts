@@ -2,6 +2,7 @@ import { existsSync, mkdirSync, readFileSync, realpathSync, rmSync, writeFileSyn
 import { join } from "node:path";
 import type { LoggedRequest } from "../../../src/upstreams/simulator/request-log.ts";
 import { type CliProcess, startCli } from "../../support/cli-process.ts";
+import { Disturbance, isFromOutside } from "../part.ts";
 import { byDigest, countRepeats } from "./check-calls.ts";
 import { checkResults } from "./check-results.ts";
 import { type KnownFile, knownFile } from "./requests.ts";
@@ -28,12 +29,15 @@ export interface RunWorldOptions {
   name: string;
   lines: number;
   concurrency: number;
+  /** By which the witness answers. Default 0. */
+  seed?: number;
 }
 
 /** A run that has not ended after so long is one that never will (I9). */
 const patienceMs = 60_000;
 
-export function createRunWorld({ directory, witness, name, lines, concurrency }: RunWorldOptions): RunWorld {
+export function createRunWorld(options: RunWorldOptions): RunWorld {
+  const { directory, witness, name, lines, concurrency, seed = 0 } = options;
   rmSync(directory, { recursive: true, force: true });
   mkdirSync(directory, { recursive: true });
   const cwd = realpathSync(directory);
@@ -56,14 +60,19 @@ export function createRunWorld({ directory, witness, name, lines, concurrency }:
     start,
     async finish(mayRepeat) {
       const last = start();
-      const timer = setTimeout(() => last.child.kill("SIGKILL"), patienceMs);
-      const { code, stderr } = await last.ended;
+      let isLate = false;
+      const timer = setTimeout(() => {
+        isLate = true;
+        last.child.kill("SIGKILL");
+      }, patienceMs);
+      const { code, signal, stderr } = await last.ended;
       clearTimeout(timer);
+      if (isFromOutside(signal) && !isLate) throw new Disturbance(`The last run was ended by ${signal}`);
       const violations: string[] = [];
       if (code !== 0) violations.push(`I9 the last run ended with ${code}: ${stderr.slice(-500)}`);
       const calls = witness.calls().filter(({ body_sha256 }) => known.has(body_sha256));
       const results = { output: read("in.output.jsonl"), errors: read("in.errors.jsonl") };
-      const checked = checkResults(input.requests, results, { byDigest: byDigest(calls), seed: 0 });
+      const checked = checkResults(input.requests, results, { byDigest: byDigest(calls), seed });
       violations.push(...checked.violations);
       if (checked.counts.completed !== lines)
         violations.push(`I6 ${checked.counts.completed} of ${lines} succeeded`);

@@ -62,6 +62,41 @@ export function createServeWorld(options: ServeWorldOptions): ServeWorld {
 
   const checks: ServeWorld["checks"] = [];
 
+  async function examine(mayRepeat: number): Promise<Finished> {
+    if (!(await server.start())) {
+      const { stderr } = server.process().output();
+      return {
+        violations: [`I9 it does not start: ${stderr.slice(-500)}`],
+        repeats: 0,
+        lines: 0,
+        ended: {},
+      };
+    }
+    const first = await checkServer(server.ask, { history, calls: () => calls().made, seed });
+    const { violations } = first;
+    for (const check of checks) violations.push(...(await check(first.batches)));
+    await stop();
+    await server.start();
+    const second = await checkServer(server.ask, { history, calls: () => calls().made, seed });
+    for (const check of checks) violations.push(...(await check(second.batches)));
+    for (const [id, before] of first.fingerprint) {
+      if (second.fingerprint.get(id) !== before) violations.push(`I7 ${id} has changed after its end`);
+    }
+    await stop();
+    violations.push(...leftovers(join(cwd, "data")).map((path) => `I7 ${path} was left behind`));
+    const { made, known } = calls();
+    const { repeats } = countRepeats(made, known);
+    if (repeats > mayRepeat) violations.push(`I5 ${repeats} calls repeated, ${mayRepeat} may be`);
+    const ended = Object.groupBy(first.batches, ({ status }) => status);
+    const counts = Object.entries(ended).map(([status, of]) => [status, of.length]);
+    return { violations, repeats, lines: first.lines, ended: Object.fromEntries(counts) };
+
+    async function stop(): Promise<void> {
+      const code = await server.stop();
+      if (code !== 0) violations.push(`I9 it ended with ${code}`);
+    }
+  }
+
   return {
     directory: cwd,
     checks,
@@ -69,38 +104,12 @@ export function createServeWorld(options: ServeWorldOptions): ServeWorld {
     history,
     driver: createDriver(history, server.ask),
     async finish(mayRepeat) {
-      if (!(await server.start())) {
-        const { stderr } = server.process().output();
-        return {
-          violations: [`I9 it does not start: ${stderr.slice(-500)}`],
-          repeats: 0,
-          lines: 0,
-          ended: {},
-        };
-      }
-      const first = await checkServer(server.ask, { history, calls: () => calls().made, seed });
-      const { violations } = first;
-      for (const check of checks) violations.push(...(await check(first.batches)));
-      await stop();
-      await server.start();
-      const second = await checkServer(server.ask, { history, calls: () => calls().made, seed });
-      for (const check of checks) violations.push(...(await check(second.batches)));
-      for (const [id, before] of first.fingerprint) {
-        if (second.fingerprint.get(id) !== before) violations.push(`I7 ${id} has changed after its end`);
-      }
-      await stop();
-      violations.push(...leftovers(join(cwd, "data")).map((path) => `I7 ${path} was left behind`));
-      const { made, known } = calls();
-      const { repeats } = countRepeats(made, known);
-      if (repeats > mayRepeat) violations.push(`I5 ${repeats} calls repeated, ${mayRepeat} may be`);
-      const ended = Object.groupBy(first.batches, ({ status }) => status);
-      const counts = Object.entries(ended).map(([status, of]) => [status, of.length]);
-      return { violations, repeats, lines: first.lines, ended: Object.fromEntries(counts) };
-
-      async function stop(): Promise<void> {
-        const code = await server.stop();
-        if (code !== 0) violations.push(`I9 it ended with ${code}`);
-      }
+      const found = await examine(mayRepeat).catch((reason: unknown) => {
+        server.assertUndisturbed();
+        throw reason;
+      });
+      server.assertUndisturbed();
+      return found;
     },
     remove() {
       history.close();

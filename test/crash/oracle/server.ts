@@ -1,4 +1,5 @@
 import { type CliProcess, killGroup, startCli } from "../../support/cli-process.ts";
+import { Disturbance, isFromOutside } from "../part.ts";
 import type { Ask } from "./calls.ts";
 
 /** `nerif serve`, killed and started again at will. */
@@ -13,6 +14,8 @@ export interface Server {
   kill(): Promise<void>;
   /** SIGTERM. @returns the exit code */
   stop(): Promise<number | null>;
+  /** Throws a Disturbance when one was ended by somebody else. */
+  assertUndisturbed(): void;
   /** Of the last one that was started. */
   process(): CliProcess;
   /** When the last one was started, Unix time in milliseconds. */
@@ -34,6 +37,8 @@ export function createServer({ directory, upstream, concurrency, args = [] }: Se
   let key: string | null = null;
   let running: CliProcess | null = null;
   let startedAt = 0;
+  let mayEnd = false;
+  let endedBy: NodeJS.Signals | null = null;
 
   function process(): CliProcess {
     if (running === null) throw new Error("The server was never started");
@@ -60,6 +65,11 @@ export function createServer({ directory, upstream, concurrency, args = [] }: Se
         group: true,
       });
       running = started;
+      // One that meets a fault may well die of it.
+      mayEnd = "NERIF_FAULT_ACTION" in env;
+      started.ended.then(({ signal }) => {
+        if (!mayEnd && running === started && isFromOutside(signal)) endedBy = signal;
+      });
       const listens = await started.printed(/"event":"listening".*\n/).then(
         () => true,
         () => false,
@@ -67,10 +77,15 @@ export function createServer({ directory, upstream, concurrency, args = [] }: Se
       if (listens) url = /"url":"([^"]+)"/.exec(started.output().stdout)?.[1] ?? url;
       return listens;
     },
+    assertUndisturbed() {
+      if (endedBy !== null) throw new Disturbance(`The server was ended by ${endedBy}`);
+    },
     async kill() {
+      mayEnd = true;
       await killGroup(process());
     },
     async stop() {
+      mayEnd = true;
       process().child.kill("SIGTERM");
       return (await process().ended).code;
     },

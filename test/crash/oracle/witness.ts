@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { LoggedRequest } from "../../../src/upstreams/simulator/request-log.ts";
 import { type CliProcess, startCli } from "../../support/cli-process.ts";
+import { Disturbance } from "../part.ts";
 
 /**
  * A model server in a process of its own, which outlives what is killed. It writes each call down before it answers
@@ -43,9 +44,17 @@ export async function startWitness(options: WitnessOptions): Promise<Witness> {
   await started.printed(/"event":"listening"/);
   const listening = started.output().stdout.split("\n", 1)[0] ?? "";
   const { url } = JSON.parse(listening) as { url: string };
+  let isOver = false;
+  let wasStopped = false;
+  started.ended.then(() => {
+    isOver = true;
+  });
   return {
     url,
-    calls: () => readCalls(log).filter(({ path }) => path !== "/v1/models"),
+    calls() {
+      if (isOver && !wasStopped) throw new Disturbance("The witness was ended from outside");
+      return readCalls(log).filter(({ path }) => path !== "/v1/models");
+    },
     forget: () => truncateSync(log),
     async more(calls, ms) {
       const until = performance.now() + ms;
@@ -53,6 +62,7 @@ export async function startWitness(options: WitnessOptions): Promise<Witness> {
       while (sizeOf(log) < bytes && performance.now() < until) await sleep(2);
     },
     async stop() {
+      wasStopped = true;
       started.child.kill("SIGKILL");
       await started.ended;
     },
