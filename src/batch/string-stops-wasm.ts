@@ -9,7 +9,7 @@ export function loadStopIndex(windowBytes: number): StopIndex | null {
     const { memory, find } = new WebAssembly.Instance(module).exports;
     return {
       window: new Uint8Array(memory.buffer, 0, windowBytes),
-      positions: new Uint32Array(memory.buffer, windowBytes, windowBytes),
+      positions: new Int32Array(memory.buffer, windowBytes, windowBytes),
       find: (length) => (find(length, windowBytes) - windowBytes) / positionBytes,
     };
   } catch {

@@ -18,11 +18,17 @@ export function beginText(bytes: Uint8Array): void {
 /** The first stop at or behind `from`, or a position behind the text's end. `from` never becomes less. */
 export function nextStop(from: number): number {
   while (true) {
-    while (next < count) {
-      const stop = base + (positions[next] as number);
-      if (stop >= from) return stop;
-      next += 1;
+    // A local one: a variable of the module costs a write to memory at each step.
+    let at = next;
+    while (at < count) {
+      const stop = base + (positions[at] as number);
+      if (stop >= from) {
+        next = at;
+        return stop;
+      }
+      at += 1;
     }
+    next = at;
     if (loadedEnd >= text.length) return text.length;
     load();
   }
@@ -32,14 +38,14 @@ export function nextStop(from: number): number {
 export interface StopIndex {
   window: Uint8Array;
   /** As many as `window` may have stops; they may include some from behind `length`. */
-  positions: Uint32Array;
+  positions: Int32Array;
   find(length: number): number;
 }
 
 /** For where there is no WebAssembly with vectors; tests hold the other one to it. */
 export function createPlainStopIndex(windowBytes: number): StopIndex {
   const window = new Uint8Array(windowBytes);
-  const positions = new Uint32Array(windowBytes);
+  const positions = new Int32Array(windowBytes);
 
   return {
     window,
