@@ -8,8 +8,7 @@ export function writeInput(path: string, options: { lines: number; lineBytes: nu
   const file = openSync(path, "w");
   let chunk = "";
   for (let index = 0; index < lines; index++) {
-    const empty = requestLine(index, { kind, content: "" });
-    chunk += requestLine(index, { kind, content: filler(lineBytes - empty.length, index) });
+    chunk += `${requestLine(index, { kind, bytes: lineBytes - 1 })}\n`;
     if (chunk.length > 1 << 20) {
       writeSync(file, chunk);
       chunk = "";
@@ -21,16 +20,22 @@ export function writeInput(path: string, options: { lines: number; lineBytes: nu
 
 /** The body of such a line alone. */
 export function requestBody(lineBytes: number): string {
-  const empty = requestLine(0, { kind: "chat", content: "" });
-  return JSON.stringify(body("chat", filler(lineBytes - empty.length, 0)));
+  const line = requestLine(0, { kind: "chat", bytes: lineBytes - 1 });
+  return JSON.stringify(JSON.parse(line).body);
 }
 
 const endpoints = { chat: "/v1/chat/completions", embedding: "/v1/embeddings" };
 
-function requestLine(index: number, { kind, content }: { kind: Kind; content: string }): string {
+function requestLine(index: number, { kind, bytes }: { kind: Kind; bytes: number }): string {
   const custom_id = `request-${String(index).padStart(8, "0")}`;
-  const line = { custom_id, method: "POST", url: endpoints[kind], body: body(kind, content) };
-  return `${JSON.stringify(line)}\n`;
+  const lineOf = (content: string) =>
+    JSON.stringify({ custom_id, method: "POST", url: endpoints[kind], body: body(kind, content) });
+  const room = bytes - lineOf("").length;
+  const prompt = prompts[index % prompts.length] ?? "";
+  // What is escaped or not ASCII takes more bytes than characters: too much is cut off, and the rest filled up.
+  const over = Buffer.byteLength(lineOf(prompt.slice(0, room))) - bytes;
+  const cut = prompt.slice(0, room - over);
+  return lineOf(cut + ".".repeat(bytes - Buffer.byteLength(lineOf(cut))));
 }
 
 function body(kind: Kind, content: string): object {
@@ -38,12 +43,15 @@ function body(kind: Kind, content: string): object {
   return { model: "bench", messages: [{ role: "user", content }], max_tokens: 100 };
 }
 
-const words =
-  "What is the capital of the country whose river runs past the oldest mill that still grinds corn? ";
-const text = words.repeat(200);
+const sentences = [
+  'Answer in one word: which river runs past the oldest mill that still grinds corn, and who "owns" it?\n',
+  "Write the reasons down as a list, one on each line, and then say how sure you are, from 0 to 10.\n",
+  "What does the following text say about the harvest, the weather and the price of bread in that year?\n",
+];
+const foreign = "Réponds en français – « en une phrase », s’il te plaît – et cite la source à la fin.\n";
 
-/** Text that differs a little from line to line. */
-function filler(length: number, index: number): string {
-  const start = index % words.length;
-  return text.slice(start, start + length);
-}
+/** Prompts as people write them: with line breaks and quotes, one in four not in ASCII alone. */
+const prompts = Array.from({ length: 64 }, (_, index) => {
+  const first = index % 4 === 0 ? foreign : "";
+  return first + (sentences[index % sentences.length] + sentences.join("")).repeat(20).slice(index);
+});

@@ -8,8 +8,8 @@ import { createInputs } from "./inputs.ts";
 
 /** Reading and checking alone, beside a loop that only parses. */
 export const validationRows: readonly Row[] = [
-  validationRow({ name: "validation-4k", lineBytes: 4_096, lines: [10_000, 60_000] }),
-  validationRow({ name: "validation-500", lineBytes: 500, lines: [50_000, 400_000] }),
+  validationRow({ name: "validation-4k", lineBytes: 4_096, lines: [20_000, 100_000] }),
+  validationRow({ name: "validation-500", lineBytes: 500, lines: [100_000, 800_000] }),
 ];
 
 interface Work {

@@ -25,5 +25,5 @@ function embedding(): string {
   const numbers = Array.from({ length: 1_536 }, (_, index) => Number((Math.sin(index + 1) / 40).toFixed(9)));
   const data = [{ object: "embedding", index: 0, embedding: numbers }];
   const usage = { prompt_tokens: 8, total_tokens: 8 };
-  return `${JSON.stringify({ object: "list", data, model: "bench", usage }, null, 1)}\n`;
+  return `${JSON.stringify({ object: "list", data, model: "bench", usage }, null, 2)}\n`;
 }
