@@ -29,6 +29,12 @@ export interface Measured {
   used: Promise<Usage>;
 }
 
+/** What is measured shall not outlive a measurement that was stopped. */
+const running = new Set<ChildProcess>();
+process.once("exit", () => {
+  for (const child of running) child.kill();
+});
+
 const wrapper = join(import.meta.dirname, "usage.py");
 
 /** Starts a command whose use of the machine is counted. */
@@ -37,6 +43,8 @@ export function launch(command: readonly string[], { cores = 0, env = {} }: Meas
     stdio: ["ignore", "pipe", "pipe", "pipe"],
     env: { ...cleanEnvironment(), ...env },
   });
+  running.add(child);
+  child.once("close", () => running.delete(child));
   const [, stdout, stderr, report] = child.stdio;
   if (!stdout || !stderr || !(report instanceof Readable)) throw new Error("The wrapper has no pipes");
   return { child, stdout, used: use(child, { command, stdout, stderr, report }) };
