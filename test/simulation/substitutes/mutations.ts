@@ -92,13 +92,13 @@ export const mutations: Record<string, Mutation> = {
     file: "control/shard-queries.ts",
     find: "if (version === undefined) return true;",
     replace: "return true;",
-    seed: 0,
+    seed: 14901,
   },
   "result files have one name for all writers": {
     file: "engine/run-batch.ts",
     find: "result_files: { output: newFileId(), error: newFileId() } } as const;",
     replace: "result_files: ended.result_files ?? { output: newFileId(), error: newFileId() } } as const;",
-    seed: 0,
+    seed: 78434,
   },
   "bytes go when it is unknown whether their record is there": {
     file: "service/staged-bytes.ts",
