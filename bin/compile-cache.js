@@ -8,7 +8,7 @@ const writeMs = [1_000, 3_000, 10_000];
 
 /**
  * Keeps what V8 has compiled for the next start, of which compiling is a large part. NODE_DISABLE_COMPILE_CACHE turns
- * it off, and NODE_COMPILE_CACHE puts it elsewhere. @see decisions/021-start.md
+ * it off, and NODE_COMPILE_CACHE puts it elsewhere. @see decisions/022-start.md
  */
 export function keepCompiled() {
   try {
