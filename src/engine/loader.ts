@@ -14,8 +14,8 @@ const readAheadBytes = 4 * 1024 * 1024;
 export interface Loader {
   /** Nothing is left to lease. */
   readonly exhausted: boolean;
-  /** Reads ahead if fewer lines are ready than may be sent. Returns at once when it is doing so already. */
-  fill(): Promise<void>;
+  /** Reads ahead if fewer lines are ready than may be sent; null when there is nothing to do, or it is under way. */
+  fill(): Promise<void> | null;
   /** A line that this loader had read was sent. */
   taken(line: Line): void;
   /** A shard was handed back: there may be something to lease again. */
@@ -113,12 +113,12 @@ export function createLoader(options: LoaderOptions): Loader {
     get exhausted() {
       return exhausted;
     },
-    async fill() {
+    fill() {
       // Who calls while it is filling may go: it looks again whether more is needed before it ends.
-      if (halted || exhausted || filling) return;
+      if (filling || !needsMore()) return null;
       filling = true;
       filled = fillUp();
-      await filled;
+      return filled;
     },
     taken(line) {
       readyLines -= 1;
