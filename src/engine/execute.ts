@@ -74,7 +74,7 @@ export function execute(options: ExecutionOptions, deps: EngineDeps): Execution 
 
   function newLoader(endpoint: string | null, model: string | null): Loader {
     const loader = createLoader({
-      ...{ control, journal: deps.journal, leaseMs, endpoint, model },
+      ...{ control, clock, journal: deps.journal, leaseMs, endpoint, model },
       ...{ batchId: batch.id, holder: options.holder, input: options.input, plan: options.plan },
       target: Math.max(dispatcherFor(model)?.pace.limit ?? 0, leastReady),
       onShard(shard) {
