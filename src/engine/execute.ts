@@ -39,13 +39,15 @@ export function execute(options: ExecutionOptions, deps: EngineDeps): Execution 
   const { promise: finished, resolve, reject } = Promise.withResolvers<"done" | "interrupted">();
   const loaders: Loader[] = [];
   const queues = new Map<string, RouteQueue>();
+  let latest: RouteQueue | null = null;
   const shards = new Map<ShardRun, Loader>();
   const counts: RequestCounts = { ...batch.request_counts };
   const rate = createRateMeter();
   /** Lines whose model no configured upstream serves. */
   const parked: Line[] = [];
-  const broken = new AbortController();
-  const signal = AbortSignal.any([interrupt.over, broken.signal]);
+  /** A signal of its own: whether one that is made of others has aborted takes long to find out, for each line. */
+  const over = new AbortController();
+  const { signal } = over;
   let closing = 0;
   let halted: "no" | "halting" | "yes" = "no";
   let ended = false;
@@ -60,6 +62,8 @@ export function execute(options: ExecutionOptions, deps: EngineDeps): Execution 
     currentRate(counts);
     heartbeat();
     interrupt.begun.addEventListener("abort", halt, { once: true });
+    interrupt.over.addEventListener("abort", () => over.abort(), { once: true });
+    if (interrupt.over.aborted) over.abort();
     if (interrupt.begun.aborted) {
       halt();
       return;
@@ -70,7 +74,7 @@ export function execute(options: ExecutionOptions, deps: EngineDeps): Execution 
 
   function newLoader(endpoint: string | null, model: string | null): Loader {
     const loader = createLoader({
-      ...{ control, journal: deps.journal, leaseMs, endpoint, model },
+      ...{ control, clock, journal: deps.journal, leaseMs, endpoint, model },
       ...{ batchId: batch.id, holder: options.holder, input: options.input, plan: options.plan },
       target: Math.max(dispatcherFor(model)?.pace.limit ?? 0, leastReady),
       onShard(shard) {
@@ -97,9 +101,14 @@ export function execute(options: ExecutionOptions, deps: EngineDeps): Execution 
   }
 
   function queueFor({ endpoint, model }: Line): RouteQueue | null {
+    // Neighbours are of one route nearly always.
+    if (latest?.lane.endpoint === endpoint && latest.lane.model === model) return latest;
     const key = JSON.stringify([endpoint, model]);
     const known = queues.get(key);
-    if (known !== undefined) return known;
+    if (known !== undefined) {
+      latest = known;
+      return known;
+    }
     const dispatcher = dispatcherFor(model);
     if (dispatcher === null) return null;
     const queue = createRouteQueue(
@@ -111,11 +120,13 @@ export function execute(options: ExecutionOptions, deps: EngineDeps): Execution 
         onTaken(line) {
           const loader = shards.get(line.shard);
           loader?.taken(line);
-          if (loader !== undefined) refill(loader);
+          // It is called for each line; whether all is done is found out when the line comes back.
+          loader?.fill()?.then(endIfDone, fail);
         },
       },
     );
     queues.set(key, queue);
+    latest = queue;
     dispatcher.add(queue);
     return queue;
   }
@@ -144,7 +155,9 @@ export function execute(options: ExecutionOptions, deps: EngineDeps): Execution 
   }
 
   function refill(loader: Loader): void {
-    loader.fill().then(endIfDone, fail);
+    const filling = loader.fill();
+    if (filling === null) endIfDone();
+    else filling.then(endIfDone, fail);
   }
 
   function heartbeat(): void {
@@ -163,7 +176,7 @@ export function execute(options: ExecutionOptions, deps: EngineDeps): Execution 
 
   function fail(reason: unknown): void {
     problem ??= reason;
-    broken.abort();
+    over.abort();
     halt();
   }
 
