@@ -3,6 +3,7 @@ import type { FileReader } from "../files/file-store.ts";
 import type { EngineDeps } from "./deps.ts";
 import type { Dispatcher } from "./dispatcher.ts";
 import type { Progress, RouteProgress } from "./engine.ts";
+import { createGather } from "./gather.ts";
 import type { Interrupt } from "./interrupt.ts";
 import { leaseLost } from "./lease-lost.ts";
 import type { Line } from "./line.ts";
@@ -14,6 +15,8 @@ import type { ShardRun } from "./shard-run.ts";
 const leaseMs = 15_000;
 const heartbeatMs = 5_000;
 const leaseLookMs = 2_000;
+/** How long a shard that is done may wait for others to be noted with it, while more of them are under way. */
+const finishTogetherMs = 500;
 /** Lines that are kept ready at least, so that a probe in an outage has some to choose from. */
 const leastReady = 256;
 
@@ -43,6 +46,7 @@ export function execute(options: ExecutionOptions, deps: EngineDeps): Execution 
   const shards = new Map<ShardRun, Loader>();
   const counts: RequestCounts = { ...batch.request_counts };
   const rate = createRateMeter();
+  const finishing = createGather({ clock, restMs: finishTogetherMs });
   /** Lines whose model no configured upstream serves. */
   const parked: Line[] = [];
   /** A signal of its own: whether one that is made of others has aborted takes long to find out, for each line. */
@@ -83,6 +87,7 @@ export function execute(options: ExecutionOptions, deps: EngineDeps): Execution 
       },
       onLines: enqueue,
       onSettled,
+      mayFinish,
       onDamage(shard, bytes) {
         const message = `The journal is damaged: ${bytes} bytes were refused, their lines run again`;
         deps.log.error({ batch: batch.id, shard: shard.shard }, message);
@@ -135,6 +140,7 @@ export function execute(options: ExecutionOptions, deps: EngineDeps): Execution 
     const loader = shards.get(shard);
     if (loader === undefined || shard.outstanding > 0) return;
     shards.delete(shard);
+    if (shards.size === 0) finishing.open();
     counts.completed += shard.tally.completed - shard.tallyBefore.completed;
     counts.failed += shard.tally.failed - shard.tallyBefore.failed;
     closing += 1;
@@ -148,6 +154,13 @@ export function execute(options: ExecutionOptions, deps: EngineDeps): Execution 
         closing -= 1;
         refill(loader);
       });
+  }
+
+  function mayFinish(): Promise<void> {
+    const passes = finishing.wait();
+    // Nothing else will end soon.
+    if (shards.size === 0 || halted !== "no") finishing.open();
+    return passes;
   }
 
   function fill(): void {
@@ -184,6 +197,7 @@ export function execute(options: ExecutionOptions, deps: EngineDeps): Execution 
   function halt(): void {
     if (halted !== "no") return;
     halted = "halting";
+    finishing.open();
     for (const queue of queues.values()) queue.halt();
     for (const line of parked.splice(0)) line.shard.dropped();
     Promise.all(loaders.map((loader) => loader.halt())).then(() => {
