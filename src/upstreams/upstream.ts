@@ -37,6 +37,8 @@ export interface Success {
   /** JSON text as the upstream sent it, raw newlines made spaces. */
   body: Uint8Array;
   tokens: Tokens | null;
+  /** What the upstream said that it will still take; absent when it said nothing. */
+  limits?: RateLimits;
 }
 
 /** Why a call did not succeed; what follows from it is decided in `engine/retry.ts`. */
@@ -69,4 +71,18 @@ export interface Failure {
   error: { code: string; message: string; type: string };
   /** How long the upstream asked to wait, in milliseconds (429 and 503 only). */
   retryAfterMs: number | null;
+  limits?: RateLimits;
+}
+
+/** `x-ratelimit-*` headers of an answer, as far as they were there and made sense. */
+export interface RateLimits {
+  requests: RateLimit | null;
+  tokens: RateLimit | null;
+}
+
+export interface RateLimit {
+  limit: number;
+  remaining: number;
+  /** Milliseconds until `remaining` is `limit` again. */
+  resetMs: number;
 }

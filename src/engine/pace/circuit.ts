@@ -1,0 +1,119 @@
+import type { FailureReason } from "../../upstreams/upstream.ts";
+
+/** Different lines that must fail in a row, with no success between, before it counts as an outage. */
+const outageLines = 8;
+/** Different lines that must be refused in a row because of the account; one, as long as nothing has succeeded. */
+const accountLines = 2;
+
+/** Milliseconds between probes: they double up to `longest`. */
+const probeDelays = { outage: { first: 500, longest: 2_700 }, account: { first: 1_000, longest: 60_000 } };
+/** A long outage is looked at less often: after such a share of the time that it lasts, at most so many milliseconds. */
+const longOutage = { share: 1 / 22, longest: 15_000 };
+
+/**
+ * Tells the trouble of an upstream from the trouble of a line. Closed: calls go out. Open: lines wait without
+ * spending attempts, and one call at a time probes whether it is over; any success closes it. Times are monotonic
+ * milliseconds.
+ */
+export interface Circuit {
+  readonly open: "outage" | "account" | null;
+  /** What to tell people: a single refusal by the account is only a suspicion until a probe has confirmed it. */
+  readonly reason: "outage" | "unreachable" | "account" | null;
+  /** The message of the failure that keeps it open. */
+  readonly message: string | null;
+  /** The line whose failure that was. */
+  readonly line: string | null;
+  /** Different lines that have failed in a row, while that is not yet an outage. */
+  readonly doubts: number;
+  /** Milliseconds until a call may be sent: 0 now, Infinity when a probe is under way. */
+  waitMs(now: number): number;
+  /** To be called when a call is sent; while open it becomes the probe. */
+  sent(): void;
+  succeeded(): void;
+  /** @param line identifies the line, so that the same line failing again is not taken for a further one */
+  failed(line: string, failure: { reason: FailureReason; message: string }, now: number): void;
+  /** The probe ended without telling anything: it was aborted, throttled, or the line itself was refused. */
+  inconclusive(now: number): void;
+}
+
+export function createCircuit(): Circuit {
+  const failing = { outage: new Set<string>(), account: new Set<string>() };
+  let open: "outage" | "account" | null = null;
+  let message: string | null = null;
+  let teller: string | null = null;
+  let probing = false;
+  let openedAt = 0;
+  let probeAt = 0;
+  let delay = 0;
+  let hasSucceeded = false;
+  let confirmed = false;
+  let unreachable = false;
+
+  function close(): void {
+    failing.outage.clear();
+    failing.account.clear();
+    open = message = teller = null;
+    probing = confirmed = false;
+  }
+
+  function probeLater(now: number): void {
+    const { share, longest } = longOutage;
+    const long = open === "outage" ? Math.min((now - openedAt) * share, longest) : 0;
+    probing = false;
+    probeAt = now + Math.max(delay, long);
+  }
+
+  return {
+    get open() {
+      return open;
+    },
+    get reason() {
+      if (!confirmed) return null;
+      return open === "outage" && unreachable ? "unreachable" : open;
+    },
+    get message() {
+      return message;
+    },
+    get line() {
+      return teller;
+    },
+    get doubts() {
+      return failing.outage.size;
+    },
+    waitMs(now) {
+      if (open === null) return 0;
+      return probing ? Number.POSITIVE_INFINITY : Math.max(0, probeAt - now);
+    },
+    sent() {
+      if (open !== null) probing = true;
+    },
+    succeeded() {
+      hasSucceeded = true;
+      if (open !== null || failing.outage.size > 0 || failing.account.size > 0) close();
+    },
+    failed(line, failure, now) {
+      const kind = failure.reason === "account" ? "account" : "outage";
+      failing[kind].add(line);
+      // Nobody accepts connections: a second line would tell no more.
+      const refused = failure.reason === "refused";
+      const enough = refused ? 1 : kind === "outage" ? outageLines : hasSucceeded ? accountLines : 1;
+      if (open === null && failing[kind].size < enough) return;
+      const { first, longest } = probeDelays[kind];
+      confirmed ||= kind === "outage" || failing.account.size >= accountLines || probing;
+      unreachable = refused;
+      // Calls that were in flight when it opened say nothing new; only a probe's failure makes the delay grow.
+      if (open !== kind) {
+        delay = first;
+        openedAt = now;
+      } else if (probing) delay = Math.min(delay * 2, longest);
+      else return;
+      open = kind;
+      message = failure.message;
+      teller = line;
+      probeLater(now);
+    },
+    inconclusive(now) {
+      if (probing) probeLater(now);
+    },
+  };
+}
