@@ -17,7 +17,7 @@ const slotMs = 125;
 const slots = 8;
 const windowMs = slotMs * slots;
 /** Kept below what was measured, so that the edge is met rarely. */
-const margin = 0.98;
+const margin = 0.985;
 /** One call a minute. */
 const slowest = 1 / 60_000;
 /** Calls that may go out at once: so many milliseconds' worth. */
@@ -25,15 +25,16 @@ const burstMs = 50;
 const stepMs = 1_000;
 const firstGrowth = 0.01;
 const mostGrowth = 0.1;
-const firstHoldMs = 12_000;
-const longestHoldMs = 60_000;
+/** An attempt to raise the rate costs a pause at worst: the first comes after so many times that pause. */
+const holdPerPause = 20;
+const longestHold = { ms: 120_000, pauses: 4 };
 /** The rate of the latest second may have lived on what was saved up during a pause: it is believed to this share. */
 const latestShare = 0.95;
 
 /**
  * A refusal that names a time is about calls per time, not about calls at once. The rate that got through is kept to
  * from then on, and tried to be raised: by 1 %, 2 %, 4 % each second, after a rest that doubles with every
- * refusal, so that a limit that stays costs ever fewer calls, and one that was raised is found in seconds.
+ * refusal, so that a limit that stays costs ever fewer calls.
  */
 export function createLearnedRate(): LearnedRate {
   const counts = new Float64Array(slots);
@@ -114,7 +115,10 @@ export function createLearnedRate(): LearnedRate {
         return;
       }
       learn(now, retryAfterMs);
-      holdMs = Math.min(Math.max(2 * holdMs, firstHoldMs), longestHoldMs);
+      holdMs = Math.min(
+        Math.max(2 * holdMs, holdPerPause * retryAfterMs),
+        Math.max(longestHold.ms, longestHold.pauses * retryAfterMs),
+      );
       growth = firstGrowth;
       pausedUntil = now + retryAfterMs;
       growAt = pausedUntil + holdMs;
