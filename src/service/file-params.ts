@@ -4,6 +4,7 @@ import { assertId } from "../batch/ids.ts";
 import { type ExpiresAfter, expiresAfter } from "./expires-after.ts";
 import { parseParams } from "./parse-params.ts";
 import { missingParameter } from "./refusals.ts";
+import { storableText } from "./storable-text.ts";
 
 /** Purposes that a client may give a file; `batch_output` is for Nerif's own files and those of the library. */
 export const uploadPurposes = ["fine-tune", "assistants", "batch", "user_data", "vision", "evals"] as const;
@@ -12,7 +13,7 @@ const longestName = 1_024;
 
 /** What a client says about a new file, whether its bytes come at once or in parts. */
 export const fileFields = {
-  filename: z.string().min(1).max(longestName),
+  filename: storableText(longestName),
   purpose: z
     .string()
     .meta({ enum: [...uploadPurposes] })

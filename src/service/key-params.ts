@@ -2,6 +2,7 @@ import { z } from "zod";
 import { noQuotas, type Quotas } from "../batch/api-key.ts";
 import { NerifError } from "../batch/errors.ts";
 import { parseParams } from "./parse-params.ts";
+import { storableText } from "./storable-text.ts";
 
 const projectPattern = /^[a-z0-9][a-z0-9_-]{0,62}$/;
 
@@ -9,7 +10,7 @@ const amount = z.int().min(0).nullable().optional();
 
 const keyParams = z.strictObject({
   project: z.string().optional(),
-  name: z.string().min(1).max(256).optional(),
+  name: storableText(256).optional(),
   quotas: z
     .strictObject({
       stored_bytes: amount,

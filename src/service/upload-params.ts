@@ -3,12 +3,13 @@ import { NerifError } from "../batch/errors.ts";
 import { limits } from "../batch/limits.ts";
 import { checkFileFormat, fileFields } from "./file-params.ts";
 import { parseParams } from "./parse-params.ts";
+import { storableText } from "./storable-text.ts";
 
 /** What an upload in parts is created from. */
 export const uploadParams = z.strictObject({
   ...fileFields,
   bytes: z.int().min(0).meta({ maximum: limits.upload.bytes }),
-  mime_type: z.string().min(1).max(256),
+  mime_type: storableText(256),
 });
 
 /** What completes an upload: its parts in the order of their bytes. */

@@ -2,11 +2,12 @@ import { z } from "zod";
 import { limits } from "../batch/limits.ts";
 import { webhookEventTypes } from "../batch/webhook.ts";
 import { afterParam, limitParam } from "./list-params.ts";
+import { storableText } from "./storable-text.ts";
 
 const { nameLength, urlLength } = limits.webhookEndpoints;
 
-const name = z.string().min(1).max(nameLength);
-const url = z.string().min(1).max(urlLength);
+const name = storableText(nameLength);
+const url = storableText(urlLength);
 /** A type that is named twice counts once. */
 const eventTypes = z
   .array(z.enum(webhookEventTypes))

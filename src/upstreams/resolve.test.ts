@@ -100,6 +100,13 @@ test("resolveUpstreams() gives each listed upstream its own concurrency and mode
 
 test.each<[string, UpstreamChoice, Environment, string, RegExp]>([
   ["nothing is set", {}, {}, "upstream_not_configured", /NERIF_UPSTREAM.*OPENAI_BASE_URL.*OPENAI_API_KEY/],
+  [
+    "only the address is set, which a server does not take",
+    { ignoreOpenAIBaseUrl: true },
+    { OPENAI_BASE_URL: "http://localhost:1/v1" },
+    "upstream_not_configured",
+    /, or set OPENAI_API_KEY for OpenAI$/,
+  ],
   ["nothing is listed", { upstreams: [] }, {}, "upstream_not_configured", /no upstream/],
   ["the URL is none", { upstream: "localhost:8000" }, {}, "invalid_configuration", /"localhost:8000"/],
   ["a variable holds no URL", {}, { NERIF_UPSTREAM: "nowhere" }, "invalid_configuration", /NERIF_UPSTREAM/],

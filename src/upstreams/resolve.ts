@@ -138,11 +138,12 @@ function checkNames(upstreams: readonly UpstreamOptions[]): void {
 }
 
 function notConfigured(choice: UpstreamChoice): NerifError {
-  const base = choice.ignoreOpenAIBaseUrl === true ? "" : "OPENAI_BASE_URL, ";
+  const variables =
+    choice.ignoreOpenAIBaseUrl === true ? "OPENAI_API_KEY" : "OPENAI_BASE_URL or OPENAI_API_KEY";
   return new NerifError(
     "upstream_not_configured",
     `Cannot run batches: no upstream is configured. Name a model server with the upstream option or NERIF_UPSTREAM ` +
-      `(http://localhost:8000/v1, say), list upstreams in the configuration, or set ${base}or OPENAI_API_KEY for OpenAI`,
+      `(http://localhost:8000/v1, say), list upstreams in the configuration, or set ${variables} for OpenAI`,
     { param: "upstream" },
   );
 }
