@@ -57,25 +57,28 @@ export function createDispatcher(upstream: Upstream, deps: { journal: Journal; c
       const source = sources[turn];
       const line = source?.take();
       if (source && line) {
-        void send(source, line);
+        send(source, line);
         return true;
       }
     }
     return false;
   }
 
-  async function send(source: LineSource, line: Line): Promise<void> {
-    const { lane } = source;
+  function send(source: LineSource, line: Line): void {
     pace.sent(line.body.length);
-    lane.sent();
-    const answer = await upstream.send({
+    source.lane.sent();
+    upstream.send({
       endpoint: line.endpoint,
       body: line.body,
       idempotencyKey: `${line.batchId}:${line.index}:${line.history.answers}`,
       signal: source.signal,
+      onAnswer: (answer) => onAnswer(source, line, answer),
     });
+  }
+
+  function onAnswer(source: LineSource, line: Line, answer: Answer): void {
     pace.answered(line.body.length);
-    lane.answered(line, answer);
+    source.lane.answered(line, answer);
     source.answered(line, answer);
     pump();
   }

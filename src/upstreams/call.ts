@@ -20,7 +20,8 @@ export interface CallEnd {
   signal: AbortSignal;
   /** Monotonic milliseconds. */
   deadline: number;
-  resolve: (answer: Answer) => void;
+  /** What it throws is thrown at the process: undici would take it for trouble of the connection. */
+  onAnswer: (answer: Answer) => void;
 }
 
 export interface CallOptions {
@@ -43,7 +44,7 @@ export class Call implements Dispatcher.DispatchHandler {
   readonly #connection: Connection;
   readonly #request: Dispatcher.DispatchOptions;
   readonly #settings: CallSettings;
-  readonly #resolve: (answer: Answer) => void;
+  readonly #onAnswer: (answer: Answer) => void;
   /** Set once the request is written; before that nothing was sent. */
   #controller: Dispatcher.DispatchController | null = null;
   #ended = false;
@@ -59,7 +60,7 @@ export class Call implements Dispatcher.DispatchHandler {
     this.#connection = connection;
     this.signal = end.signal;
     this.deadline = end.deadline;
-    this.#resolve = end.resolve;
+    this.#onAnswer = end.onAnswer;
     this.#settings = settings;
   }
 
@@ -76,7 +77,7 @@ export class Call implements Dispatcher.DispatchHandler {
   /** Ends the call with this answer and breaks its connection off, unless it has ended before. */
   giveUp(failure: Failure): void {
     if (this.#ended) return;
-    this.#end(failure);
+    this.#endLater(failure);
     this.#controller?.abort(givenUp);
   }
 
@@ -124,7 +125,7 @@ export class Call implements Dispatcher.DispatchHandler {
       return;
     }
     this.#free();
-    this.#end(this.#controller === null ? refused(error) : broken(error));
+    this.#endLater(this.#controller === null ? refused(error) : broken(error));
   }
 
   /** Copies into a buffer that doubles: a list of pieces of one byte each would take a hundred times the memory. */
@@ -159,7 +160,21 @@ export class Call implements Dispatcher.DispatchHandler {
     if (this.#ended) return;
     this.#ended = true;
     this.#body = noBody;
-    this.#resolve(answer);
+    try {
+      this.#onAnswer(answer);
+    } catch (reason) {
+      queueMicrotask(() => {
+        throw reason;
+      });
+    }
+  }
+
+  /** A failure comes while undici clears up, or in a loop over all calls: no place from where to send the next one. */
+  #endLater(failure: Failure): void {
+    if (this.#ended) return;
+    this.#ended = true;
+    this.#body = noBody;
+    queueMicrotask(() => this.#onAnswer(failure));
   }
 
   #free(): void {

@@ -1,6 +1,7 @@
 import { spawn } from "node:child_process";
 import { getEventListeners, once } from "node:events";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
+import { type AskedCall, ask } from "../../test/support/ask.ts";
 import {
   closedPort,
   type FaultMode,
@@ -10,7 +11,7 @@ import {
 } from "../../test/support/fault-server.ts";
 import { NerifError } from "../batch/errors.ts";
 import { createHttpUpstream, type HttpUpstreamOptions } from "./http.ts";
-import type { Answer, Upstream, UpstreamCall } from "./upstream.ts";
+import type { Answer, Upstream } from "./upstream.ts";
 
 const canary = "sk-canary-0123456789/abc+def";
 const maxAnswerBytes = 1024 * 1024;
@@ -40,7 +41,7 @@ function open(options: Omit<Partial<HttpUpstreamOptions>, "url"> & { url: string
   return upstream;
 }
 
-function call(change: Partial<UpstreamCall> = {}): UpstreamCall {
+function call(change: Partial<AskedCall> = {}): AskedCall {
   return {
     endpoint: "/v1/chat/completions",
     body: Buffer.from('{"model":"m"}'),
@@ -97,7 +98,7 @@ describe("an HTTP upstream", () => {
   test.each(failures)("answers a failure when the server fails by %s", async (mode, expected) => {
     const slow = mode === "hang" || mode === "slow_drip";
     const upstream = upstreamTo(mode, slow ? { requestTimeoutMs: 50 } : {});
-    expect(await upstream.send(call())).toMatchObject({ ok: false, ...expected });
+    expect(await ask(upstream, call())).toMatchObject({ ok: false, ...expected });
   });
 
   test.each([
@@ -114,28 +115,28 @@ describe("an HTTP upstream", () => {
     "zstd",
   ] as const)("answers what was sent when the server sends %s", async (mode) => {
     const upstream = upstreamTo(mode);
-    const answer = await upstream.send(call());
+    const answer = await ask(upstream, call());
     expect(answer).toMatchObject({ ok: true, status: 200, tokens: { input: 7, output: 3, total: 10 } });
     expect(JSON.parse(textOf(answer))).toEqual(goodAnswer);
   });
 
   test("calls it refused when nobody listens", async () => {
     const upstream = open({ url: `http://127.0.0.1:${await closedPort()}/v1` });
-    const answer = await upstream.send(call());
+    const answer = await ask(upstream, call());
     expect(answer).toMatchObject({ ok: false, reason: "refused", error: { code: "connection_failed" } });
     expect(answer.ok ? "" : answer.error.message).toContain("nobody listens there");
   });
 
   test("calls it refused when the host has no address", async () => {
     const upstream = open({ url: "http://nobody.invalid/v1" });
-    expect(await upstream.send(call())).toMatchObject({ ok: false, reason: "refused" });
+    expect(await ask(upstream, call())).toMatchObject({ ok: false, reason: "refused" });
   });
 
   test("holds little memory when answers never end", async () => {
     const upstream = upstreamTo("endless_body");
     const before = process.memoryUsage().arrayBuffers;
     for (let round = 0; round < 5; round++) {
-      const answers = await Promise.all(Array.from({ length: 4 }, () => upstream.send(call())));
+      const answers = await Promise.all(Array.from({ length: 4 }, () => ask(upstream, call())));
       expect(answers.every((answer) => !answer.ok && answer.reason === "too_large")).toBe(true);
     }
     // Twenty answers of 1 MiB were cut; what the server could send meanwhile is many times that.
@@ -145,7 +146,7 @@ describe("an HTTP upstream", () => {
   test("sends body, key and headers as they are", async () => {
     const upstream = upstreamTo("ok", { apiKey: `${canary}\n` });
     const body = Buffer.from('{"n":12345678901234567890, "f":1.0,"s":"\\u00e9é"}');
-    await upstream.send(call({ body, endpoint: "/v1/embeddings", idempotencyKey: "batch_1:7:2" }));
+    await ask(upstream, call({ body, endpoint: "/v1/embeddings", idempotencyKey: "batch_1:7:2" }));
     const { method, path, headers, body: got } = seen();
     expect({ method, path }).toEqual({ method: "POST", path: "/ok/v1/embeddings" });
     expect(got.equals(body)).toBe(true);
@@ -167,37 +168,37 @@ describe("an HTTP upstream", () => {
     ["/v1?version=2", "/ok/v1/chat/completions?version=2"],
   ])("takes a base URL that ends in %j", async (end, path) => {
     const url = server.url("ok").replace(/\/v1$/, end);
-    await open({ url }).send(call());
+    await ask(open({ url }), call());
     expect(seen().path).toBe(path);
   });
 
   test("uses a connection again when calls follow each other", async () => {
     const upstream = upstreamTo("ok");
-    for (let i = 0; i < 5; i++) await upstream.send(call());
+    for (let i = 0; i < 5; i++) await ask(upstream, call());
     expect(new Set(server.requests.slice(-5).map(({ connection }) => connection)).size).toBe(1);
   });
 
   test("opens a connection per call when calls run side by side", async () => {
     const upstream = upstreamTo("ok");
-    await Promise.all(Array.from({ length: 8 }, () => upstream.send(call())));
+    await Promise.all(Array.from({ length: 8 }, () => ask(upstream, call())));
     expect(new Set(server.requests.slice(-8).map(({ connection }) => connection)).size).toBe(8);
   });
 
   test("sends again by itself when an idle connection was reset under it", async () => {
     const upstream = upstreamTo("ok");
-    await upstream.send(call());
+    await ask(upstream, call());
     for (let i = 0; i < 20; i++) {
       // From an immediate, the reset is read before undici dares to write on the idle connection.
       await new Promise((resolve) => setImmediate(resolve));
       server.resetAll();
-      expect(await upstream.send(call())).toMatchObject({ ok: true });
+      expect(await ask(upstream, call())).toMatchObject({ ok: true });
     }
   });
 
   test("goes on with the same connection list when calls were broken off", async () => {
     const upstream = upstreamTo("hang", { requestTimeoutMs: 20 });
     for (let i = 0; i < 3; i++) {
-      expect(await upstream.send(call())).toMatchObject({ ok: false, reason: "timeout" });
+      expect(await ask(upstream, call())).toMatchObject({ ok: false, reason: "timeout" });
     }
     await server.idle();
     expect(server.connections()).toBe(0);
@@ -206,20 +207,20 @@ describe("an HTTP upstream", () => {
   test("leaves no connection open when it is closed", async () => {
     const upstream = upstreamTo("ok");
     const hanging = upstreamTo("hang");
-    await Promise.all(Array.from({ length: 8 }, () => upstream.send(call())));
-    const pending = hanging.send(call());
+    await Promise.all(Array.from({ length: 8 }, () => ask(upstream, call())));
+    const pending = ask(hanging, call());
     await waitUntil(() => server.requests.at(-1)?.mode === "hang");
     await Promise.all([upstream.close(), hanging.close()]);
     expect(await pending).toMatchObject({ ok: false, reason: "aborted" });
     await server.idle();
-    expect(await upstream.send(call())).toMatchObject({ ok: false, reason: "aborted" });
+    expect(await ask(upstream, call())).toMatchObject({ ok: false, reason: "aborted" });
   });
 
   test("breaks off only the calls whose signal aborts", async () => {
     const upstream = upstreamTo("hang");
     const one = new AbortController();
     const other = new AbortController();
-    const calls = [one, one, other].map(({ signal }) => upstream.send(call({ signal })));
+    const calls = [one, one, other].map(({ signal }) => ask(upstream, call({ signal })));
     await waitUntil(() => server.connections() >= 3);
     one.abort();
     expect(await calls[0]).toMatchObject({ ok: false, reason: "aborted", status: null, body: null });
@@ -231,33 +232,33 @@ describe("an HTTP upstream", () => {
 
   test("sends nothing when the signal has aborted before", async () => {
     const upstream = upstreamTo("ok");
-    const answer = await upstream.send(call({ signal: AbortSignal.abort(), idempotencyKey: "too late" }));
+    const answer = await ask(upstream, call({ signal: AbortSignal.abort(), idempotencyKey: "too late" }));
     expect(answer).toMatchObject({ ok: false, reason: "aborted" });
-    await upstream.send(call());
+    await ask(upstream, call());
     expect(server.requests.map(({ headers }) => headers["idempotency-key"])).not.toContain("too late");
   });
 
   test("sends nothing when the signal aborts while it connects", async () => {
     const controller = new AbortController();
     const upstream = upstreamTo("ok");
-    const answer = upstream.send(call({ signal: controller.signal, idempotencyKey: "aborted" }));
+    const answer = ask(upstream, call({ signal: controller.signal, idempotencyKey: "aborted" }));
     controller.abort();
     expect(await answer).toMatchObject({ ok: false, reason: "aborted" });
-    for (let i = 0; i < 3; i++) expect(await upstream.send(call())).toMatchObject({ ok: true });
+    for (let i = 0; i < 3; i++) expect(await ask(upstream, call())).toMatchObject({ ok: true });
     expect(server.requests.map(({ headers }) => headers["idempotency-key"])).not.toContain("aborted");
   });
 
   test("listens once to a signal that many calls share", async () => {
     const { signal } = new AbortController();
     const upstream = upstreamTo("ok");
-    await Promise.all(Array.from({ length: 50 }, () => upstream.send(call({ signal }))));
+    await Promise.all(Array.from({ length: 50 }, () => ask(upstream, call({ signal }))));
     expect(getEventListeners(signal, "abort").length).toBe(1);
   });
 
   test.each(["echo_headers", "echo_headers_400", "echo_headers_text"] as const)(
     "keeps the key to itself when the server sends it back by %s",
     async (mode) => {
-      const answer = await upstreamTo(mode, { apiKey: canary }).send(call());
+      const answer = await ask(upstreamTo(mode, { apiKey: canary }), call());
       expect(answer.status).not.toBeNull();
       const all = JSON.stringify({ ...answer, body: textOf(answer) });
       expect(all).toContain("****");
@@ -272,10 +273,10 @@ describe("an HTTP upstream", () => {
       const upstream = createHttpUpstream({ name: "x", url: process.argv[1], concurrency: 1, env: {}, keepAlive: false });
       const call = { endpoint: "/v1/embeddings", body: Buffer.from("{}"), signal: new AbortController().signal };
       const hold = setInterval(() => {}, 1_000);
-      await upstream.send({ ...call, idempotencyKey: "first" });
+      await new Promise((onAnswer) => upstream.send({ ...call, onAnswer, idempotencyKey: "first" }));
       await new Promise((resolve) => setTimeout(resolve, 20)); // undici lets go of the idle connection, and takes it again
-      upstream.send({ ...call, idempotencyKey: "second" });
-      upstream.send({ ...call, idempotencyKey: "third" });
+      upstream.send({ ...call, onAnswer() {}, idempotencyKey: "second" });
+      upstream.send({ ...call, onAnswer() {}, idempotencyKey: "third" });
       setTimeout(() => clearInterval(hold), 50);`;
     const flags = ["--input-type=module", "--eval", script, server.url("answers_first")];
     const child = spawn(process.execPath, flags, { stdio: "inherit" });

@@ -61,23 +61,23 @@ export function createHttpUpstream(options: HttpUpstreamOptions): Upstream {
   let timer: NodeJS.Timeout | null = null;
   let closed = false;
 
-  function start(request: Request): Promise<Answer> {
-    const { signal } = request;
-    if (closed || signal.aborted) return Promise.resolve(aborted());
+  function start(request: Request): void {
+    const { method, headers, body, signal, onAnswer } = request;
+    if (closed || signal.aborted) {
+      queueMicrotask(() => onAnswer(aborted()));
+      return;
+    }
     if (!watched.has(signal)) watch(signal);
-    return new Promise((resolve) => {
-      const { method, headers, body } = request;
-      const connection = connections.take();
-      const call = new Call({
-        request: { origin, path: pathOf(request.endpoint), method, headers, body },
-        connection,
-        end: { signal, deadline: performance.now() + timeoutMs, resolve },
-        settings,
-      });
-      connection.call = call;
-      timer ??= setTimeout(sweep, timeoutMs).unref();
-      call.start();
+    const connection = connections.take();
+    const call = new Call({
+      request: { origin, path: pathOf(request.endpoint), method, headers, body },
+      connection,
+      end: { signal, deadline: performance.now() + timeoutMs, onAnswer },
+      settings,
     });
+    connection.call = call;
+    timer ??= setTimeout(sweep, timeoutMs).unref();
+    call.start();
   }
 
   /** Many calls share a signal; one listener serves them all. */
@@ -105,10 +105,13 @@ export function createHttpUpstream(options: HttpUpstreamOptions): Upstream {
     name: options.name,
     concurrency: options.concurrency,
     serves: createModelMatcher(options.models),
-    send: ({ endpoint, body, idempotencyKey, signal }) =>
-      start({ method: "POST", endpoint, headers: [...postHeaders, idempotencyKey], body, signal }),
+    send({ endpoint, body, idempotencyKey, signal, onAnswer }) {
+      start({ method: "POST", endpoint, headers: [...postHeaders, idempotencyKey], body, signal, onAnswer });
+    },
     async models(signal) {
-      const answer = await start({ method: "GET", endpoint: "/v1/models", headers, body: null, signal });
+      const answer = await new Promise<Answer>((onAnswer) =>
+        start({ method: "GET", endpoint: "/v1/models", headers, body: null, signal, onAnswer }),
+      );
       return modelsIn(answer, options.name);
     },
     async close() {
@@ -126,6 +129,7 @@ interface Request {
   headers: string[];
   body: Uint8Array | null;
   signal: AbortSignal;
+  onAnswer: (answer: Answer) => void;
 }
 
 function baseUrl({ name, url: given }: HttpUpstreamOptions): URL {

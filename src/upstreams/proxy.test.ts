@@ -2,6 +2,7 @@ import { once } from "node:events";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { expect, test } from "vitest";
+import { ask } from "../../test/support/ask.ts";
 import { createHttpUpstream } from "./http.ts";
 import { proxyFor } from "./proxy.ts";
 
@@ -48,7 +49,7 @@ test("an upstream sends through the proxy when the environment names one", async
     concurrency: 1,
     env: { HTTP_PROXY: `http://127.0.0.1:${port}` },
   });
-  const answer = await upstream.send({
+  const answer = await ask(upstream, {
     endpoint: "/v1/embeddings",
     body: Buffer.from("{}"),
     idempotencyKey: "a:0:0",

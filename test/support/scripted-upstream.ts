@@ -20,12 +20,12 @@ export function createScriptedUpstream(
     concurrency,
     serves,
     calls,
-    async send(call) {
+    send(call) {
       calls.push(call);
       const aborted = new Promise<Answer>((resolve) => {
         call.signal.addEventListener("abort", () => resolve(fails("aborted")), { once: true });
       });
-      return Promise.race([answer(call, calls.length - 1), aborted]);
+      void Promise.race([answer(call, calls.length - 1), aborted]).then(call.onAnswer);
     },
     models: () => Promise.reject(new NerifError("upstream_unreachable", "Cannot list the models: scripted")),
     close: () => Promise.resolve(),

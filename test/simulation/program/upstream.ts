@@ -43,17 +43,16 @@ export function createSimulatedUpstream(): SimulatedUpstream {
   const sends: Send[] = [];
   let answers = 0;
 
-  function send(call: UpstreamCall): Promise<Answer> {
+  function send(call: UpstreamCall): void {
     const world = theWorld();
     const { life, trace } = world;
-    if (life?.dead) return new Promise(() => {});
+    if (life?.dead) return;
     const entry = remember(call, life, world);
     trace.note(`send ${entry.batchId.slice(-6)}:${entry.line}`);
     if (isLastCall(life)) {
       dieNow();
-      return new Promise(() => {});
+      return;
     }
-    const { promise, resolve } = Promise.withResolvers<Answer>();
     const reply = draw(entry, world);
     const ms = delayOf(reply, entry, world);
     const cancel = world.later(life, ms, () => answer(read(reply, entry)));
@@ -62,7 +61,6 @@ export function createSimulatedUpstream(): SimulatedUpstream {
     call.signal.addEventListener("abort", breakOff);
     life?.releases.add(release);
     if (call.signal.aborted) breakOff();
-    return promise;
 
     function breakOff(): void {
       answer(aborted);
@@ -77,7 +75,7 @@ export function createSimulatedUpstream(): SimulatedUpstream {
       entry.answeredAt = world.now;
       entry.answerNr = answers++;
       trace.note(`answer ${entry.nr} ${value.ok ? value.status : value.reason}`);
-      resolve(value);
+      queueMicrotask(() => call.onAnswer(value));
     }
   }
 
