@@ -28,6 +28,8 @@ export function scenarios(): Scenario[] {
     quota(),
     contentPolicy(),
     poison(),
+    besideHuge(),
+    twoUpstreams(),
   ];
 }
 
@@ -305,7 +307,7 @@ function poison(): Scenario {
   };
 }
 
-export function besideHuge(): Scenario {
+function besideHuge(): Scenario {
   return {
     name: "small batch of 100 lines beside a huge one",
     reach: "2x its time alone or less",
@@ -325,7 +327,7 @@ export function besideHuge(): Scenario {
   };
 }
 
-export function twoUpstreams(): Scenario {
+function twoUpstreams(): Scenario {
   return {
     name: "two upstreams for one model, one dies",
     reach: "no line failed, the rest continues at the survivor's capacity",

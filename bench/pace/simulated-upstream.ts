@@ -13,20 +13,17 @@ export interface SimulatedLine {
 }
 
 /** One call, as the upstream saw it. */
-export interface SimulatedCall {
-  line: number;
+interface SimulatedCall {
   model: string;
+  text: string;
   arrivedAt: number;
   answeredAt: number;
   ok: boolean;
-  status: number | null;
   tokens: number;
 }
 
 export interface SimulatedUpstream {
   readonly calls: SimulatedCall[];
-  readonly inFlight: number;
-  readonly peakInFlight: number;
   send(line: SimulatedLine, done: (answer: Answer) => void): void;
 }
 
@@ -39,29 +36,23 @@ export function createSimulatedUpstream(
 ): SimulatedUpstream {
   const server = createScriptedServer(rules, createRandom(seed));
   const calls: SimulatedCall[] = [];
-  let inFlight = 0;
-  let peakInFlight = 0;
   for (const change of server.changes) world.at(change, () => server.look(world.now()));
 
   function send(line: SimulatedLine, done: (answer: Answer) => void): void {
     const { model, text } = line;
     const call: SimulatedCall = {
-      ...{ line: line.index, model, arrivedAt: world.now(), answeredAt: Number.NaN, ok: false, status: null },
+      ...{ model, text, arrivedAt: world.now(), answeredAt: Number.NaN, ok: false },
       tokens: line.tokens.input + line.tokens.output,
     };
     calls.push(call);
-    inFlight += 1;
-    peakInFlight = Math.max(peakInFlight, inFlight);
     const end = (ms: number, answer: () => Answer, leave?: () => void) =>
       world.at(world.now() + ms, () => {
         leave?.();
         // Who waits at the server comes before the client's next call.
         if (leave !== undefined) server.look(world.now());
-        inFlight -= 1;
         const made = answer();
         call.answeredAt = world.now();
         call.ok = made.ok;
-        call.status = made.status;
         done(made);
       });
     let leave = () => {};
@@ -82,16 +73,7 @@ export function createSimulatedUpstream(
     }
   }
 
-  return {
-    calls,
-    get inFlight() {
-      return inFlight;
-    },
-    get peakInFlight() {
-      return peakInFlight;
-    },
-    send,
-  };
+  return { calls, send };
 }
 
 const nothing = Buffer.from("{}");
