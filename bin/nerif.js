@@ -12,8 +12,10 @@ if (version[0] < floor[0] || (version[0] === floor[0] && version[1] < floor[1]))
 } else {
   becomeSmaller();
   hideExperimentalWarnings();
-  // A checkout runs from its sources, the published package from what was built of them.
-  import("node:fs")
+  import("./compile-cache.js")
+    .then(({ keepCompiled }) => keepCompiled())
+    // A checkout runs from its sources, the published package from what was built of them.
+    .then(() => import("node:fs"))
     .then((fs) => {
       const source = new URL("../src/cli.ts", import.meta.url);
       return import((fs.existsSync(source) ? source : new URL("../dist/cli.js", import.meta.url)).href);

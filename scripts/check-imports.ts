@@ -27,6 +27,7 @@ const arrows: Record<string, readonly string[]> = {
   "compose.ts": ["*"],
   "cli/": ["compose.ts", "service/", "http/", "batch/"],
   "cli/simulate.ts": ["cli/", "compose.ts", "service/", "http/", "batch/", "upstreams/simulator/"],
+  "cli/validate.ts": ["cli/", "service/", "batch/", "files/disk.ts", "engine/settings.ts"],
   "library/": ["compose.ts", "service/", "batch/", "engine/settings.ts"],
   "http/": ["service/", "batch/"],
   "service/": ["engine/", "batch/", ...ports],

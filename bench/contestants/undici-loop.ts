@@ -1,30 +1,25 @@
-import { readFileSync } from "node:fs";
 import { Client, type Dispatcher } from "undici";
+import { requestBody } from "../measure/input.ts";
 
 /**
- * The floor: bodies sent by undici's `Client` and `dispatch`, answers thrown away. Nothing is checked, kept, retried or
- * written, so whatever Nerif needs above this is what its work costs.
+ * The floor: one body sent again and again by undici's `Client` and `dispatch`, answers thrown away. Nothing is read,
+ * checked, kept, retried or written, so whatever Nerif needs above this is what its work costs.
  */
-const [input = "", upstream = "", inFlight = "64"] = process.argv.slice(2);
+const [upstream = "", count = "", inFlight = "64", lineBytes = "450"] = process.argv.slice(2);
 const base = new URL(upstream);
-const bodies = readFileSync(input, "utf8")
-  .trimEnd()
-  .split("\n")
-  .map((line) => Buffer.from(JSON.stringify(JSON.parse(line).body)));
-
-const headers = { "content-type": "application/json" };
-let next = 0;
+const options: Dispatcher.DispatchOptions = {
+  path: `${base.pathname}/chat/completions`,
+  method: "POST",
+  headers: { "content-type": "application/json" },
+  body: requestBody(Number(lineBytes)),
+};
+const total = Number(count);
+let sent = 0;
 let done = 0;
 
 function send(client: Client): void {
-  const body = bodies[next++];
-  if (body === undefined) return;
-  const options: Dispatcher.DispatchOptions = {
-    path: `${base.pathname}/chat/completions`,
-    method: "POST",
-    headers,
-    body,
-  };
+  if (sent === total) return;
+  sent += 1;
   client.dispatch(options, {
     onRequestStart() {},
     onResponseStart(_controller, status) {
@@ -32,8 +27,8 @@ function send(client: Client): void {
     },
     onResponseData() {},
     onResponseEnd() {
-      done++;
-      if (done === bodies.length) process.exit();
+      done += 1;
+      if (done === total) process.exit();
       send(client);
     },
     onResponseError(_controller, error) {

@@ -62,6 +62,18 @@ describe("scanLine()", () => {
     );
   });
 
+  test("agrees with JSON.parse about strings that are longer than what is looked at together", () => {
+    const piece = fc.constantFrom("a", "\\n", "\\u00e9", "\\\\", '\\"', '"', "\\", "\t", "\\x", '","b":"');
+    const near = fc.tuple(fc.integer({ min: 65_500, max: 65_540 }), fc.array(piece, { maxLength: 8 }));
+    fc.assert(
+      fc.property(near, ([before, pieces]) => {
+        const text = `{"a":"${"x".repeat(before)}${pieces.join("")}${"y".repeat(70_000)}"}`;
+        expect(scan(Buffer.from(text)).verdict).toBe(isObject(text) ? "object" : "invalid");
+      }),
+      { numRuns: 300 },
+    );
+  });
+
   test.each([
     "{}",
     ' \t\r\n{ "a" : [ ] , "b" : { } } \n',

@@ -12,6 +12,7 @@ import {
   skipValue,
   tooDeep,
 } from "./skip-json.ts";
+import { beginText } from "./string-stops.ts";
 
 /**
  * Finds, in the bytes of one input line, where the values stand that Nerif needs, without building objects from
@@ -57,6 +58,7 @@ export function scanLine(bytes: Buffer, scan: LineScan, { maxDepth }: { maxDepth
     scan.repeated[key] = 0;
   }
   scan.anyRepeated = false;
+  beginText(bytes);
   const start = skipSpace(bytes, 0);
   if (bytes[start] !== openBrace) return "invalid";
   const end = scanMembers(bytes, start + 1, { scan, keys: topKeys, depth: maxDepth });

@@ -1,6 +1,8 @@
+import { nextStop } from "./string-stops.ts";
+
 /**
  * Steps over JSON text without reading what it says. Strict: what `JSON.parse` refuses is refused here. The bytes
- * are taken to be valid UTF-8.
+ * are taken to be valid UTF-8, and to be those that `beginText` was told last.
  */
 export const openBrace = 0x7b;
 export const closeBrace = 0x7d;
@@ -71,63 +73,13 @@ function skipArray(bytes: Buffer, from: number, depth: number): number {
 
 /** From behind the opening quote to behind the closing one. */
 export function skipString(bytes: Buffer, from: number): number {
-  const end = bytes.length;
-  // Short strings, such as keys, end within these few steps.
-  const near = Math.min(from + 16, end);
-  let pos = from;
-  while (pos < near) {
-    const byte = bytes[pos] as number;
-    pos += 1;
-    if (byte === quote) return pos;
-    if (byte === backslash) {
-      pos = skipEscape(bytes, pos);
-      if (pos < 0) return pos;
-    } else if (byte < 0x20) {
-      return invalid;
-    }
+  let stop = nextStop(from);
+  while (bytes[stop] === backslash) {
+    const behind = skipEscape(bytes, stop + 1);
+    if (behind < 0) return behind;
+    stop = nextStop(behind);
   }
-  while (pos < end) {
-    pos = skipPlain(bytes, pos);
-    const byte = bytes[pos];
-    pos += 1;
-    if (byte === quote) return pos;
-    if (byte !== backslash) return invalid;
-    pos = skipEscape(bytes, pos);
-    if (pos < 0) return pos;
-  }
-  return invalid;
-}
-
-/** The memory of the last line that had a long string; a view for each line would cost more than it saves. */
-let words32: DataView = new DataView(new ArrayBuffer(0));
-
-/** To the next quote, backslash or control character, eight bytes at a step: prompts are most of what a file has. */
-function skipPlain(bytes: Buffer, from: number): number {
-  if (words32.buffer !== bytes.buffer) words32 = new DataView(bytes.buffer);
-  const view = words32;
-  const base = bytes.byteOffset;
-  const end = bytes.length;
-  let pos = from;
-  while (pos <= end - 8) {
-    if ((stops(view.getInt32(base + pos, true)) | stops(view.getInt32(base + pos + 4, true))) !== 0) break;
-    pos += 8;
-  }
-  while (pos < end) {
-    const byte = bytes[pos] as number;
-    if (byte === quote || byte === backslash || byte < 0x20) break;
-    pos += 1;
-  }
-  return pos;
-}
-
-/**
- * Not 0 when one of the four bytes of `w` is a quote, a backslash or a control character: `(x - 0x01..) & ~x & 0x80..`
- * is not 0 when a byte of `x` is 0, and with 0x20.. when one is below 0x20.
- */
-function stops(w: number): number {
-  const q = w ^ 0x22222222;
-  const b = w ^ 0x5c5c5c5c;
-  return (((q - 0x01010101) & ~q) | ((b - 0x01010101) & ~b) | ((w - 0x20202020) & ~w)) & 0x80808080;
+  return bytes[stop] === quote ? stop + 1 : invalid;
 }
 
 function skipEscape(bytes: Buffer, pos: number): number {

@@ -1,4 +1,4 @@
-import { Command } from "commander";
+import type { Command } from "commander";
 import { resolveDataDir } from "../compose.ts";
 import { backUpDirectory } from "./backup-directory.ts";
 import { addOptions, resolveConfig } from "./config.ts";
@@ -10,11 +10,9 @@ import { counted, say } from "./terminal.ts";
 const options = ["dataDir", "json"] as const satisfies OptionName[];
 
 /** `nerif backup DIR`: the data directory as it is at one moment, also while a server runs. */
-export function backupCommand(): Command {
-  const command = new Command("backup")
-    .description("copy the data directory as it is at one moment, also while a server runs")
-    .argument("<directory>", "the copy, itself a data directory; must not exist");
-  return addOptions(command, options)
+export function backupCommand(command: Command): void {
+  command.argument("<directory>", "the copy, itself a data directory; must not exist");
+  addOptions(command, options)
     .addHelpText("after", examples)
     .action(async (directory: string, flags: Record<string, unknown>) => {
       const { values } = resolveConfig(options, flags);

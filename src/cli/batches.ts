@@ -1,4 +1,4 @@
-import { Command } from "commander";
+import type { Command } from "commander";
 import type { BatchObject } from "../batch/batch.ts";
 import { isId } from "../batch/ids.ts";
 import { isFinal } from "../batch/lifecycle.ts";
@@ -20,10 +20,7 @@ const listOptions = [...common, "limit", "after", ...filters] as const;
 const resultOptions = [...common, "follow", "output", "force"] as const;
 
 /** `nerif batches`: batches of a server or of the local data directory. */
-export function batchesCommand(): Command {
-  const batches = new Command("batches").description(
-    "create, follow and cancel batches, at a server or in the data directory",
-  );
+export function batchesCommand(batches: Command): void {
   const add = (name: string, { help, options, helps, action }: Subcommand) => {
     const command = addOptions(batches.command(name).description(help), options, helps);
     command.action(async (...given: unknown[]) => {
@@ -60,7 +57,7 @@ export function batchesCommand(): Command {
     options: common,
     action: retry,
   });
-  return batches.addHelpText("after", examples);
+  batches.addHelpText("after", examples);
 }
 
 interface Subcommand {

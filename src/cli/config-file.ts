@@ -1,6 +1,6 @@
 import { existsSync, readFileSync } from "node:fs";
+import { createRequire } from "node:module";
 import { extname, resolve } from "node:path";
-import { parse } from "yaml";
 import { z } from "zod";
 import { errnoOf, NerifError } from "../batch/errors.ts";
 import { keyOf, type OptionName, optionNames, specOf } from "./options.ts";
@@ -68,7 +68,7 @@ function readText(path: string): string {
 
 function parseText(path: string, text: string): unknown {
   try {
-    return extname(path) === ".json" ? JSON.parse(text) : parse(text);
+    return extname(path) === ".json" ? JSON.parse(text) : parseYaml(text);
   } catch (reason) {
     // The first line names the place; what follows would print the file's text.
     const why = reason instanceof Error ? (reason.message.split("\n")[0] ?? "") : "";
@@ -77,6 +77,12 @@ function parseText(path: string, text: string): unknown {
       reason,
     );
   }
+}
+
+/** Few commands meet a YAML file; those that do not start sooner without a parser. */
+function parseYaml(text: string): unknown {
+  const { parse } = createRequire(import.meta.url)("yaml") as typeof import("yaml");
+  return parse(text);
 }
 
 function toConfigFile(path: string, content: unknown): ConfigFile {

@@ -1,4 +1,4 @@
-import { Command } from "commander";
+import type { Command } from "commander";
 import { withClient } from "./client.ts";
 import { addOptions, resolveConfig } from "./config.ts";
 import type { OptionName } from "./options.ts";
@@ -11,10 +11,7 @@ const listOptions = [...common, "limit", "after"] as const;
 const downloadOptions = [...common, "output", "force"] as const;
 
 /** `nerif files`: files of a server or of the local data directory. */
-export function filesCommand(): Command {
-  const files = new Command("files").description(
-    "upload, download and delete files, at a server or in the data directory",
-  );
+export function filesCommand(files: Command): void {
   addOptions(files.command("upload <path>").description("store a JSONL file of requests"), common).action(
     upload,
   );
@@ -26,7 +23,7 @@ export function filesCommand(): Command {
     { force: "replace the file of -o when it exists" },
   ).action(download);
   addOptions(files.command("delete <file>").description("delete a file"), common).action(remove);
-  return files.addHelpText("after", examples);
+  files.addHelpText("after", examples);
 }
 
 const examples = `

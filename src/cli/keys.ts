@@ -1,4 +1,4 @@
-import { Command } from "commander";
+import type { Command } from "commander";
 import type { ApiKeyObject } from "../batch/api-key.ts";
 import { type Opened, openNerif } from "../compose.ts";
 import { addOptions, resolveConfig } from "./config.ts";
@@ -11,14 +11,13 @@ const quotaOptions = ["storedBytes", "openUploads", "queuedLines", "requestsPerS
 const createOptions = [...common, "project", "name", ...quotaOptions] as const;
 
 /** `nerif keys`: who may call the servers of the local data directory. */
-export function keysCommand(): Command {
-  const keys = new Command("keys").description("API keys of the servers that use the data directory");
+export function keysCommand(keys: Command): void {
   const create = keys.command("create").description("make a key and print it, this once");
   addOptions(create, createOptions, { json: "print the key and what is known of it as JSON" }).action(add);
   addOptions(keys.command("list").description("list keys, the oldest first"), common).action(list);
   const revoke = keys.command("revoke <key-id>").description("refuse a key from now on");
   addOptions(revoke, common).action(remove);
-  return keys.addHelpText("after", examples);
+  keys.addHelpText("after", examples);
 }
 
 const examples = `

@@ -1,6 +1,7 @@
 import { Command, CommanderError } from "commander";
 import { NerifError } from "../batch/errors.ts";
 import { packageVersion } from "../service/version.ts";
+import { commands } from "./commands.ts";
 import { exitCodeOf, exitCodes } from "./exit-codes.ts";
 import { sayIn } from "./terminal.ts";
 
@@ -9,37 +10,27 @@ export async function main(argv: readonly string[]): Promise<void> {
   // A reader that goes away (`| head`) is no reason for a stack trace; whoever writes results notices by itself.
   process.stdout.on("error", () => {});
   try {
-    const program = await createProgram(argv[0]);
+    const program = await createProgram(argv);
     await program.parseAsync(argv, { from: "user" });
   } catch (reason) {
     process.exitCode = report(reason);
   }
 }
 
-/** Each is loaded when it is asked for: `run` starts faster and stays smaller without an HTTP server. */
-const commands: Record<string, () => Promise<Command>> = {
-  run: async () => (await import("./run.ts")).runCommand(),
-  serve: async () => (await import("./serve.ts")).serveCommand(),
-  validate: async () => (await import("./validate.ts")).validateCommand(),
-  batches: async () => (await import("./batches.ts")).batchesCommand(),
-  files: async () => (await import("./files.ts")).filesCommand(),
-  webhooks: async () => (await import("./webhooks.ts")).webhooksCommand(),
-  keys: async () => (await import("./keys.ts")).keysCommand(),
-  verify: async () => (await import("./verify.ts")).verifyCommand(),
-  backup: async () => (await import("./backup.ts")).backupCommand(),
-  prune: async () => (await import("./prune.ts")).pruneCommand(),
-  simulate: async () => (await import("./simulate.ts")).simulateCommand(),
-};
-
-async function createProgram(name: string | undefined): Promise<Command> {
+/** The named command is complete; of all others there is what stands in the list of commands. */
+async function createProgram(argv: readonly string[]): Promise<Command> {
   const program = new Command("nerif")
     .description("The OpenAI-compatible Batch API that you run yourself")
     .version(packageVersion(), "-V, --version", "print the version")
     .helpCommand("help [command]", "print help for a command")
+    .configureHelp({ subcommandTerm: (command) => commands[command.name()]?.term ?? "help [command]" })
     .addHelpText("after", examples);
-  const asked = name !== undefined && Object.hasOwn(commands, name) ? commands[name] : undefined;
-  const loaders = asked === undefined ? Object.values(commands) : [asked];
-  for (const command of await Promise.all(loaders.map((load) => load()))) program.addCommand(command);
+  const asked = argv.find((argument) => Object.hasOwn(commands, argument));
+  for (const [name, { description, complete }] of Object.entries(commands)) {
+    const command = new Command(name).description(description);
+    program.addCommand(command);
+    if (name === asked) await complete(command);
+  }
   return quietly(program);
 }
 

@@ -1,6 +1,6 @@
 import { readdir, readFile, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
-import { Command } from "commander";
+import type { Command } from "commander";
 import type { Batch } from "../batch/batch.ts";
 import { formatDuration } from "../batch/duration.ts";
 import { isFinal } from "../batch/lifecycle.ts";
@@ -15,11 +15,8 @@ import { counted, say } from "./terminal.ts";
 const options = ["dataDir", "olderThan", "dryRun", "json"] as const satisfies OptionName[];
 
 /** `nerif prune`: frees the space of what has ended. */
-export function pruneCommand(): Command {
-  const command = new Command("prune").description(
-    "remove finished runs, expired files and uploads, and old batches from the data directory; results that runs wrote elsewhere stay",
-  );
-  return addOptions(command, options)
+export function pruneCommand(command: Command): void {
+  addOptions(command, options)
     .addHelpText("after", examples)
     .action(async (flags: Record<string, unknown>) => {
       await prune(flags);

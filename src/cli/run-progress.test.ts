@@ -30,21 +30,22 @@ afterEach(() => {
 });
 
 describe("createRunProgress()", () => {
-  it("says a line every five seconds where there is no terminal", () => {
-    const report = createRunProgress(() => clock);
+  it("says a line every five seconds where there is no terminal", async () => {
+    const report = await createRunProgress(() => clock);
     for (clock = 0; clock <= 11_000; clock += 250) report.progress(view);
     const line = "1,200/50,000 done, 10 failed, 123/s, 64 in flight, about 6m 35s left\n";
     expect(said).toBe(line.repeat(2));
   });
 
-  it("says once a minute that a route waits, and obeys no control characters", () => {
-    const report = createRunProgress(() => clock);
+  it("says once a minute that a route waits, and obeys no control characters", async () => {
+    const report = await createRunProgress(() => clock);
     for (clock = 0; clock < 4_000; clock += 250) report.progress(clock % 500 === 0 ? throttled : view);
     expect(said).toBe("m at local waits: wait\\x1b[2J 1 s\n");
   });
 
-  it("says where the results are, and how to try failed lines again", () => {
-    createRunProgress(() => clock).ended({
+  it("says where the results are, and how to try failed lines again", async () => {
+    const report = await createRunProgress(() => clock);
+    report.ended({
       ...{ batch: "batch_1", status: "completed", usage: null, tookMs: 2_000, store: "/s", exitCode: 3 },
       ...{ counts: { total: 3, completed: 2, failed: 1 }, output: "/o", errors: "/e", retryable: true },
     });

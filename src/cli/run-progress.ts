@@ -1,8 +1,8 @@
-import cliProgress from "cli-progress";
-import type { BatchError } from "../batch/batch.ts";
 import { formatDuration } from "../batch/duration.ts";
+import type { Display } from "./run-display.ts";
 import type { RunEnd, RunReport, RunStart, RunStop } from "./run-report.ts";
 import type { RunView } from "./run-view.ts";
+import { errorLine } from "./show.ts";
 import { counted, escapeControls, formatCount, isTerminal, say, sayIn } from "./terminal.ts";
 
 /** Without a terminal, a line in so many milliseconds. */
@@ -12,8 +12,9 @@ const intervalMs = 5_000;
 const repeatMs = 60_000;
 
 /** The report for people, on stderr: a bar on a terminal, else a line every few seconds. */
-export function createRunProgress(now: () => number): RunReport {
-  const display = isTerminal() ? createBar() : createLines(now);
+export async function createRunProgress(now: () => number): Promise<RunReport> {
+  // Only a terminal needs what draws a bar.
+  const display = isTerminal() ? (await import("./run-bar.ts")).createBar(progressText) : createLines(now);
   const saidAt = new Map<string, number>();
   return {
     started(start) {
@@ -48,82 +49,30 @@ export function createRunProgress(now: () => number): RunReport {
   };
 }
 
-interface Display {
-  show(view: RunView): void;
-  /** Lets `write` write whole lines without tearing the display. */
-  above(write: () => void): void;
-  end(): void;
-}
-
 function createLines(now: () => number): Display {
   let shownAt = now();
   return {
     show(view) {
       if (now() - shownAt < intervalMs) return;
       shownAt = now();
-      say(
-        `${formatCount(view.counts.completed + view.counts.failed)}/${formatCount(view.counts.total)} done, ${rest(view)}`,
-      );
+      say(progressText(view));
     },
     above: (write) => write(),
     end() {},
   };
 }
 
-function createBar(): Display {
-  const bar = new cliProgress.SingleBar({
-    stream: process.stderr,
-    fps: 5,
-    barsize: 24,
-    barCompleteChar: "█",
-    barIncompleteChar: "░",
-    format: (options, { progress }, payload: { text: string }) => {
-      const full = Math.round(progress * (options.barsize ?? 24));
-      return `${"█".repeat(full)}${"░".repeat((options.barsize ?? 24) - full)} ${payload.text}`;
-    },
-    // Signals are the run's own business.
-    gracefulExit: false,
-    clearOnComplete: true,
-    emptyOnZero: true,
-    linewrap: true,
-  });
-  let active = false;
-  const stop = () => {
-    if (active) bar.stop();
-    active = false;
-  };
-  return {
-    show(view) {
-      const done = view.counts.completed + view.counts.failed;
-      const text = `${formatCount(done)}/${formatCount(view.counts.total)} done, ${rest(view)}`;
-      if (!active) bar.start(view.counts.total, done, { text });
-      active = true;
-      bar.setTotal(view.counts.total);
-      bar.update(done, { text });
-    },
-    above(write) {
-      // It goes and comes back below: the library keeps it on the line where it began.
-      stop();
-      write();
-    },
-    end: stop,
-  };
-}
-
-function rest({ counts, rate, inFlight, etaMs }: RunView): string {
+function progressText({ counts, rate, inFlight, etaMs }: RunView): string {
+  const done = formatCount(counts.completed + counts.failed);
   const speed = rate >= 10 ? formatCount(Math.round(rate)) : rate.toFixed(1);
   const left = etaMs === null ? "" : `, about ${formatDuration(etaMs)} left`;
-  return `${formatCount(counts.failed)} failed, ${speed}/s, ${inFlight} in flight${left}`;
+  const failed = `${formatCount(counts.failed)} failed`;
+  return `${done}/${formatCount(counts.total)} done, ${failed}, ${speed}/s, ${inFlight} in flight${left}`;
 }
 
 function startLines({ input, output, upstreams, resumed, batch }: RunStart): string[] {
   const from = `${input ?? "stdin"} (${batch}) at ${upstreams.join(", ")}`;
   return [`${resumed ? "Going on with" : "Running"} ${from}, results to ${output ?? "stdout"}`];
-}
-
-/** One bad line of an input file, as `run` and `validate` show it. */
-export function errorLine({ line, code, message }: BatchError): string {
-  return `${line === null ? "" : `line ${line}: `}${code}: ${message}`;
 }
 
 interface ColouredLine {

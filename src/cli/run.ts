@@ -1,5 +1,5 @@
 import { createReadStream } from "node:fs";
-import { Command } from "commander";
+import type { Command } from "commander";
 import { NerifError } from "../batch/errors.ts";
 import { type Opened, resolveDataDir } from "../compose.ts";
 import { addOptions, type Config, resolveConfig } from "./config.ts";
@@ -42,22 +42,16 @@ const runOptions = [
 type RunConfig = Config<(typeof runOptions)[number]>;
 
 /** `nerif run INPUT`: one file to the end. */
-export function runCommand(): Command {
-  const command = new Command("run")
-    .description(
-      "run every request of a JSONL file against a model server; resumable, results in input order",
-    )
-    .argument("<input>", "JSONL file of requests; - reads stdin");
+export function runCommand(command: Command): void {
+  command.argument("<input>", "JSONL file of requests; - reads stdin");
   addOptions(command, runOptions, {
     output: "where the results go; - is stdout (default: INPUT with .output.jsonl)",
     errors: "where failed lines go; - is stdout (default: INPUT with .errors.jsonl)",
     limit: "run only the first so many lines",
   });
-  return command
-    .addHelpText("after", examples)
-    .action(async (input: string, flags: Record<string, unknown>) => {
-      process.exitCode = await run(input, flags);
-    });
+  command.addHelpText("after", examples).action(async (input: string, flags: Record<string, unknown>) => {
+    process.exitCode = await run(input, flags);
+  });
 }
 
 const examples = `
@@ -80,7 +74,7 @@ async function run(input: string, flags: Record<string, unknown>): Promise<numbe
     const toStdout = output === "-" || errors === "-" || (input === "-" && output === undefined);
     report = json
       ? createRunEvents(toStdout ? process.stderr : process.stdout, () => performance.now())
-      : createRunProgress(() => performance.now());
+      : await createRunProgress(() => performance.now());
     const places = await findPlaces({ input, output, errors, cwd: process.cwd() });
     return await runPlaces(places, { config, report });
   } catch (reason) {

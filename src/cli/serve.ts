@@ -1,4 +1,4 @@
-import { Command } from "commander";
+import type { Command } from "commander";
 import pino from "pino";
 import { openNerif } from "../compose.ts";
 import { serveInstance } from "../http/serve.ts";
@@ -24,11 +24,8 @@ const options = [
 ] as const satisfies OptionName[];
 
 /** `nerif serve`: the HTTP server, executing batches in the same process. */
-export function serveCommand(): Command {
-  const command = new Command("serve").description(
-    "serve the OpenAI Files and Batches API and execute the batches in the same process",
-  );
-  return addOptions(command, options, { json: "print the address as JSON" })
+export function serveCommand(command: Command): void {
+  addOptions(command, options, { json: "print the address as JSON" })
     .addHelpText("after", examples)
     .action(async (flags: Record<string, unknown>) => {
       await serve(flags);

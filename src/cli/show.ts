@@ -1,4 +1,4 @@
-import type { BatchObject } from "../batch/batch.ts";
+import type { BatchError, BatchObject } from "../batch/batch.ts";
 import { formatDuration } from "../batch/duration.ts";
 import type { FileObject } from "../batch/file.ts";
 import type { BatchProgress } from "../batch/progress.ts";
@@ -79,4 +79,9 @@ export function progressOf({ total, completed, failed }: BatchObject["request_co
 /** `2026-11-23 08:30:00Z` */
 export function dateOf(seconds: number): string {
   return `${new Date(seconds * 1_000).toISOString().slice(0, 19).replace("T", " ")}Z`;
+}
+
+/** One bad line of an input file, as `run` and `validate` show it. */
+export function errorLine({ line, code, message }: BatchError): string {
+  return `${line === null ? "" : `line ${line}: `}${code}: ${message}`;
 }

@@ -1,12 +1,16 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { createInterface } from "node:readline";
+import { Command } from "commander";
 import { expect, onTestFinished, test } from "vitest";
 import { simulateCommand } from "./simulate.ts";
 
 const script = `
   import { simulateCommand } from ${JSON.stringify(new URL("simulate.ts", import.meta.url).href)};
-  await simulateCommand().parseAsync(process.argv.slice(1), { from: "user" });`;
+  import { Command } from "commander";
+  const command = new Command();
+  simulateCommand(command);
+  await command.parseAsync(process.argv.slice(1), { from: "user" });`;
 
 function run(args: string[], env: Record<string, string> = {}) {
   const flags = ["--input-type=module", "--eval", script, "--", "--port", "0", ...args];
@@ -57,8 +61,7 @@ test.each([
   [["--overload", "panic"], "Allowed choices are reject, queue"],
   [["--api-key-env", "NERIF_NO_SUCH_KEY"], "NERIF_NO_SUCH_KEY is not set"],
 ])("simulate refuses %j", async (args, reason) => {
-  const command = simulateCommand()
-    .exitOverride()
-    .configureOutput({ outputError: () => {} });
+  const command = new Command().exitOverride().configureOutput({ outputError: () => {} });
+  simulateCommand(command);
   await expect(command.parseAsync(args, { from: "user" })).rejects.toThrow(reason);
 });

@@ -1,4 +1,4 @@
-import { Command, InvalidArgumentError, Option } from "commander";
+import { type Command, InvalidArgumentError, Option } from "commander";
 import { parseDuration } from "../batch/duration.ts";
 import { NerifError } from "../batch/errors.ts";
 import { type Latency, parseLatency } from "../upstreams/simulator/latency.ts";
@@ -8,13 +8,9 @@ import { onStopSignal } from "./signals.ts";
 import { counted, formatCount, say } from "./terminal.ts";
 
 /** `nerif simulate`: an OpenAI-compatible model server that answers by rule. */
-export function simulateCommand(): Command {
-  const command = new Command("simulate").description(
-    "an OpenAI-compatible model server that answers by rule, for trying things out and for load: chat completions, " +
-      "completions, responses, embeddings and moderations; the same request has the same answer",
-  );
+export function simulateCommand(command: Command): void {
   for (const option of options()) command.addOption(option);
-  return command
+  command
     .option("--json", "machine-readable output, one JSON object a line")
     .addHelpText("after", examples)
     .action(simulate);

@@ -1,27 +1,25 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
-import { Command } from "commander";
-import { openNerif } from "../compose.ts";
+import type { Command } from "commander";
+import { defaultSettings } from "../engine/settings.ts";
+import { createDiskFileStore } from "../files/disk.ts";
 import { type FileVerdict, validateFile } from "../service/validate-file.ts";
 import { addOptions, resolveConfig } from "./config.ts";
 import { exitCodes } from "./exit-codes.ts";
 import type { OptionName } from "./options.ts";
 import { firstEndpoint } from "./run-input.ts";
 import { inputPath } from "./run-places.ts";
-import { errorLine } from "./run-progress.ts";
-import { print, printJson } from "./show.ts";
+import { errorLine, print, printJson } from "./show.ts";
 import { spool } from "./spool.ts";
 import { counted, say, sayIn } from "./terminal.ts";
 
 const options = ["strict", "maxLineBytes", "json"] as const satisfies OptionName[];
 
 /** `nerif validate INPUT`: every bad line with its number and code; sends nothing. */
-export function validateCommand(): Command {
-  const command = new Command("validate")
-    .description("check every line of an input file, as a batch of it would be checked; sends nothing")
-    .argument("<input>", "JSONL file of requests; - reads stdin");
-  return addOptions(command, options)
+export function validateCommand(command: Command): void {
+  command.argument("<input>", "JSONL file of requests; - reads stdin");
+  addOptions(command, options)
     .addHelpText("after", examples)
     .action(async (input: string, flags: Record<string, unknown>) => {
       process.exitCode = await validate(input, flags);
@@ -38,22 +36,17 @@ Exit codes: 0 every line is good; 2 at least one is bad.`;
 async function validate(input: string, flags: Record<string, unknown>): Promise<number> {
   const { values } = resolveConfig(options, flags);
   const { strict, maxLineBytes } = values;
-  const dataDir = await mkdtemp(join(tmpdir(), "nerif-validate-"));
+  const directory = await mkdtemp(join(tmpdir(), "nerif-validate-"));
   try {
-    const path = await readablePath(input, dataDir);
-    const opened = await openNerif({ dataDir, execute: false, settings: { strict, maxLineBytes } });
-    try {
-      const { fileStore: files, settings } = opened;
-      const endpoint = await firstEndpoint(path, maxLineBytes);
-      return tell(await validateFile(path, { files, settings, endpoint }), {
-        input,
-        json: values.json,
-      });
-    } finally {
-      await opened.close();
-    }
+    const path = await readablePath(input, directory);
+    // Read in place, and by itself: a control store or an upstream would only make the command slower.
+    const files = createDiskFileStore(directory);
+    const settings = { ...defaultSettings, strict, maxLineBytes };
+    const endpoint = await firstEndpoint(path, maxLineBytes);
+    const verdict = await validateFile(path, { files, settings, endpoint });
+    return tell(verdict, { input, json: values.json });
   } finally {
-    await rm(dataDir, { recursive: true, force: true });
+    await rm(directory, { recursive: true, force: true });
   }
 }
 

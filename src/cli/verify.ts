@@ -1,4 +1,4 @@
-import { Command } from "commander";
+import type { Command } from "commander";
 import { isId } from "../batch/ids.ts";
 import { openNerif } from "../compose.ts";
 import { verifyStored } from "../service/verify.ts";
@@ -22,22 +22,15 @@ const options = [
 ] as const satisfies OptionName[];
 
 /** `nerif verify BATCH`: proves that input, output and error file add up. */
-export function verifyCommand(): Command {
-  const command = new Command("verify")
-    .description(
-      "prove that input, output and error file add up: every request has exactly one result, in order, under its own " +
-        "id, with the counts, sizes and sums that were recorded",
-    )
-    .argument("<batch>", "a batch id, or the input file of a nerif run");
+export function verifyCommand(command: Command): void {
+  command.argument("<batch>", "a batch id, or the input file of a nerif run");
   addOptions(command, options, {
     output: "output of the run, as it was given to nerif run",
     errors: "file for failed lines of the run, as it was given to nerif run",
   });
-  return command
-    .addHelpText("after", examples)
-    .action(async (what: string, flags: Record<string, unknown>) => {
-      process.exitCode = await verify(what, flags);
-    });
+  command.addHelpText("after", examples).action(async (what: string, flags: Record<string, unknown>) => {
+    process.exitCode = await verify(what, flags);
+  });
 }
 
 const examples = `

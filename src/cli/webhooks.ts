@@ -1,4 +1,4 @@
-import { Command } from "commander";
+import type { Command } from "commander";
 import { webhookEventTypes } from "../batch/webhook.ts";
 import type { WebhookEndpointWithSecret } from "../service/webhooks.ts";
 import { withClient } from "./client.ts";
@@ -15,10 +15,7 @@ const testOptions = [...common, "eventType"] as const;
 const rotateOptions = [...common, "keepOld"] as const;
 
 /** `nerif webhooks`: who is told when a batch ends. */
-export function webhooksCommand(): Command {
-  const webhooks = new Command("webhooks").description(
-    "tell a URL when a batch ends, for a server or for the data directory",
-  );
+export function webhooksCommand(webhooks: Command): void {
   addOptions(
     webhooks.command("create <url>").description("add a receiver, and print its signing secret this once"),
     createOptions,
@@ -36,7 +33,7 @@ export function webhooksCommand(): Command {
     rotateOptions,
   ).action(rotate);
   addOptions(webhooks.command("delete <endpoint>").description("remove a receiver"), common).action(remove);
-  return webhooks.addHelpText("after", examples);
+  webhooks.addHelpText("after", examples);
 }
 
 const examples = `

@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { createTestClock } from "../../test/support/clock.ts";
 import { createEngineFixture, requestLines } from "../../test/support/engine.ts";
-import { createScriptedUpstream, echo } from "../../test/support/scripted-upstream.ts";
+import { createScriptedUpstream, echo, fails } from "../../test/support/scripted-upstream.ts";
 
 test("a heartbeat that comes after its shard was finished breaks nothing off", async () => {
   const [first, second] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
@@ -41,4 +41,35 @@ test("a heartbeat that comes after its shard was finished breaks nothing off", a
   while ((await fixture.get(id)).status !== "completed") await new Promise(setImmediate);
   expect(problems).toEqual([]);
   expect(upstream.calls).toHaveLength(2);
+});
+
+test("a line that only waited when the window closed runs on when the clock is set back", async () => {
+  let answers = 0;
+  const upstream = createScriptedUpstream((call) => {
+    answers += 1;
+    return answers === 1 ? fails("unavailable") : echo(call);
+  });
+  const clock = createTestClock();
+  const fixture = await createEngineFixture(upstream, { clock, random: () => 1 });
+  const { control, engine } = fixture;
+  for (const name of ["finishShard", "releaseShard"] as const) {
+    const change = control[name];
+    control[name] = async (...lease) => {
+      const result = await change(...lease);
+      if (answers === 1) clock.jump(-60_000);
+      return result;
+    };
+  }
+  const expires_at = Math.floor(clock.now() / 1_000) + 30;
+  const { id } = await fixture.addBatch(requestLines(1), { expires_at });
+  await engine.start();
+  while (engine.progress(id)?.routes[0]?.waiting !== 1) await new Promise(setImmediate);
+  clock.jump(30_000);
+  while ((await fixture.get(id)).completed_at === null) {
+    clock.advance(100);
+    await new Promise(setImmediate);
+  }
+  const batch = await fixture.get(id);
+  expect(batch).toMatchObject({ status: "completed", request_counts: { total: 1, completed: 1, failed: 0 } });
+  expect(batch.error_file_id).toBe(null);
 });

@@ -33,7 +33,7 @@ export interface ShardRun {
   dropped(lines?: number): void;
   /** Prolongs the lease and writes the counts. False when another holder has the shard. */
   renew(): Promise<boolean>;
-  /** Ends the lease: done when every line is durable, else handed back. */
+  /** Ends the lease: done when every line has its final result, else handed back. */
   close(): Promise<"done" | "released">;
   /** Closes the segment and leaves the lease to run out, when the control store cannot be told. */
   abandon(): Promise<void>;
@@ -84,7 +84,8 @@ export async function openShardRun(
   let writer: SegmentWriter<Entry> | null = null;
   if (todo.length > 0) writer = await journal.create<Entry>({ batchId, shard: number, epoch }, onDurable);
   let outstanding = todo.length;
-  let droppedLines = 0;
+  /** Lines without a final result that will not be run under this lease. */
+  let leftLines = 0;
 
   function onDurable(entries: Entry[]): void {
     for (const entry of entries) countResult(tally, entry.kind, entry.tokens);
@@ -105,11 +106,12 @@ export async function openShardRun(
     },
     name: (line) => ({ batchId, line: line.index, customId: line.customId }),
     append(line, { kind, payload, tokens }) {
+      if (kind === recordKinds.unfinished) leftLines += 1;
       const attempts = Math.min(line.history.attempts + 1, 65_535);
       writer?.append({ line: line.index, kind, attempts, payload, tokens });
     },
     dropped(lines = 1) {
-      droppedLines += lines;
+      leftLines += lines;
       outstanding -= lines;
       options.onSettled(run);
     },
@@ -117,8 +119,9 @@ export async function openShardRun(
     async close() {
       const bytes = (await writer?.close()) ?? 0;
       const segments = writer === null ? index.segments : [...index.segments, { epoch, bytes }];
-      // A finished shard must have a record for each line; lines that were dropped have none.
-      if (droppedLines > 0) {
+      // A finished shard has a final result for each line: whoever finds all shards done may complete the batch,
+      // although this process broke off because its window was over.
+      if (leftLines > 0) {
         await control.releaseShard(lease, segments, tally);
         return "released";
       }

@@ -1,5 +1,5 @@
 import type { ControlStore, Shard } from "../control/control-store.ts";
-import type { Journal, SegmentId } from "../journal/journal.ts";
+import { type Journal, recordKinds, type SegmentId } from "../journal/journal.ts";
 import type { LineSet } from "./result-index.ts";
 
 const newline = Buffer.of(0x0a);
@@ -28,7 +28,9 @@ export async function* journalLines(
     for (const shard of shards) {
       if (pass.finished.has(shard.shard)) continue;
       for (const { epoch, end } of segmentsOf(shard)) {
-        yield* segmentLines(journal, { id: { batchId, shard: shard.shard, epoch }, end, given: pass.given });
+        const id = { batchId, shard: shard.shard, epoch };
+        const confirmedEnd = () => endByNow(control, { shard, epoch });
+        yield* segmentLines(journal, { id, end, confirmedEnd, given: pass.given });
       }
       if (shard.state === "done") pass.finished.add(shard.shard);
     }
@@ -46,13 +48,32 @@ function segmentsOf(shard: Shard): { epoch: number; end: number | null }[] {
   return [...noted, { epoch: shard.epoch, end: null }];
 }
 
+/** How far a segment counts by now; null while the shard is held under its epoch. */
+async function endByNow(
+  control: ControlStore,
+  { shard, epoch }: { shard: Shard; epoch: number },
+): Promise<number | null> {
+  const [now] = await control.shardsInOrder(shard.batchId, shard.firstLine - 1, 1);
+  const segment = now && segmentsOf(now).find((one) => one.epoch === epoch);
+  return segment === undefined ? 0 : segment.end;
+}
+
+interface SegmentOptions {
+  id: SegmentId;
+  end: number | null;
+  confirmedEnd: () => Promise<number | null>;
+  given: LineSet;
+}
+
 async function* segmentLines(
   journal: Journal,
-  { id, end, given }: { id: SegmentId; end: number | null; given: LineSet },
+  { id, end, confirmedEnd, given }: SegmentOptions,
 ): AsyncGenerator<Buffer> {
   const lines = new Set<number>();
-  const found: Payload[] = [];
-  await journal.scan(id, end, ({ line, offset, payload }) => {
+  let found: Payload[] = [];
+  await journal.scan(id, end, ({ line, kind, offset, payload }) => {
+    // One that only waited when its holder stopped is no result before the batch is final: it may yet be run.
+    if (kind === recordKinds.unfinished) return;
     if (given.has(line) || lines.has(line)) return;
     lines.add(line);
     found.push({ line, offset, length: payload.length });
@@ -63,7 +84,13 @@ async function* segmentLines(
   try {
     // DURABLE: what is shown stays. A power cut could take back what its holder has written and not yet synced; the
     // line would run again, and have another answer in the end.
-    if (end === null) await reader.sync();
+    if (end === null) {
+      await reader.sync();
+      // Another holder may have taken the shard before this was read, and have found less here. One that takes it
+      // from now on finds all of it.
+      const limit = (await confirmedEnd()) ?? Number.POSITIVE_INFINITY;
+      found = found.filter(({ offset, length }) => offset + length <= limit);
+    }
     for (const run of runs(found)) {
       const bytes = await reader.read(run.start, run.end - run.start);
       // Not before they are here: what cannot be read any more has to come from elsewhere.

@@ -85,6 +85,36 @@ describe("results of a batch", () => {
     expect(await textOf(instance.service.batches.results(project, id))).toBe(linesOf(id, [{ line: 0 }]));
   });
 
+  it("leave out lines that only wait for a repeat: these may have another result in the end", async () => {
+    const instance = await openTestInstance();
+    const id = await createBatch(instance, 2);
+    const lines = [{ line: 0, fate: "unfinished" as const }, { line: 1 }];
+    await journalResults(instance, id, { shard: 0, lines });
+    expect(await textOf(instance.service.batches.results(project, id))).toBe(linesOf(id, [{ line: 1 }]));
+  });
+
+  it("leave out what a holder wrote after another had taken its shard, unnoticed by the reader", async () => {
+    const instance = await openTestInstance();
+    const id = await createBatch(instance, 1);
+    await journalResults(instance, id, { shard: 0, lines: [{ line: 0 }] });
+    const { control, journal } = instance;
+    const { scan } = journal;
+    journal.scan = async (...segment) => {
+      await control.revokeLeases();
+      const route = { endpoint: "/v1/embeddings", model: "m0" };
+      const [lease] = await control.leaseShards({
+        batchId: id,
+        ...route,
+        holder: "b",
+        limit: 1,
+        leaseMs: 9e4,
+      });
+      if (lease !== undefined) await control.noteSegments(lease, [{ epoch: 1, bytes: 0 }]);
+      return scan(...segment);
+    };
+    expect(await textOf(instance.service.batches.results(project, id))).toBe("");
+  });
+
   it("go on from the files when the batch ends and its journal goes while it is read", async () => {
     const instance = await openTestInstance();
     const id = await createBatch(instance, 2);

@@ -18,4 +18,14 @@ export const regressionSeeds = [
   4366,
   // A record that was made although the answer was lost, and whose bytes were removed (service/files.ts).
   5045,
+  // Results given of a life that had lost its shard, and of lines that only waited (service/journal-lines.ts).
+  342091,
+  // A power cut that one life survived on the disk of another: a flaw of the world, mended there (world/world.ts).
+  303052, 306399, 314873, 317800, 321632, 328228, 337175, 337220,
+];
+
+/** Those that take seconds each. */
+export const slowRegressionSeeds = [
+  // A shard was done although lines of it only waited, and another life completed the batch (engine/shard-run.ts).
+  305517,
 ];

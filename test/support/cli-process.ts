@@ -26,7 +26,10 @@ export interface CliOptions {
   group?: boolean;
 }
 
-const bin = join(import.meta.dirname, "../../bin/nerif.js");
+const root = join(import.meta.dirname, "../..");
+const bin = join(root, "bin/nerif.js");
+/** Homes of tests are new each time; without it every process would compile everything. */
+const compiled = join(root, "node_modules/.cache/nerif");
 
 /** Starts `nerif` as a user would, in a process of its own that sees nothing of this one's environment. */
 export function startCli(
@@ -36,7 +39,10 @@ export function startCli(
   const child = spawn(process.execPath, [bin, ...args], {
     cwd,
     detached: group,
-    env: { PATH: process.env.PATH ?? "", HOME: cwd, NERIF_DATA_DIR: join(cwd, "data"), ...env },
+    env: {
+      ...{ PATH: process.env.PATH ?? "", HOME: cwd, NODE_COMPILE_CACHE: compiled },
+      ...{ NERIF_DATA_DIR: join(cwd, "data"), ...env },
+    },
     stdio: [stdin === undefined ? "ignore" : "pipe", "pipe", "pipe"],
   });
   child.stdin?.on("error", () => {});

@@ -159,7 +159,7 @@ export function resultLine(batchId: string, line: number, fate: "output" | "erro
 export async function journalResults(
   { control, journal }: Instance,
   batchId: string,
-  { shard, lines }: { shard: number; lines: { line: number; fate?: "output" | "error" }[] },
+  { shard, lines }: { shard: number; lines: { line: number; fate?: keyof typeof recordKinds }[] },
 ): Promise<void> {
   await control.insertShards(batchId, [
     {
@@ -176,7 +176,7 @@ export async function journalResults(
   if (lease === undefined) throw new Error("The shard could not be leased");
   const segment = await journal.create({ batchId, shard, epoch: lease.epoch }, () => {});
   for (const { line, fate = "output" } of lines) {
-    const payload = [resultLine(batchId, line, fate)];
+    const payload = [resultLine(batchId, line, fate === "output" ? fate : "error")];
     segment.append({ line, kind: recordKinds[fate], attempts: 1, payload });
   }
   await segment.close();

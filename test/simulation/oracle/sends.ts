@@ -31,11 +31,15 @@ export function isSettled({ world }: Scene, { answeredAt, life }: Send): boolean
   if (answeredAt >= end || life?.doubtedAt !== null) return false;
   // Killed before the sync: what it wrote is there until the power fails, or somebody has synced it.
   for (const death of deaths.slice(deaths.findIndex((one) => one.life === life))) {
-    const lived = death.life === life ? 0 : (death.life.diedAt ?? 0) - death.life.startedAt;
-    if (lived > takeUpMs && weather.storeDown.length + weather.pauses.length === 0) return true;
+    if (tookUp(death.life, end) && weather.storeDown.length + weather.pauses.length === 0) return true;
     if (death.kind === "power") return false;
   }
   return true;
+}
+
+/** Whether a life has had the time to take up what was left at `leftAt`, and was the one to do it. */
+function tookUp({ startedAt, doubtedAt, diedAt }: Life, leftAt: number): boolean {
+  return startedAt >= leftAt && (doubtedAt ?? diedAt ?? 0) - startedAt > takeUpMs;
 }
 
 /** No line is sent again without a reason, none more often than was promised. */

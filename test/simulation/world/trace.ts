@@ -8,7 +8,11 @@ export interface Trace {
   readonly lines: string[];
 }
 
-export function createTrace(now: () => number, { keepTrace }: { keepTrace: boolean }): Trace {
+/** @param scene the time, and the number of the life whose code is running */
+export function createTrace(
+  scene: () => { now: number; life: number | null },
+  { keepTrace }: { keepTrace: boolean },
+): Trace {
   let hash = 0x811c9dc5;
   let notes = 0;
   const lines: string[] = [];
@@ -23,11 +27,12 @@ export function createTrace(now: () => number, { keepTrace }: { keepTrace: boole
   return {
     note(text) {
       notes += 1;
-      time[0] = now();
+      const { now, life } = scene();
+      time[0] = now;
       add(words[0] ?? 0);
       add(words[1] ?? 0);
       for (let i = 0; i < text.length; i++) add(text.charCodeAt(i));
-      if (keepTrace) lines.push(`${now().toFixed(3).padStart(12)} ${text}`);
+      if (keepTrace) lines.push(`${now.toFixed(3).padStart(12)} ${String(life ?? "-").padStart(3)} ${text}`);
     },
     get hash() {
       return hash;

@@ -51,7 +51,7 @@ export interface World {
   /** Runs something later, in the name of a life; it does not happen when that is dead by then. */
   later(life: Life | null, ms: number, run: () => void): () => void;
   newLife(callsLeft: number): Life;
-  /** Ends a life at this instant. */
+  /** Ends a life at this instant. A power cut ends all that live: they share one machine. */
   kill(life: Life, kind: DeathKind): void;
   onDeath: (life: Life, kind: DeathKind) => void;
   /** Lets things happen, one after another, until `isOver` says so. */
@@ -72,13 +72,14 @@ export function createWorld(seed: number, weather: Weather, options: { keepTrace
   let now = 0;
   let tasks = 0;
   let lives = 0;
+  const living = new Set<Life>();
 
   const world: World = {
     seed,
     random,
     weather,
     disk: createDisk(random, () => beginning + now + world.wallOffset),
-    trace: createTrace(() => now, options),
+    trace: createTrace(() => ({ now, life: world.life?.nr ?? null }), options),
     get now() {
       return now;
     },
@@ -109,36 +110,44 @@ export function createWorld(seed: number, weather: Weather, options: { keepTrace
     },
     newLife(callsLeft) {
       const never = { diedAt: null, supersededAt: null, doubtedAt: null };
-      return {
+      const life = {
         nr: ++lives,
         startedAt: now,
         dead: false,
         ...never,
         pausedUntil: 0,
         callsLeft,
-        underWay: new Set(),
-        releases: new Set(),
+        underWay: new Set<() => void>(),
+        releases: new Set<() => void>(),
       };
+      living.add(life);
+      return life;
     },
     kill(life, kind) {
       if (life.dead) return;
-      life.dead = true;
-      life.diedAt = now;
-      world.trace.note(`${kind} life ${life.nr}`);
-      // What the system had begun is done or is not, and nobody can tell.
-      for (const finish of life.underWay) if (random.chance(0.5)) finish();
-      life.underWay.clear();
-      for (const release of life.releases) release();
-      life.releases.clear();
+      const ended = kind === "power" ? [...living] : [life];
+      for (const one of ended) endLife(one, kind);
       if (kind === "power") world.disk.losePower();
-      world.deaths.push({ life, kind });
-      world.onDeath(life, kind);
+      for (const one of ended) world.deaths.push({ life: one, kind });
+      for (const one of ended) world.onDeath(one, kind);
     },
     onDeath: () => {},
     run,
   };
   current = world;
   return world;
+
+  function endLife(life: Life, kind: DeathKind): void {
+    living.delete(life);
+    life.dead = true;
+    life.diedAt = now;
+    world.trace.note(`${kind} life ${life.nr}`);
+    // What the system had begun is done or is not, and nobody can tell.
+    for (const finish of life.underWay) if (random.chance(0.5)) finish();
+    life.underWay.clear();
+    for (const release of life.releases) release();
+    life.releases.clear();
+  }
 
   /** A turn of the real event loop lies between two tasks, in which all that follows from the first comes to rest. */
   function run(isOver: () => boolean): Promise<void> {
