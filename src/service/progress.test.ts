@@ -15,7 +15,7 @@ function route(more: Partial<RouteProgress> = {}): RouteProgress {
   return {
     ...names,
     limit: 8,
-    limitPerSecond: null,
+    limitPerSecond: 12.3456,
     inFlight: 1,
     ready: 2,
     waiting: 3,
@@ -45,7 +45,7 @@ describe("batchProgress()", () => {
           model: "m",
           upstream: "local",
           limit: 8,
-          limitPerSecond: null,
+          limit_per_second: 12.35,
           in_flight: 1,
           waiting: 3,
           reason: null,

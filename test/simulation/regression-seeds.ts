@@ -21,7 +21,8 @@ export const regressionSeeds = [
   // Results given of a life that had lost its shard, and of lines that only waited (service/journal-lines.ts).
   342091,
   // A power cut that one life survived on the disk of another: a flaw of the world, mended there (world/world.ts).
-  303052, 306399, 314873, 317800, 321632, 328228, 337175, 337220,
+  303052,
+  306399, 314873, 317800, 321632, 328228, 337175, 337220,
 ];
 
 /** Those that take seconds each. */

@@ -33,7 +33,7 @@ export interface ScriptedFailure {
   message: string;
 }
 
-/** What becomes of one request. Work begins when `start` is called, and ends for the server with `leave`. */
+/** What becomes of one request. Work begins when `start` is called; who is done or gives up calls `leave`, then `look`. */
 export type Verdict =
   | { type: "fail"; failure: ScriptedFailure; retryAfterMs: number | null; latencyMs: number }
   | { type: "reset" }
@@ -133,8 +133,12 @@ export function createScriptedServer(rules: readonly Rule[], random: () => numbe
       }
       const refusal: Verdict = { type: "fail", failure: throttled, retryAfterMs, latencyMs: 0 };
       if (settings.rate !== undefined && !isWithinRate(scope, settings.rate, now)) return refusal;
+      const waiting = { model, start };
       const leave = (): void => {
-        scope.inWork -= 1;
+        const at = scope.queue.indexOf(waiting);
+        // Who gives up while it waits never took a slot.
+        if (at >= 0) scope.queue.splice(at, 1);
+        else scope.inWork -= 1;
       };
       if (scope.inWork < slots) {
         scope.inWork += 1;
@@ -142,7 +146,7 @@ export function createScriptedServer(rules: readonly Rule[], random: () => numbe
         return { type: "work", leave };
       }
       if (settings.beyond === "refuse") return { ...refusal, retryAfterMs: settings.retryAfterMs ?? null };
-      scope.queue.push({ model, start });
+      scope.queue.push(waiting);
       return { type: "work", leave };
     },
   };
