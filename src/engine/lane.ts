@@ -110,6 +110,7 @@ export function createLane(
       }
     },
     wakeMs(now) {
+      if (controller.inFlight >= controller.limit) return Number.POSITIVE_INFINITY;
       const probe = circuit.waitMs(now);
       if (probe === Number.POSITIVE_INFINITY || isInDoubt()) return Number.POSITIVE_INFINITY;
       const source = turns.next(now);

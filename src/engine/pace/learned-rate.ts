@@ -21,7 +21,7 @@ const margin = 0.985;
 /** One call a minute. */
 const slowest = 1 / 60_000;
 /** Calls that may go out at once: so many milliseconds' worth. */
-const burstMs = 50;
+const burstMs = 100;
 const stepMs = 1_000;
 const firstGrowth = 0.01;
 const mostGrowth = 0.1;
