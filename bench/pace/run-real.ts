@@ -105,8 +105,9 @@ function resultOf(
     const [ok, at] = [call.status === 200, call.endedAt - begin];
     if (ok || failed.has(name)) ended.set(name, { batch, line, ok, at });
     const text = scenario.batches[batch]?.lines[line]?.text ?? "";
-    const { upstream, model, tokens } = call;
-    return { upstream, model, text, arrivedAt: call.arrivedAt - begin, answeredAt: at, ok, tokens };
+    const { upstream, model, tokens, startedAt } = call;
+    const workedMs = startedAt === null ? 0 : call.endedAt - startedAt;
+    return { upstream, model, text, arrivedAt: call.arrivedAt - begin, answeredAt: at, workedMs, ok, tokens };
   });
   return { calls, ended: [...ended.values()] };
 }

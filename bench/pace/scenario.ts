@@ -38,6 +38,8 @@ export interface SeenCall {
   arrivedAt: number;
   /** NaN: it was still under way at the end. */
   answeredAt: number;
+  /** Milliseconds for which it was worked on; what it waited for a slot does not count. */
+  workedMs: number;
   ok: boolean;
   tokens: number;
 }
@@ -51,6 +53,12 @@ export interface Verdict {
 export function rate(calls: readonly SeenCall[], from: number, until: number): number {
   const there = calls.filter(({ ok, answeredAt }) => ok && answeredAt >= from && answeredAt < until);
   return (there.length * 1_000) / (until - from);
+}
+
+/** Share of the slots that was at work for calls that succeeded, between two times in milliseconds. */
+export function used(calls: readonly SeenCall[], slots: number, [from, until]: [number, number]): number {
+  const there = calls.filter(({ ok, answeredAt }) => ok && answeredAt >= from && answeredAt < until);
+  return there.reduce((sum, { workedMs }) => sum + workedMs, 0) / ((until - from) * slots);
 }
 
 /** Calls for each line that succeeded; those under way at the end do not count. */

@@ -7,12 +7,10 @@ import {
   type ScenarioLine,
   type ScenarioResult,
   sendsPerLine,
+  used,
 } from "./scenario.ts";
 
 const latency: Latency = { kind: "lognormal", medianMs: 50, sigma: 0.1 };
-/** 40 slots of 50 ms. */
-const capacity = 800;
-
 /** Every row of the table, in its order. */
 export function scenarios(): Scenario[] {
   return [
@@ -64,7 +62,7 @@ function queueing(): Scenario {
     batches: [{ lines: lines(30_000) }],
     endMs: 30_000,
     judge({ calls }) {
-      const share = rate(calls, 5_000, 30_000) / capacity;
+      const share = used(calls, 40, [5_000, 30_000]);
       const most = peak(calls);
       return {
         figures: `${percent(share)} of capacity, at most ${most} in flight`,
@@ -82,7 +80,7 @@ function refusing(): Scenario {
     batches: [{ lines: lines(30_000) }],
     endMs: 30_000,
     judge({ calls }) {
-      const share = rate(calls, 5_000, 30_000) / capacity;
+      const share = used(calls, 40, [5_000, 30_000]);
       const sends = sendsPerLine(calls);
       return {
         figures: `${percent(share)} of capacity, ${sends.toFixed(3)} sends a line`,
@@ -103,8 +101,8 @@ function changing(): Scenario {
     batches: [{ lines: lines(60_000) }],
     endMs: 60_000,
     judge({ calls }) {
-      const low = rate(calls, 25_000, 40_000) / (capacity / 2);
-      const high = rate(calls, 45_000, 60_000) / capacity;
+      const low = used(calls, 20, [25_000, 40_000]);
+      const high = used(calls, 40, [45_000, 60_000]);
       const most = peak(calls, 25_000, 40_000);
       return {
         figures: `${percent(low)} of the half with at most ${most} in flight, then ${percent(high)} of the whole`,
@@ -123,8 +121,8 @@ function changingRefusing(): Scenario {
     batches: [{ lines: lines(60_000) }],
     endMs: 60_000,
     judge({ calls }) {
-      const low = rate(calls, 25_000, 40_000) / (capacity / 2);
-      const high = rate(calls, 45_000, 60_000) / capacity;
+      const low = used(calls, 20, [25_000, 40_000]);
+      const high = used(calls, 40, [45_000, 60_000]);
       const sends = sendsPerLine(calls);
       return {
         figures: `${percent(low)} of the half, then ${percent(high)} of the whole, ${sends.toFixed(3)} sends a line`,
@@ -184,9 +182,8 @@ function throttledBesideFree(): Scenario {
     endMs: 25_000,
     judge({ calls }) {
       const of = calls.filter(({ model }) => model === "free");
-      // A call needs two milliseconds for its way besides.
-      const share = rate(of, 5_000, 25_000) / ((capacity * 50) / 52);
-      return { figures: `${percent(share)} of its rate`, reached: share >= 0.95 };
+      const share = used(of, 40, [5_000, 25_000]);
+      return { figures: `${percent(share)} of its slots at work`, reached: share >= 0.95 };
     },
   };
 }
@@ -345,8 +342,8 @@ function twoUpstreams(): Scenario {
     endMs: 40_000,
     judge({ calls, ended }) {
       const failed = ended.filter(({ ok }) => !ok).length;
-      const both = rate(calls, 5_000, 15_000) / capacity;
-      const share = rate(calls, 20_000, 40_000) / (capacity / 2);
+      const both = used(calls, 40, [5_000, 15_000]);
+      const share = used(calls, 20, [20_000, 40_000]);
       return {
         figures: `${failed} lines failed, ${percent(both)} of both, then ${percent(share)} of the survivor's capacity`,
         reached: failed === 0 && both >= 0.85 && share >= 0.85,

@@ -18,6 +18,7 @@ interface SimulatedCall {
   text: string;
   arrivedAt: number;
   answeredAt: number;
+  workedMs: number;
   ok: boolean;
   tokens: number;
 }
@@ -41,7 +42,7 @@ export function createSimulatedUpstream(
   function send(line: SimulatedLine, done: (answer: Answer) => void): void {
     const { model, text } = line;
     const call: SimulatedCall = {
-      ...{ model, text, arrivedAt: world.now(), answeredAt: Number.NaN, ok: false },
+      ...{ model, text, arrivedAt: world.now(), answeredAt: Number.NaN, workedMs: 0, ok: false },
       tokens: line.tokens.input + line.tokens.output,
     };
     calls.push(call);
@@ -57,6 +58,7 @@ export function createSimulatedUpstream(
       });
     let leave = () => {};
     const verdict = server.arrive({ now: world.now(), model, text }, (ms) => {
+      call.workedMs = ms;
       end(
         ms + networkMs,
         () => succeeded(line),

@@ -41,6 +41,8 @@ export interface ScriptedCall {
   /** The request's body. */
   text: string;
   arrivedAt: number;
+  /** Null when it was never worked on. */
+  startedAt: number | null;
   endedAt: number;
   /** Null when no answer was sent. */
   status: number | null;
@@ -197,8 +199,10 @@ export function createSimulator(options: SimulatorOptions = {}): Simulator {
     const written = simulateAnswer(entry.path, { text, digest: entry.body_sha256, settings });
     const exchange = newExchange(response, entry, { type: "work", answer: written, ms: 0 });
     const model = modelIn(text);
+    let startedAt: number | null = null;
     const verdict = scripted.arrive({ now: arrivedAt, model, text }, (ms) => {
       exchange.started = true;
+      startedAt = performance.now();
       inFlight += 1;
       served.peakInFlight = Math.max(served.peakInFlight, inFlight);
       exchange.timer = setTimeout(answer, Math.round(ms), exchange, written);
@@ -218,7 +222,7 @@ export function createSimulator(options: SimulatorOptions = {}): Simulator {
       end(exchange);
       const status = response.writableEnded ? response.statusCode : null;
       const tokens = status === 200 ? written.inputTokens + written.outputTokens : 0;
-      options.onScripted?.({ model, text, arrivedAt, endedAt: performance.now(), status, tokens });
+      options.onScripted?.({ model, text, arrivedAt, startedAt, endedAt: performance.now(), status, tokens });
     });
     if (verdict.type === "reset") request.socket.resetAndDestroy();
   }
