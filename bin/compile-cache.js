@@ -3,19 +3,19 @@ import * as module from "node:module";
 import { homedir } from "node:os";
 import { dirname, isAbsolute, join } from "node:path";
 
-/** What a long command has loaded is written down so many milliseconds after its start; others write as they end. */
-const writeMs = 2_000;
+/** When it is written, in milliseconds after the start, beside the end of the process: a server may end by a kill. */
+const writeMs = [1_000, 3_000, 10_000];
 
 /**
  * Keeps what V8 has compiled for the next start, of which compiling is a large part. NODE_DISABLE_COMPILE_CACHE turns
- * it off, and NODE_COMPILE_CACHE puts it elsewhere. @see decisions/021-start.md
+ * it off, and NODE_COMPILE_CACHE puts it elsewhere. @see decisions/022-start.md
  */
 export function keepCompiled() {
   try {
     const directory = process.env.NODE_COMPILE_CACHE ? undefined : makeDirectory();
     if (directory === null) return;
     module.enableCompileCache(directory);
-    setTimeout(() => module.flushCompileCache(), writeMs).unref();
+    for (const ms of writeMs) setTimeout(() => module.flushCompileCache(), ms).unref();
   } catch {
     // It serves speed alone: without a home, or on a disk that is full or read-only, Nerif starts as it did before.
   }

@@ -68,6 +68,7 @@ function head({ batchId, line, customId }: LineName): string {
 }
 
 function responseHead(name: LineName, response: UpstreamResponse): string {
-  const requestId = response.requestId ?? lineKey(name.batchId, name.line);
-  return `{"status_code":${response.status},"request_id":${JSON.stringify(requestId)},"body":`;
+  const { status, requestId } = response;
+  const id = requestId === null ? `"${lineKey(name.batchId, name.line)}"` : JSON.stringify(requestId);
+  return `{"status_code":${status},"request_id":${id},"body":`;
 }

@@ -40,6 +40,7 @@ export function execute(options: ExecutionOptions, deps: EngineDeps): Execution 
   const { promise: finished, resolve, reject } = Promise.withResolvers<"done" | "interrupted">();
   const loaders: Loader[] = [];
   const queues = new Map<string, RouteQueue>();
+  let latest: RouteQueue | null = null;
   const shards = new Map<ShardRun, Loader>();
   const counts: RequestCounts = { ...batch.request_counts };
   const rate = createRateMeter();
@@ -50,8 +51,9 @@ export function execute(options: ExecutionOptions, deps: EngineDeps): Execution 
   };
   /** Lines whose model no configured upstream serves. */
   const parked: Line[] = [];
-  const broken = new AbortController();
-  const signal = AbortSignal.any([interrupt.over, broken.signal]);
+  /** A signal of its own: whether one that is made of others has aborted takes long to find out, for each line. */
+  const over = new AbortController();
+  const { signal } = over;
   let closing = 0;
   let halted: "no" | "halting" | "yes" = "no";
   let ended = false;
@@ -66,6 +68,8 @@ export function execute(options: ExecutionOptions, deps: EngineDeps): Execution 
     currentRate(counts);
     heartbeat();
     interrupt.begun.addEventListener("abort", halt, { once: true });
+    interrupt.over.addEventListener("abort", () => over.abort(), { once: true });
+    if (interrupt.over.aborted) over.abort();
     if (interrupt.begun.aborted) {
       halt();
       return;
@@ -75,10 +79,19 @@ export function execute(options: ExecutionOptions, deps: EngineDeps): Execution 
   }
 
   function newLoader(endpoint: string | null, model: string | null): Loader {
+    const key = JSON.stringify([endpoint, model]);
+    let queue: RouteQueue | undefined;
+    /** As many lines as may be in flight, as far as is known now. Asked for each line. */
+    function target(): number {
+      queue ??= queues.get(key);
+      let sum = 0;
+      for (const { lane } of queue?.ways ?? []) sum += lane.limit;
+      return Math.max(sum, leastReady);
+    }
     const loader = createLoader({
-      ...{ control, journal: deps.journal, leaseMs, endpoint, model },
+      ...{ control, clock, journal: deps.journal, leaseMs, endpoint, model },
       ...{ batchId: batch.id, holder: options.holder, input: options.input, plan: options.plan },
-      target: () => Math.max(limitOf(endpoint, model), leastReady),
+      target,
       onShard(shard) {
         shards.set(shard, loader);
         onSettled(shard);
@@ -93,14 +106,6 @@ export function execute(options: ExecutionOptions, deps: EngineDeps): Execution 
     return loader;
   }
 
-  /** Calls that may be in flight on a route, as far as that is known. */
-  function limitOf(endpoint: string | null, model: string | null): number {
-    const queue = endpoint === null ? undefined : queues.get(JSON.stringify([endpoint, model]));
-    let sum = 0;
-    for (const { lane } of queue?.ways ?? []) sum += lane.limit;
-    return sum;
-  }
-
   function enqueue(lines: Line[]): void {
     for (const line of lines) {
       const queue = queueFor(line);
@@ -111,9 +116,14 @@ export function execute(options: ExecutionOptions, deps: EngineDeps): Execution 
   }
 
   function queueFor({ endpoint, model }: Line): RouteQueue | null {
+    // Neighbours are of one route nearly always.
+    if (latest?.endpoint === endpoint && latest.model === model) return latest;
     const key = JSON.stringify([endpoint, model]);
     const known = queues.get(key);
-    if (known !== undefined) return known;
+    if (known !== undefined) {
+      latest = known;
+      return known;
+    }
     const dispatchers = dispatchersFor(model);
     if (dispatchers.length === 0) return null;
     const queue = createRouteQueue(
@@ -125,11 +135,13 @@ export function execute(options: ExecutionOptions, deps: EngineDeps): Execution 
         onTaken(line) {
           const loader = shards.get(line.shard);
           loader?.taken(line);
-          if (loader !== undefined) refill(loader);
+          // It is called for each line; whether all is done is found out when the line comes back.
+          loader?.fill()?.then(endIfDone, fail);
         },
       },
     );
     queues.set(key, queue);
+    latest = queue;
     return queue;
   }
 
@@ -157,7 +169,9 @@ export function execute(options: ExecutionOptions, deps: EngineDeps): Execution 
   }
 
   function refill(loader: Loader): void {
-    loader.fill().then(endIfDone, fail);
+    const filling = loader.fill();
+    if (filling === null) endIfDone();
+    else filling.then(endIfDone, fail);
   }
 
   function heartbeat(): void {
@@ -176,7 +190,7 @@ export function execute(options: ExecutionOptions, deps: EngineDeps): Execution 
 
   function fail(reason: unknown): void {
     problem ??= reason;
-    broken.abort();
+    over.abort();
     halt();
   }
 

@@ -30,6 +30,7 @@ export function createEngine(deps: EngineDeps): Engine {
   let starting: Promise<boolean> | null = null;
   let forgetWatch = () => {};
   let cancelSweep = () => {};
+  let sweeping = Promise.resolve();
 
   function dispatchersFor(model: string | null): readonly Dispatcher[] {
     return deps.pickUpstreams(model).map(dispatcherAt);
@@ -63,7 +64,6 @@ export function createEngine(deps: EngineDeps): Engine {
       }
       await control.revokeLeases();
       await deps.files.removeAbandoned();
-      await sweep(deps);
     } catch (reason) {
       state = "idle";
       await lock.release();
@@ -71,9 +71,10 @@ export function createEngine(deps: EngineDeps): Engine {
     }
     state = "running";
     forgetWatch = watch.onChange(() => void takeUp());
-    sweepLater();
     outbox?.look();
     await takeUp();
+    // Behind the batches: it looks at every stored file, and the first call after a restart need not wait for that.
+    sweepAndAgain();
     return true;
   }
 
@@ -142,15 +143,13 @@ export function createEngine(deps: EngineDeps): Engine {
     cancel();
   }
 
-  function sweepLater(): void {
-    cancelSweep = clock.after(
-      sweepMs,
-      () => {
-        sweep(deps).catch((reason) => log.error({ err: reason }, "Cannot sweep; trying again later"));
-        sweepLater();
-      },
-      { keepAlive: false },
-    );
+  function sweepAndAgain(): void {
+    if (state !== "running") return;
+    sweeping = sweep(deps).catch((reason: unknown) => {
+      // What it was to remove is in nobody's way.
+      log.error({ err: reason }, "Cannot sweep; trying again later");
+    });
+    cancelSweep = clock.after(sweepMs, sweepAndAgain, { keepAlive: false });
   }
 
   return {
@@ -175,6 +174,7 @@ export function createEngine(deps: EngineDeps): Engine {
       }
       await Promise.all([...runs.values()].map(({ ended }) => ended));
       await outbox?.stop(graceMs);
+      await sweeping;
       watch.close();
       if (wasRunning) await lock.release();
     },

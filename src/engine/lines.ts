@@ -56,24 +56,24 @@ function createSplitter(handlers: LineHandlers): Splitter {
   return {
     push(chunk) {
       let from = 0;
-      let end = chunk.indexOf(lineFeed);
-      while (end !== -1) {
+      for (;;) {
+        const end = chunk.indexOf(lineFeed, from);
+        // Within the loop: V8 would throw compiled code away each time it came to what stands behind a hot one.
+        if (end === -1) return carry(chunk.subarray(from));
         if (!finishLine(chunk.subarray(from, end))) return false;
         from = end + 1;
-        end = chunk.indexOf(lineFeed, from);
       }
-      if (from < chunk.length) carry(chunk.subarray(from));
-      return true;
     },
     end() {
       if (carriedBytes > 0) finishLine(Buffer.alloc(0));
     },
   };
 
-  function carry(rest: Buffer): void {
+  function carry(rest: Buffer): true {
     carriedBytes += rest.length;
     if (carriedBytes > allowance) carried = [];
-    else carried.push(rest);
+    else if (rest.length > 0) carried.push(rest);
+    return true;
   }
 
   function finishLine(rest: Buffer): boolean {

@@ -1,6 +1,8 @@
 import { damagedLineError, failureLine } from "../batch/result-line.ts";
+import type { Shard } from "../control/control-store.ts";
 import type { FileReader } from "../files/file-store.ts";
 import { recordKinds } from "../journal/journal.ts";
+import type { Clock } from "./clock.ts";
 import type { Line } from "./line.ts";
 import { type LineBytes, readLines } from "./line-bytes.ts";
 import { readShard } from "./plan.ts";
@@ -9,13 +11,19 @@ import { openShardRun, type ShardRun, type ShardRunOptions } from "./shard-run.t
 
 /** Request bytes that are read ahead, beyond one read. */
 const readAheadBytes = 4 * 1024 * 1024;
+/**
+ * A lease is a commit, which the disk takes milliseconds for and the process waits. Shards that are used up faster than
+ * this, in milliseconds, are leased several at once; slower ones singly, so that nobody sits on what others could run.
+ */
+const fastMs = 400;
+const mostLeases = 8;
 
 /** Leases the shards of one route of one batch, one after another, and reads their lines ahead of execution. */
 export interface Loader {
   /** Nothing is left to lease. */
   readonly exhausted: boolean;
-  /** Reads ahead if fewer lines are ready than may be sent. Returns at once when it is doing so already. */
-  fill(): Promise<void>;
+  /** Reads ahead if fewer lines are ready than may be sent; null when there is nothing to do, or it is under way. */
+  fill(): Promise<void> | null;
   /** A line that this loader had read was sent. */
   taken(line: Line): void;
   /** A shard was handed back: there may be something to lease again. */
@@ -31,6 +39,7 @@ export interface LoaderOptions extends ShardRunOptions {
   holder: string;
   input: FileReader;
   plan: FileReader;
+  clock: Clock;
   /** Lines to keep ready. */
   target: () => number;
   onShard: (shard: ShardRun) => void;
@@ -46,6 +55,10 @@ export function createLoader(options: LoaderOptions): Loader {
   let releases = 0;
   let filled: Promise<void> = Promise.resolve();
   let current: { shard: ShardRun; next: number } | null = null;
+  /** Leased together with the current one. */
+  const upcoming: ShardRun[] = [];
+  let leases = 1;
+  let leasedAt = Number.NEGATIVE_INFINITY;
 
   async function fillUp(): Promise<void> {
     try {
@@ -96,9 +109,24 @@ export function createLoader(options: LoaderOptions): Loader {
   }
 
   async function nextShard(): Promise<{ shard: ShardRun; next: number } | null> {
-    const { batchId, endpoint, model, holder, leaseMs, control } = options;
-    const [lease] = await control.leaseShards({ batchId, endpoint, model, holder, limit: 1, leaseMs });
-    if (lease === undefined) return null;
+    if (upcoming.length === 0) await leaseMore();
+    const shard = upcoming.shift();
+    return shard === undefined ? null : { shard, next: 0 };
+  }
+
+  async function leaseMore(): Promise<void> {
+    const { batchId, endpoint, model, holder, leaseMs, control, clock } = options;
+    const now = clock.monotonic();
+    leases = now - leasedAt < fastMs ? Math.min(2 * leases, mostLeases) : 1;
+    leasedAt = now;
+    const leased = await control.leaseShards({ batchId, endpoint, model, holder, limit: leases, leaseMs });
+    const opened = await Promise.allSettled(leased.map(openLeased));
+    for (const result of opened) if (result.status === "fulfilled") upcoming.push(result.value);
+    for (const result of opened) if (result.status === "rejected") throw result.reason;
+  }
+
+  async function openLeased(lease: Shard): Promise<ShardRun> {
+    const { control } = options;
     const planned = await readShard(options.plan, lease.planOffset).catch(async (reason: unknown) => {
       // Whoever writes the plan again shall not have to wait for the lease to run out.
       await control.releaseShard(lease, lease.segments, lease);
@@ -106,19 +134,19 @@ export function createLoader(options: LoaderOptions): Loader {
     });
     const shard = await openShardRun(lease, planned, options);
     options.onShard(shard);
-    return { shard, next: 0 };
+    return shard;
   }
 
   return {
     get exhausted() {
       return exhausted;
     },
-    async fill() {
+    fill() {
       // Who calls while it is filling may go: it looks again whether more is needed before it ends.
-      if (halted || exhausted || filling) return;
+      if (filling || !needsMore()) return null;
       filling = true;
       filled = fillUp();
-      await filled;
+      return filled;
     },
     taken(line) {
       readyLines -= 1;
@@ -134,6 +162,7 @@ export function createLoader(options: LoaderOptions): Loader {
       await filled.catch(() => {});
       if (current !== null) skipRest(current);
       current = null;
+      for (const shard of upcoming.splice(0)) skipRest({ shard, next: 0 });
     },
   };
 }

@@ -2,6 +2,7 @@ import { readdir } from "node:fs/promises";
 import { describe, expect, it } from "vitest";
 import { createTestClock } from "../../test/support/clock.ts";
 import {
+  finishBatch,
   openTestInstance,
   project,
   requestLine,
@@ -140,6 +141,22 @@ describe("file service", () => {
       message: `No such File object: ${file.id}`,
     });
     expect((await instance.service.files.list(project)).data).toEqual([]);
+  });
+
+  it("deletes a file whose batch ends while it is refused for it", async () => {
+    const instance = await openTestInstance();
+    const { files, batches } = instance.service;
+    const { id: input_file_id } = await uploadInput(instance, `${requestLine("a")}\n`);
+    const params = { input_file_id, endpoint: "/v1/embeddings", completion_window: "24h" };
+    const { id } = await batches.create(project, params);
+    const { control } = instance;
+    const { isInputInUse } = control;
+    control.isInputInUse = async (file) => {
+      await finishBatch(instance, id, { output: [0] });
+      return isInputInUse(file);
+    };
+    expect(await files.delete(project, input_file_id)).toMatchObject({ deleted: true });
+    await expect(files.delete(project, input_file_id)).rejects.toMatchObject({ code: "file_not_found" });
   });
 
   it("deletes a file with its bytes, unless a batch that is not final reads it", async () => {

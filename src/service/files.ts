@@ -91,15 +91,23 @@ export function createFileService(deps: FileServiceDeps): FileService {
     },
 
     async delete(project, id) {
-      const file = await visible(project, id);
-      if (!(await control.deleteFile(project, id))) {
-        if (!(await control.isInputInUse(id))) throw noSuchFile(id);
-        throw new NerifError("file_in_use", `Cannot delete file ${id}: a batch that is not final reads it`, {
-          param: "id",
-        });
+      for (;;) {
+        const file = await visible(project, id);
+        if (await control.deleteFile(project, id)) {
+          await removeBytes({ control, files, file });
+          return { id, object: "file", deleted: true };
+        }
+        if (await control.isInputInUse(id)) {
+          throw new NerifError(
+            "file_in_use",
+            `Cannot delete file ${id}: a batch that is not final reads it`,
+            {
+              param: "id",
+            },
+          );
+        }
+        // Its batch has ended between the two questions, or somebody else has deleted it: look again.
       }
-      await removeBytes({ control, files, file });
-      return { id, object: "file", deleted: true };
     },
 
     async content(project, id) {
