@@ -41,19 +41,22 @@ export function createDispatcher(upstream: Upstream, deps: { journal: Journal; c
     while (passedOver < lanes.length && maySend()) {
       turn = (turn + 1) % lanes.length;
       const lane = lanes[turn];
-      passedOver = lane !== undefined && sendFrom(lane) ? 0 : passedOver + 1;
+      passedOver = lane !== undefined && sendFrom(lane, clock.monotonic()) ? 0 : passedOver + 1;
     }
-    for (const lane of lanes) sleepUntilDue(lane);
-  }
-
-  /** As `pump`, where nothing has changed but this lane. */
-  function pumpLane(lane: Lane): void {
-    while (maySend() && sendFrom(lane));
-    sleepUntilDue(lane);
-  }
-
-  function sendFrom(lane: Lane): boolean {
     const now = clock.monotonic();
+    for (const lane of lanes) sleepUntilDue(lane, now);
+  }
+
+  /** As `pump`, where nothing has changed but this lane. It runs for each line: the clock is asked when it has to be. */
+  function pumpLane(lane: Lane, now: number): void {
+    let at = now;
+    while (lane.inFlight < lane.limit && maySend() && sendFrom(lane, at)) {
+      if (lane.inFlight < lane.limit) at = clock.monotonic();
+    }
+    if (lane.inFlight < lane.limit) sleepUntilDue(lane, at);
+  }
+
+  function sendFrom(lane: Lane, now: number): boolean {
     const line = lane.take(now);
     if (line === null) return false;
     send(lane, line, now);
@@ -81,12 +84,11 @@ export function createDispatcher(upstream: Upstream, deps: { journal: Journal; c
     lane.answered(line, answer, now);
     line.source?.answered(line, answer, now);
     if (othersWait) pump();
-    else pumpLane(lane);
+    else pumpLane(lane, now);
   }
 
   /** One timer for all lanes: for the first that has something to send by the mere passing of time. */
-  function sleepUntilDue(lane: Lane): void {
-    const now = clock.monotonic();
+  function sleepUntilDue(lane: Lane, now: number): void {
     const ms = lane.wakeMs(now);
     if (ms === Number.POSITIVE_INFINITY) return;
     const at = now + Math.max(1, ms);

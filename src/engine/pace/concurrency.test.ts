@@ -49,6 +49,13 @@ describe("createConcurrency()", () => {
     expect(concurrency.limit).toBe(64);
   });
 
+  test("is generous where answers come within 5 ms, however many there are", () => {
+    const concurrency = createConcurrency({ floor: 1, ceiling: 1_000 });
+    play(concurrency, { rounds: 60, latency: (calls) => 0.05 * calls });
+    expect(concurrency.limit).toBeGreaterThan(64);
+    expect(concurrency.limit).toBeLessThan(200);
+  });
+
   test("backs off once per event: calls that began before count for nothing", () => {
     const concurrency = createConcurrency({ floor: 1, ceiling: 1_000 });
     const now = play(concurrency, { rounds: 3, latency: () => 50 });

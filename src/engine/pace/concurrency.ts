@@ -42,6 +42,8 @@ const worthwhile = 0.32;
 const nearlyFree = 0.7;
 /** Latency against the best one from which on it is worth trying with fewer calls. */
 const suspectLatency = 1.25;
+/** Answers within so many milliseconds keep nobody waiting, and more calls at once cost less each. */
+const harmlessMs = 5;
 /** What is left after a refusal at a number that was fine until now. */
 const backOff = 0.7;
 /** Room above the knee that Little's law tells. */
@@ -97,7 +99,7 @@ export function createConcurrency({ floor, ceiling }: ConcurrencyOptions): Concu
   function double(rate: number, now: number): void {
     const ratio = limit / base.limit;
     const gain = rate / base.rate;
-    const goOn = base.limit === 0 || gain >= ratio ** nearlyFree;
+    const goOn = base.limit === 0 || isHarmless(rate) || gain >= ratio ** nearlyFree;
     if (goOn || gain >= ratio ** worthwhile) best = Math.min(best, limit / rate);
     if (goOn && limit < ceiling) {
       base = { limit, rate };
@@ -124,7 +126,11 @@ export function createConcurrency({ floor, ceiling }: ConcurrencyOptions): Concu
   }
 
   function isSlow(rate: number): boolean {
-    return limit > floor && limit / rate > best * (suspectLatency + round.uncertainty);
+    return limit > floor && !isHarmless(rate) && limit / rate > best * (suspectLatency + round.uncertainty);
+  }
+
+  function isHarmless(rate: number): boolean {
+    return limit / rate < harmlessMs;
   }
 
   function step(): number {
@@ -147,7 +153,7 @@ export function createConcurrency({ floor, ceiling }: ConcurrencyOptions): Concu
     trying = "nothing";
     // A handful more cannot be seen in the rate; that nothing was refused is all that there is to know.
     const unseen = growth > 0 && limit - base.limit <= 2;
-    if (!unseen && rate < base.rate * ratio ** worthwhile) {
+    if (!unseen && !isHarmless(rate) && rate < base.rate * ratio ** worthwhile) {
       rest(now);
       change(base.limit, now);
       return;
