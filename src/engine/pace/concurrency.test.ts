@@ -49,9 +49,9 @@ describe("createConcurrency()", () => {
     expect(concurrency.limit).toBe(64);
   });
 
-  test("is generous where answers come within 5 ms, however many there are", () => {
+  test("is generous where answers come within 10 ms, however many there are", () => {
     const concurrency = createConcurrency({ floor: 1, ceiling: 1_000 });
-    play(concurrency, { rounds: 60, latency: (calls) => 0.05 * calls });
+    play(concurrency, { rounds: 60, latency: (calls) => 0.1 * calls });
     expect(concurrency.limit).toBeGreaterThan(64);
     expect(concurrency.limit).toBeLessThan(200);
   });

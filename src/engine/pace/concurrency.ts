@@ -43,7 +43,7 @@ const nearlyFree = 0.7;
 /** Latency against the best one from which on it is worth trying with fewer calls. */
 const suspectLatency = 1.25;
 /** Answers within so many milliseconds keep nobody waiting, and more calls at once cost less each. */
-const harmlessMs = 5;
+const harmlessMs = 10;
 /** What is left after a refusal at a number that was fine until now. */
 const backOff = 0.7;
 /** Room above the knee that Little's law tells. */
