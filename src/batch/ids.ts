@@ -65,9 +65,12 @@ export function newId(
   return `${prefixes[kind]}${Buffer.from(random(16)).toString("hex")}`;
 }
 
+/** What stands before the `lineKey` in the id of a line. */
+export const lineIdPrefix = "batch_req_";
+
 /** The id of one line's result. Derived, so that a result file written again has the same bytes. */
 export function lineId(batchId: string, line: number): string {
-  return `batch_req_${lineKey(batchId, line)}`;
+  return lineIdPrefix + lineKey(batchId, line);
 }
 
 /** 32 hexadecimal digits that name one line of one batch: the `request_id` where the upstream gives none. */

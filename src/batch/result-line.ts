@@ -1,5 +1,5 @@
 import type { Ending } from "./batch.ts";
-import { lineId, lineKey } from "./ids.ts";
+import { lineIdPrefix, lineKey } from "./ids.ts";
 
 /** Which line of which batch a result belongs to; `customId` is the raw JSON string of the input, quotes included. */
 export interface LineName {
@@ -16,7 +16,12 @@ export interface LineError {
 
 /** One line of an output file, without its newline, in pieces; the answer's bytes are not copied. */
 export function successLine(name: LineName, answer: UpstreamResponse & { body: Uint8Array }): Uint8Array[] {
-  return [Buffer.from(`${head(name)},"response":${responseHead(name, answer)}`), answer.body, successTail];
+  const key = lineKey(name.batchId, name.line);
+  return [
+    Buffer.from(`${head(name, key)},"response":${responseHead(answer, key)}`),
+    answer.body,
+    successTail,
+  ];
 }
 
 /** One line of an error file. Both halves are always there: what the upstream answered, if it did, and why it failed. */
@@ -26,8 +31,9 @@ export function failureLine(
   error: LineError,
 ): Uint8Array[] {
   const end = `,"error":${JSON.stringify({ code: error.code, message: error.message, type: error.type })}}`;
-  if (response === null) return [Buffer.from(`${head(name)},"response":null${end}`)];
-  const start = Buffer.from(`${head(name)},"response":${responseHead(name, response)}`);
+  const key = lineKey(name.batchId, name.line);
+  if (response === null) return [Buffer.from(`${head(name, key)},"response":null${end}`)];
+  const start = Buffer.from(`${head(name, key)},"response":${responseHead(response, key)}`);
   return [start, response.body ?? nullBody, Buffer.from(`}${end}`)];
 }
 
@@ -63,12 +69,12 @@ interface UpstreamResponse {
 const successTail = Buffer.from(`},"error":null}`);
 const nullBody = Buffer.from("null");
 
-function head({ batchId, line, customId }: LineName): string {
-  return `{"id":"${lineId(batchId, line)}","custom_id":${customId}`;
+function head({ customId }: LineName, key: string): string {
+  return `{"id":"${lineIdPrefix}${key}","custom_id":${customId}`;
 }
 
-function responseHead(name: LineName, response: UpstreamResponse): string {
+function responseHead(response: UpstreamResponse, key: string): string {
   const { status, requestId } = response;
-  const id = requestId === null ? `"${lineKey(name.batchId, name.line)}"` : JSON.stringify(requestId);
+  const id = requestId === null ? `"${key}"` : JSON.stringify(requestId);
   return `{"status_code":${status},"request_id":${id},"body":`;
 }

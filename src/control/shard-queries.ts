@@ -1,5 +1,13 @@
 import { type Kysely, sql, type Transaction } from "kysely";
-import type { ControlStore, LeaseRequest, NewShard, Shard, ShardLease, ShardTally } from "./control-store.ts";
+import type {
+  ControlStore,
+  LeaseRequest,
+  NewShard,
+  NotedSegment,
+  Shard,
+  ShardLease,
+  ShardTally,
+} from "./control-store.ts";
 import type { Schema, ShardRow } from "./schema.ts";
 import type { SqlDatabase } from "./sql-database.ts";
 
@@ -25,6 +33,25 @@ const noHolder = { holder: null, leased_until: null };
 
 export function createShardQueries(database: SqlDatabase): ShardQueries {
   const { run } = database;
+  let ending: { items: FinishedShard[]; done: Promise<boolean[]> } | null = null;
+
+  /** Shards that are finished in one turn of the event loop share a transaction: each would cost a sync of its own. */
+  async function finishTogether(item: FinishedShard): Promise<boolean> {
+    ending ??= finishAtEndOfTurn();
+    const { items, done } = ending;
+    const at = items.push(item) - 1;
+    return (await done)[at] === true;
+  }
+
+  function finishAtEndOfTurn() {
+    const items: FinishedShard[] = [];
+    const done = new Promise(setImmediate).then(() => {
+      ending = null;
+      return run("finish shards", (db) => finishShards(db, items));
+    });
+    return { items, done };
+  }
+
   return {
     insertShards: (batchId, shards, { version } = {}) =>
       run("record the shards", (db) =>
@@ -96,15 +123,7 @@ export function createShardQueries(database: SqlDatabase): ShardQueries {
         }),
       ),
 
-    finishShard: (lease, segments, tally) =>
-      run("finish a shard", (db) =>
-        changeHeld(db, lease, {
-          state: "done",
-          ...noHolder,
-          segments_json: JSON.stringify(segments),
-          ...tallyColumns(tally),
-        }),
-      ),
+    finishShard: (lease, segments, tally) => finishTogether({ lease, segments, tally }),
 
     reopenShard: (batchId, shard) =>
       run("reopen a shard", async (db) => {
@@ -213,6 +232,26 @@ async function leaseShards(
     .returningAll()
     .execute();
   return rows.map(shardOf).sort((a, b) => a.shard - b.shard);
+}
+
+interface FinishedShard {
+  lease: ShardLease;
+  segments: NotedSegment[];
+  tally: ShardTally;
+}
+
+function finishShards(db: Kysely<Schema>, items: FinishedShard[]): Promise<boolean[]> {
+  if (items.length === 1) return finishEach(db, items);
+  return db.transaction().execute((transaction) => finishEach(transaction, items));
+}
+
+async function finishEach(db: Kysely<Schema>, items: FinishedShard[]): Promise<boolean[]> {
+  const held: boolean[] = [];
+  for (const { lease, segments, tally } of items) {
+    const columns = { state: "done" as const, ...noHolder, segments_json: JSON.stringify(segments) };
+    held.push(await changeHeld(db, lease, { ...columns, ...tallyColumns(tally) }));
+  }
+  return held;
 }
 
 /** Compares and sets: only who holds the shard under this very epoch may change it. */

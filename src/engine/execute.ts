@@ -3,6 +3,7 @@ import type { FileReader } from "../files/file-store.ts";
 import type { EngineDeps } from "./deps.ts";
 import type { Dispatcher } from "./dispatcher.ts";
 import type { Progress, RouteProgress } from "./engine.ts";
+import { createGather } from "./gather.ts";
 import type { Interrupt } from "./interrupt.ts";
 import { leaseLost } from "./lease-lost.ts";
 import type { Line } from "./line.ts";
@@ -15,6 +16,8 @@ import type { ShardRun } from "./shard-run.ts";
 const leaseMs = 15_000;
 const heartbeatMs = 5_000;
 const leaseLookMs = 2_000;
+/** How long a shard that is done may wait for others to be noted with it, while more of them are under way. */
+const finishTogetherMs = 500;
 /** Lines that are kept ready at least, so that a probe in an outage has some to choose from. */
 const leastReady = 256;
 
@@ -49,6 +52,7 @@ export function execute(options: ExecutionOptions, deps: EngineDeps): Execution 
     weight: priorityOf(batch.metadata),
     deadline: batch.expires_at ?? Number.POSITIVE_INFINITY,
   };
+  const finishing = createGather({ clock, restMs: finishTogetherMs });
   /** Lines whose model no configured upstream serves. */
   const parked: Line[] = [];
   /** A signal of its own: whether one that is made of others has aborted takes long to find out, for each line. */
@@ -98,6 +102,7 @@ export function execute(options: ExecutionOptions, deps: EngineDeps): Execution 
       },
       onLines: enqueue,
       onSettled,
+      mayFinish,
       onDamage(shard, bytes) {
         const message = `The journal is damaged: ${bytes} bytes were refused, their lines run again`;
         deps.log.error({ batch: batch.id, shard: shard.shard }, message);
@@ -149,6 +154,7 @@ export function execute(options: ExecutionOptions, deps: EngineDeps): Execution 
     const loader = shards.get(shard);
     if (loader === undefined || shard.outstanding > 0) return;
     shards.delete(shard);
+    if (shards.size === 0) finishing.open();
     counts.completed += shard.tally.completed - shard.tallyBefore.completed;
     counts.failed += shard.tally.failed - shard.tallyBefore.failed;
     closing += 1;
@@ -162,6 +168,13 @@ export function execute(options: ExecutionOptions, deps: EngineDeps): Execution 
         closing -= 1;
         refill(loader);
       });
+  }
+
+  function mayFinish(): Promise<void> {
+    const passes = finishing.wait();
+    // Nothing else will end soon.
+    if (shards.size === 0 || halted !== "no") finishing.open();
+    return passes;
   }
 
   function fill(): void {
@@ -198,6 +211,7 @@ export function execute(options: ExecutionOptions, deps: EngineDeps): Execution 
   function halt(): void {
     if (halted !== "no") return;
     halted = "halting";
+    finishing.open();
     for (const queue of queues.values()) queue.halt();
     for (const line of parked.splice(0)) line.shard.dropped();
     Promise.all(loaders.map((loader) => loader.halt())).then(() => {

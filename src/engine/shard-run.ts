@@ -50,6 +50,8 @@ export interface ShardRunOptions {
   /** Lines of the shard have become durable, or were dropped. */
   onSettled: (shard: ShardRun) => void;
   onDamage: (shard: Shard, bytes: number) => void;
+  /** Waits until shards that are done are noted as done, several in one commit. */
+  mayFinish: () => Promise<void>;
 }
 
 /**
@@ -125,6 +127,8 @@ export async function openShardRun(
         await control.releaseShard(lease, segments, tally);
         return "released";
       }
+      // A process that ends meanwhile has lost nothing: the next one finds every line in the journal.
+      await options.mayFinish();
       await control.finishShard(lease, segments, tally);
       return "done";
     },

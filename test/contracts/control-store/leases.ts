@@ -160,6 +160,19 @@ export function leaseTests(stores: () => Stores): void {
     expect(await store.finishShard(held, [], aTally(1))).toBe(false);
   });
 
+  test("shards that are finished at the same time each have a verdict of their own", async () => {
+    const { store } = stores();
+    const id = await batchWith(3);
+    const [first, second, third] = await lease(store, id, { limit: 3 });
+    const stale = { ...must(second), epoch: 0 };
+    const finished = [must(first), stale, must(third)].map((held) =>
+      store.finishShard(held, segments, aTally(512)),
+    );
+    expect(await Promise.all(finished)).toEqual([true, false, true]);
+    const states = (await store.shardsInOrder(id, -1, 3)).map(({ state }) => state);
+    expect(states).toEqual(["done", "leased", "done"]);
+  });
+
   async function batchWith(shards: number): Promise<string> {
     const batch = aRunningBatch();
     await stores().store.insertBatch(batch);
