@@ -20,7 +20,7 @@ import { createByteBudgets } from "./service/quotas.ts";
 import { createUploadService } from "./service/uploads.ts";
 import { createWebhookService } from "./service/webhooks.ts";
 import { createHttpUpstream } from "./upstreams/http.ts";
-import { resolveUpstreams, type UpstreamOptions } from "./upstreams/resolve.ts";
+import { type ConcurrencyOption, resolveUpstreams, type UpstreamOptions } from "./upstreams/resolve.ts";
 import { createRouter } from "./upstreams/route.ts";
 import type { Upstream } from "./upstreams/upstream.ts";
 import { createSenderOnDemand } from "./webhooks/on-demand.ts";
@@ -42,8 +42,11 @@ export interface NerifOptions {
   upstreams?: readonly UpstreamOptions[] | undefined;
   /** True where users set `OPENAI_BASE_URL` to reach Nerif itself. Default false. */
   ignoreOpenAIBaseUrl?: boolean | undefined;
-  /** Calls in flight at once, per upstream and process. Default `auto`. */
-  concurrency?: number | "auto" | undefined;
+  /**
+   * Calls in flight at once, per upstream and process: a fixed number, a range within which it is learned, or `auto`.
+   * Default `auto`, 1 to 1,000.
+   */
+  concurrency?: ConcurrencyOption | undefined;
   /** Longest wait for one answer. Default 10 minutes. */
   requestTimeoutMs?: number | undefined;
   /**
@@ -107,8 +110,8 @@ export async function openNerif(options: NerifOptions = {}): Promise<Opened> {
     settings,
     log,
     ...place,
-    pickUpstream,
-    knowsModel: (model) => !canExecute() || router.get().pick(model) !== null,
+    pickUpstreams,
+    knowsModel: (model) => !canExecute() || router.get().pick(model).length > 0,
   });
   const budgets = createByteBudgets(control);
   const fileService = createFileService({ control, files, clock, budgets, maxFileBytes });
@@ -161,12 +164,12 @@ export async function openNerif(options: NerifOptions = {}): Promise<Opened> {
   }
 
   /** Lines without an upstream wait, with a reason; a mistake in the configuration must not burn them. */
-  function pickUpstream(model: string | null): Upstream | null {
+  function pickUpstreams(model: string | null): readonly Upstream[] {
     try {
       return router.get().pick(model);
     } catch (reason) {
       log.error({ err: reason }, "Cannot connect to an upstream");
-      return null;
+      return [];
     }
   }
 

@@ -29,8 +29,10 @@ export interface RouteState {
   model: string | null;
   /** Name of the model server; null when none is configured for the model. */
   upstream: string | null;
-  /** Calls that may be in flight at once at this upstream. */
+  /** Calls that may be in flight at once at this upstream, as far as is known now. */
   limit: number;
+  /** Requests per second that the upstream lets through, learned from its refusals; null when it has refused none. */
+  limit_per_second: number | null;
   in_flight: number;
   /** Lines that wait for another try. */
   waiting: number;

@@ -3,7 +3,7 @@ import { createRequire } from "node:module";
 import { extname, resolve } from "node:path";
 import { z } from "zod";
 import { errnoOf, NerifError } from "../batch/errors.ts";
-import { keyOf, type OptionName, optionNames, specOf } from "./options.ts";
+import { concurrencySchema, keyOf, type OptionName, optionNames, specOf } from "./options.ts";
 
 /** What a configuration file says; values are not converted yet. */
 export interface ConfigFile {
@@ -24,16 +24,11 @@ const upstreamSchema = z.strictObject({
     .regex(/^[A-Za-z_][A-Za-z0-9_]*$/, "it must be the name of an environment variable")
     .optional(),
   models: z.array(z.string().min(1)).min(1).optional(),
-  concurrency: z
-    .union(
-      [z.literal("auto"), z.int().min(1).max(10_000)],
-      "it must be auto or a whole number from 1 to 10000",
-    )
-    .optional(),
+  concurrency: concurrencySchema.optional(),
   limits: z
     .strictObject({
-      requests_per_minute: z.number().positive().optional(),
-      tokens_per_minute: z.number().positive().optional(),
+      requests_per_minute: z.number().min(1).max(1e12).optional(),
+      tokens_per_minute: z.number().min(1).max(1e12).optional(),
     })
     .optional(),
 });

@@ -66,6 +66,28 @@ describe("resolveConfig()", () => {
     }
   });
 
+  it.each([
+    ["auto", "auto"],
+    ["64", 64],
+    ["4..256", { least: 4, most: 256 }],
+    ["0", null],
+    ["9..3", null],
+    ["1..10001", null],
+    ["many", null],
+  ])("reads the concurrency %s", (text, value) => {
+    const read = () =>
+      resolveConfig(["concurrency"], { concurrency: text }, { env: {}, cwd }).values.concurrency;
+    if (value === null) expect(read).toThrow(/auto, a whole number from 1 to 10000, or a range/);
+    else expect(read()).toEqual(value);
+    writeFileSync(
+      join(cwd, "nerif.config.yaml"),
+      `upstreams: [{ name: a, url: http://localhost/v1, concurrency: ${text} }]\n`,
+    );
+    const fromFile = () => resolveConfig([], {}, { env: {}, cwd }).upstreams;
+    if (value === null) expect(fromFile).toThrow(/upstreams\.0\.concurrency/);
+    else expect(fromFile()).toMatchObject([{ concurrency: value }]);
+  });
+
   it("reads durations, sizes, ranges and pairs", () => {
     const flags = {
       requestTimeout: "1.5m",

@@ -27,9 +27,13 @@ export function nerifOptions({ values, upstreams }: EngineConfig, command: strin
     dataDir: values.dataDir,
     upstream: values.upstream,
     upstreamApiKeyEnv: values.upstreamApiKeyEnv,
-    upstreams: upstreams?.map(({ api_key_env, limits: _, ...upstream }) => ({
+    upstreams: upstreams?.map(({ api_key_env, limits, ...upstream }) => ({
       ...upstream,
       apiKeyEnv: api_key_env,
+      limits: {
+        requestsPerMinute: limits?.requests_per_minute,
+        tokensPerMinute: limits?.tokens_per_minute,
+      },
     })),
     concurrency: values.concurrency,
     requestTimeoutMs: values.requestTimeout,
@@ -45,13 +49,6 @@ export function nerifOptions({ values, upstreams }: EngineConfig, command: strin
       process.exit(exitCodes.internal);
     },
   };
-}
-
-/** Parts of the configuration that are read and have no effect yet. */
-export function withoutEffect({ upstreams }: EngineConfig): string[] {
-  return (upstreams ?? [])
-    .filter(({ limits }) => limits !== undefined)
-    .map(({ name }) => `limits of the upstream ${JSON.stringify(name)} are not enforced yet; concurrency is`);
 }
 
 /** A log for the commands that talk to people: only what went wrong. */

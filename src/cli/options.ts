@@ -28,6 +28,22 @@ const variable = z.string().regex(/^[A-Za-z_][A-Za-z0-9_]*$/, {
   error: "it must be the name of an environment variable, never a key itself",
 });
 
+const mostConcurrency = 10_000;
+const concurrencyReason = `it must be auto, a whole number from 1 to ${mostConcurrency}, or a range such as 4..256`;
+
+/** `auto`, a number, or `MIN..MAX`. */
+export const concurrencySchema = z
+  .union([z.string(), z.number()], concurrencyReason)
+  .transform((value, context): number | { least: number; most: number } | "auto" => {
+    const [, min, max] = /^(\d{1,5})(?:\.\.(\d{1,5}))?$/.exec(String(value).trim()) ?? [];
+    const [least, most] = [Number(min), Number(max ?? min)];
+    if (least >= 1 && most >= least && most <= mostConcurrency)
+      return max === undefined ? least : { least, most };
+    if (value === "auto") return "auto";
+    context.addIssue({ code: "custom", message: concurrencyReason });
+    return z.NEVER;
+  });
+
 /** Every option there is. Durations are in milliseconds, sizes in bytes. */
 export const optionTable = {
   config: {
@@ -53,10 +69,11 @@ export const optionTable = {
     schema: variable,
   },
   concurrency: {
-    value: "<n|auto>",
-    help: "calls in flight at once, per model server",
-    schema: z.union([z.literal("auto"), whole(1, 10_000)]),
+    value: "<n|min..max|auto>",
+    help: "calls in flight at once, per model server: fixed, or learned within a range",
+    schema: concurrencySchema,
     default: "auto",
+    defaultText: "auto, 1..1000",
   },
   maxAttempts: { value: "<n>", help: "attempts per line", schema: whole(1, 1_000), default: 5 },
   requestTimeout: {

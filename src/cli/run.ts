@@ -4,7 +4,7 @@ import { NerifError } from "../batch/errors.ts";
 import { type Opened, resolveDataDir } from "../compose.ts";
 import { addOptions, type Config, resolveConfig } from "./config.ts";
 import { exitCodeOf, exitCodes } from "./exit-codes.ts";
-import { engineOptions, errorLog, nerifOptions, withoutEffect } from "./nerif-options.ts";
+import { engineOptions, errorLog, nerifOptions } from "./nerif-options.ts";
 import type { OptionName } from "./options.ts";
 import { beginRun, exists, refuseForeign } from "./run-begin.ts";
 import { decide, type WantedRun } from "./run-decision.ts";
@@ -142,7 +142,6 @@ async function runInStore(places: RunPlaces, context: StoreContext): Promise<num
   let keep = !fresh;
   try {
     opened.upstreams();
-    for (const part of withoutEffect(config)) report.note(part);
     const known = await readRunRecord(store).catch((reason: unknown) => {
       if (config.values.force) return null;
       throw reason;

@@ -4,7 +4,7 @@ import { openNerif } from "../compose.ts";
 import { serveInstance } from "../http/serve.ts";
 import { addOptions, resolveConfig } from "./config.ts";
 import { exitCodes } from "./exit-codes.ts";
-import { engineOptions, nerifOptions, withoutEffect } from "./nerif-options.ts";
+import { engineOptions, nerifOptions } from "./nerif-options.ts";
 import type { OptionName } from "./options.ts";
 import { printJson } from "./show.ts";
 import { onStopSignal } from "./signals.ts";
@@ -62,7 +62,6 @@ async function serve(flags: Record<string, unknown>): Promise<void> {
     { level: logLevel, redact: ["*.authorization", "*.apiKey", "*.headers.authorization"] },
     pino.destination({ dest: 2, sync: true }),
   );
-  for (const part of withoutEffect(config)) say(part);
   const built = nerifOptions(config, "nerif serve");
   const nerif = await openNerif({
     ...built,

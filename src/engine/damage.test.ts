@@ -37,7 +37,7 @@ test("a line whose result is damaged on disk runs again, and no other does", asy
   writeFileSync(segment, bytes);
 
   const again = createScriptedUpstream(echo);
-  await fixture.restart({ pickUpstream: () => again });
+  await fixture.restart({ pickUpstreams: () => [again] });
   const batch = await fixture.until(id);
   expect(batch).toMatchObject({
     status: "completed",
@@ -72,7 +72,13 @@ async function stoppedBatch() {
   await fixture.until(id, () => fixture.engine.progress(id)?.counts.completed === 1);
   await fixture.engine.stop(0);
   const again = createScriptedUpstream(echo);
-  return { ...fixture, id, input_file_id, again, goOn: () => fixture.restart({ pickUpstream: () => again }) };
+  return {
+    ...fixture,
+    id,
+    input_file_id,
+    again,
+    goOn: () => fixture.restart({ pickUpstreams: () => [again] }),
+  };
 }
 
 test("a request that is damaged in the store is not sent: its line fails, and no other does", async () => {

@@ -15,8 +15,8 @@ export interface EngineDeps {
   lock: ExecutorLock;
   clock: Clock;
   settings: EngineSettings;
-  /** The upstream for lines with this model, or null when none is configured. Always the same object for the same one. */
-  pickUpstream: (model: string | null) => Upstream | null;
+  /** The upstreams for lines with this model; none when none is configured. Always the same objects for the same ones. */
+  pickUpstreams: (model: string | null) => readonly Upstream[];
   /** Whether some upstream serves this model; true as long as none is configured: such batches wait. */
   knowsModel: (model: string | null) => boolean;
   log: Logger;

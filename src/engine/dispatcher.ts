@@ -2,93 +2,104 @@ import { limits } from "../batch/limits.ts";
 import type { Journal } from "../journal/journal.ts";
 import type { Answer, Upstream } from "../upstreams/upstream.ts";
 import type { Clock } from "./clock.ts";
-import { createLane, type Lane } from "./lane.ts";
+import { createLane, type Lane, type LineSource } from "./lane.ts";
 import type { Line } from "./line.ts";
+import { createBudget } from "./pace/budget.ts";
 import { createPace, type Pace } from "./pace.ts";
 
-/** Sends lines to one upstream: as many at once as its pace allows, in turn from all routes of all batches. */
+/** Sends lines to one upstream: as fast as each of its lanes may be asked, in turn from all lanes. */
 export interface Dispatcher {
   readonly upstream: Upstream;
   readonly pace: Pace;
   /** The lane of a route at this upstream; always the same one for the same route. */
   lane(endpoint: string, model: string | null): Lane;
-  add(source: LineSource): void;
-  remove(source: LineSource): void;
+  /** A source of one of its lanes has ended. */
+  remove(lane: Lane, source: LineSource): void;
   /** Sends what may be sent now. To be called whenever that may have changed. */
   pump(): void;
 }
 
-/** Where lines come from: one route of one batch. */
-export interface LineSource {
-  readonly lane: Lane;
-  readonly signal: AbortSignal;
-  /** The next line that may be sent now, or null. */
-  take(): Line | null;
-  /** Milliseconds until `take` may have one by the mere passing of time, or null. */
-  wakeMs(): number | null;
-  /** What came of a line. Called before the next line is taken. */
-  answered(line: Line, answer: Answer): void;
-}
-
 export function createDispatcher(upstream: Upstream, deps: { journal: Journal; clock: Clock }): Dispatcher {
   const { journal, clock } = deps;
-  const pace = createPace(upstream.concurrency);
-  const lanes = new Map<string, Lane>();
-  const sources: LineSource[] = [];
+  const { concurrency, requestsPerMinute, tokensPerMinute } = upstream.bounds;
+  const pace = createPace(concurrency.most);
+  const requests = requestsPerMinute === null ? null : createBudget(requestsPerMinute);
+  const tokens = tokensPerMinute === null ? null : createBudget(tokensPerMinute);
+  const byRoute = new Map<string, Lane>();
+  const lanes: Lane[] = [];
   let turn = 0;
   let cancelTimer: (() => void) | null = null;
+  let timerAt = Number.POSITIVE_INFINITY;
 
-  function mayEverSend(): boolean {
+  function maySend(): boolean {
     return pace.hasRoom() && !journal.stalled && journal.unflushedBytes < limits.unflushedBytes;
   }
 
   function pump(): void {
-    while (mayEverSend()) {
-      if (sendNext()) continue;
-      sleepUntilDue();
-      return;
+    let passedOver = 0;
+    // Until no lane has anything: each gets one call in turn.
+    while (passedOver < lanes.length && maySend()) {
+      turn = (turn + 1) % lanes.length;
+      const lane = lanes[turn];
+      passedOver = lane !== undefined && sendFrom(lane, clock.monotonic()) ? 0 : passedOver + 1;
     }
+    const now = clock.monotonic();
+    for (const lane of lanes) sleepUntilDue(lane, now);
   }
 
-  /** Asks every source once, beginning behind the one that was served last. */
-  function sendNext(): boolean {
-    for (let i = 0; i < sources.length; i++) {
-      turn = (turn + 1) % sources.length;
-      const source = sources[turn];
-      const line = source?.take();
-      if (source && line) {
-        send(source, line);
-        return true;
-      }
+  /** As `pump`, where nothing has changed but this lane. It runs for each line: the clock is asked when it has to be. */
+  function pumpLane(lane: Lane, now: number): void {
+    let at = now;
+    while (lane.inFlight < lane.limit && maySend() && sendFrom(lane, at)) {
+      if (lane.inFlight < lane.limit) at = clock.monotonic();
     }
-    return false;
+    if (lane.inFlight < lane.limit) sleepUntilDue(lane, at);
   }
 
-  function send(source: LineSource, line: Line): void {
+  function sendFrom(lane: Lane, now: number): boolean {
+    const line = lane.take(now);
+    if (line === null) return false;
+    send(lane, line, now);
+    return true;
+  }
+
+  function send(lane: Lane, line: Line, now: number): void {
+    const { source } = line;
+    if (source === null) return;
     pace.sent(line.body.length);
-    source.lane.sent();
+    lane.sent(line, now);
     upstream.send({
       endpoint: line.endpoint,
       body: line.body,
       idempotencyKey: `${line.batchId}:${line.index}:${line.history.answers}`,
       signal: source.signal,
-      onAnswer: (answer) => onAnswer(source, line, answer),
+      onAnswer: (answer) => onAnswer(lane, line, answer),
     });
   }
 
-  function onAnswer(source: LineSource, line: Line, answer: Answer): void {
+  function onAnswer(lane: Lane, line: Line, answer: Answer): void {
+    const now = clock.monotonic();
+    const othersWait = !pace.hasRoom();
     pace.answered(line.body.length);
-    source.lane.answered(line, answer);
-    source.answered(line, answer);
-    pump();
+    lane.answered(line, answer, now);
+    line.source?.answered(line, answer, now);
+    if (othersWait) pump();
+    else pumpLane(lane, now);
   }
 
-  function sleepUntilDue(): void {
+  /** One timer for all lanes: for the first that has something to send by the mere passing of time. */
+  function sleepUntilDue(lane: Lane, now: number): void {
+    const ms = lane.wakeMs(now);
+    if (ms === Number.POSITIVE_INFINITY) return;
+    const at = now + Math.max(1, ms);
+    if (timerAt <= at) return;
     cancelTimer?.();
-    cancelTimer = null;
-    let soonest = Number.POSITIVE_INFINITY;
-    for (const source of sources) soonest = Math.min(soonest, source.wakeMs() ?? soonest);
-    if (soonest !== Number.POSITIVE_INFINITY) cancelTimer = clock.after(Math.max(1, soonest), pump);
+    timerAt = at;
+    cancelTimer = clock.after(at - now, () => {
+      timerAt = Number.POSITIVE_INFINITY;
+      cancelTimer = null;
+      pump();
+    });
   }
 
   return {
@@ -96,20 +107,21 @@ export function createDispatcher(upstream: Upstream, deps: { journal: Journal; c
     pace,
     lane(endpoint, model) {
       const key = JSON.stringify([endpoint, model]);
-      const lane = lanes.get(key) ?? createLane({ endpoint, model }, { upstream, clock });
-      lanes.set(key, lane);
+      let lane = byRoute.get(key);
+      if (lane === undefined) {
+        lane = createLane({ endpoint, model }, { upstream, clock, requests, tokens });
+        byRoute.set(key, lane);
+        lanes.push(lane);
+      }
       return lane;
     },
-    add(source) {
-      sources.push(source);
-    },
-    remove(source) {
-      const at = sources.indexOf(source);
-      if (at >= 0) sources.splice(at, 1);
-      if (sources.length === 0) {
-        cancelTimer?.();
-        cancelTimer = null;
-      }
+    remove(lane, source) {
+      lane.remove(source);
+      // A timer for nobody would keep the process alive.
+      if (lanes.some(({ isIdle }) => !isIdle)) return;
+      cancelTimer?.();
+      cancelTimer = null;
+      timerAt = Number.POSITIVE_INFINITY;
     },
     pump,
   };

@@ -35,8 +35,10 @@ export interface RouteProgress {
   endpoint: string | null;
   model: string | null;
   upstream: string | null;
-  /** Calls that may be in flight at once. */
+  /** Calls that may be in flight at once, as far as is known now. */
   limit: number;
+  /** Requests per second that the upstream lets through, learned from its refusals; null when it has refused none. */
+  limitPerSecond: number | null;
   inFlight: number;
   /** Lines that are ready to be sent, as far as they are loaded. */
   ready: number;

@@ -8,6 +8,7 @@ import type { Interrupt } from "./interrupt.ts";
 import { leaseLost } from "./lease-lost.ts";
 import type { Line } from "./line.ts";
 import { createLoader, type Loader } from "./loader.ts";
+import { priorityOf } from "./priority.ts";
 import { createRateMeter } from "./rate-meter.ts";
 import { createRouteQueue, type RouteQueue } from "./route-queue.ts";
 import type { ShardRun } from "./shard-run.ts";
@@ -31,13 +32,13 @@ export interface ExecutionOptions {
   input: FileReader;
   plan: FileReader;
   holder: string;
-  dispatcherFor: (model: string | null) => Dispatcher | null;
+  dispatchersFor: (model: string | null) => readonly Dispatcher[];
   interrupt: Interrupt;
 }
 
 /** Runs the lines of a batch that have no durable result yet. */
 export function execute(options: ExecutionOptions, deps: EngineDeps): Execution {
-  const { batch, interrupt, dispatcherFor } = options;
+  const { batch, interrupt, dispatchersFor } = options;
   const { control, clock } = deps;
   const { promise: finished, resolve, reject } = Promise.withResolvers<"done" | "interrupted">();
   const loaders: Loader[] = [];
@@ -46,6 +47,11 @@ export function execute(options: ExecutionOptions, deps: EngineDeps): Execution 
   const shards = new Map<ShardRun, Loader>();
   const counts: RequestCounts = { ...batch.request_counts };
   const rate = createRateMeter();
+  const share = {
+    project: batch.project,
+    weight: priorityOf(batch.metadata),
+    deadline: batch.expires_at ?? Number.POSITIVE_INFINITY,
+  };
   const finishing = createGather({ clock, restMs: finishTogetherMs });
   /** Lines whose model no configured upstream serves. */
   const parked: Line[] = [];
@@ -77,10 +83,19 @@ export function execute(options: ExecutionOptions, deps: EngineDeps): Execution 
   }
 
   function newLoader(endpoint: string | null, model: string | null): Loader {
+    const key = JSON.stringify([endpoint, model]);
+    let queue: RouteQueue | undefined;
+    /** As many lines as may be in flight, as far as is known now. Asked for each line. */
+    function target(): number {
+      queue ??= queues.get(key);
+      let sum = 0;
+      for (const { lane } of queue?.ways ?? []) sum += lane.limit;
+      return Math.max(sum, leastReady);
+    }
     const loader = createLoader({
       ...{ control, clock, journal: deps.journal, leaseMs, endpoint, model },
       ...{ batchId: batch.id, holder: options.holder, input: options.input, plan: options.plan },
-      target: Math.max(dispatcherFor(model)?.pace.limit ?? 0, leastReady),
+      target,
       onShard(shard) {
         shards.set(shard, loader);
         onSettled(shard);
@@ -102,24 +117,24 @@ export function execute(options: ExecutionOptions, deps: EngineDeps): Execution 
       if (queue === null) parked.push(line);
       else queue.push(line);
     }
-    for (const queue of queues.values()) dispatcherFor(queue.lane.model)?.pump();
+    for (const queue of queues.values()) queue.pump();
   }
 
   function queueFor({ endpoint, model }: Line): RouteQueue | null {
     // Neighbours are of one route nearly always.
-    if (latest?.lane.endpoint === endpoint && latest.lane.model === model) return latest;
+    if (latest?.endpoint === endpoint && latest.model === model) return latest;
     const key = JSON.stringify([endpoint, model]);
     const known = queues.get(key);
     if (known !== undefined) {
       latest = known;
       return known;
     }
-    const dispatcher = dispatcherFor(model);
-    if (dispatcher === null) return null;
+    const dispatchers = dispatchersFor(model);
+    if (dispatchers.length === 0) return null;
     const queue = createRouteQueue(
       { endpoint, model },
       {
-        ...{ dispatcher, clock, signal, onAnswered: endIfDone },
+        ...{ dispatchers, clock, signal, share, onAnswered: endIfDone },
         maxAttempts: deps.settings.maxAttempts,
         random: deps.random ?? Math.random,
         onTaken(line) {
@@ -132,7 +147,6 @@ export function execute(options: ExecutionOptions, deps: EngineDeps): Execution 
     );
     queues.set(key, queue);
     latest = queue;
-    dispatcher.add(queue);
     return queue;
   }
 
@@ -240,7 +254,7 @@ export function execute(options: ExecutionOptions, deps: EngineDeps): Execution 
     ended = true;
     cancelHeartbeat();
     cancelLook();
-    for (const queue of queues.values()) dispatcherFor(queue.lane.model)?.remove(queue);
+    for (const queue of queues.values()) queue.end();
     if (problem === null) resolve(halted === "yes" ? "interrupted" : "done");
     else abandon();
   }
@@ -254,7 +268,7 @@ export function execute(options: ExecutionOptions, deps: EngineDeps): Execution 
 
   function progress(): Progress {
     const now = currentCounts();
-    const routes = [...queues.values()].map(routeProgress);
+    const routes = [...queues.values()].flatMap(routeProgress);
     for (const model of new Set(parked.map((line) => line.model))) routes.push(withoutUpstream(model));
     const inFlight = routes.reduce((sum, route) => sum + route.inFlight, 0);
     return { counts: now, inFlight, rate: currentRate(now), routes };
@@ -273,18 +287,31 @@ export function execute(options: ExecutionOptions, deps: EngineDeps): Execution 
     return rate(completed + failed, clock.monotonic());
   }
 
-  function routeProgress(queue: RouteQueue): RouteProgress {
-    const { lane, inFlight, ready, waiting } = queue;
-    const { endpoint, model, upstream, succeeded } = lane;
+  /** One for each upstream of the route; the lines that are common to all are told with the first. */
+  function routeProgress(queue: RouteQueue): RouteProgress[] {
     const stalled = { code: "disk_full", message: "The disk is full" } as const;
-    const reason = deps.journal.stalled ? stalled : lane.reason(batch.id);
-    const limit = upstream.concurrency;
-    return { endpoint, model, upstream: upstream.name, limit, inFlight, ready, waiting, reason, succeeded };
+    return queue.ways.map(({ lane, inFlight }, nth) => {
+      const { endpoint, model, upstream, limit, ratePerSecond, succeeded } = lane;
+      const reason = deps.journal.stalled ? stalled : lane.reason(batch.id);
+      const { ready, waiting } = nth === 0 ? queue : { ready: 0, waiting: 0 };
+      return {
+        ...{ endpoint, model, upstream: upstream.name, limit, inFlight, ready, waiting, reason, succeeded },
+        limitPerSecond: ratePerSecond,
+      };
+    });
   }
 
   function withoutUpstream(model: string | null): RouteProgress {
     const message = `No upstream is configured for the model ${JSON.stringify(model)}`;
-    const none = { endpoint: null, upstream: null, limit: 0, inFlight: 0, waiting: 0, succeeded: 0 };
+    const none = {
+      endpoint: null,
+      upstream: null,
+      limit: 0,
+      inFlight: 0,
+      waiting: 0,
+      succeeded: 0,
+      limitPerSecond: null,
+    };
     const ready = parked.filter((line) => line.model === model).length;
     return { ...none, model, ready, reason: { code: "no_upstream", message } };
   }

@@ -25,22 +25,23 @@ export function createEngine(deps: EngineDeps): Engine {
   const dispatchers = new Map<Upstream, Dispatcher>();
   const watch = createWatch({ control, clock });
   const outbox = deps.sender === undefined ? null : createOutbox({ ...deps, sender: deps.sender });
-  const context: RunContext = { ...deps, dispatcherFor, holder: randomUUID() };
+  const context: RunContext = { ...deps, dispatchersFor, holder: randomUUID() };
   let state: "idle" | "starting" | "running" | "stopped" = "idle";
   let starting: Promise<boolean> | null = null;
   let forgetWatch = () => {};
   let cancelSweep = () => {};
   let sweeping = Promise.resolve();
 
-  function dispatcherFor(model: string | null): Dispatcher | null {
-    const upstream = deps.pickUpstream(model);
-    if (upstream === null) return null;
+  function dispatchersFor(model: string | null): readonly Dispatcher[] {
+    return deps.pickUpstreams(model).map(dispatcherAt);
+  }
+
+  function dispatcherAt(upstream: Upstream): Dispatcher {
     let dispatcher = dispatchers.get(upstream);
     if (dispatcher === undefined) {
-      const created = createDispatcher(upstream, deps);
-      deps.journal.onFlush(created.pump);
-      dispatchers.set(upstream, created);
-      dispatcher = created;
+      dispatcher = createDispatcher(upstream, deps);
+      deps.journal.onFlush(dispatcher.pump);
+      dispatchers.set(upstream, dispatcher);
     }
     return dispatcher;
   }

@@ -10,12 +10,14 @@ const [ours, theirs] = [`batch_${"a".repeat(32)}`, `batch_${"b".repeat(32)}`];
 function setup() {
   const lane = createLane(
     { endpoint: "/v1/embeddings", model: "m" },
-    { upstream: createScriptedUpstream(echo), clock: createTestClock() },
+    { upstream: createScriptedUpstream(echo), clock: createTestClock(), requests: null, tokens: null },
   );
   let index = 0;
   function fail(batchId: string, reason: FailureReason): void {
-    lane.sent();
-    lane.answered({ batchId, index: index++, history: newHistory() }, fails(reason));
+    const body = Buffer.from("{}");
+    const call = { batchId, index: index++, history: newHistory(), body, sentAt: 0, tokens: 0 };
+    lane.sent(call, 0);
+    lane.answered(call, fails(reason), 0);
   }
   return { lane, fail };
 }

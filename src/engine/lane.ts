@@ -1,9 +1,11 @@
 import type { Answer, Upstream } from "../upstreams/upstream.ts";
-import { type Circuit, createCircuit } from "./circuit.ts";
 import type { Clock } from "./clock.ts";
 import type { RouteProgress } from "./engine.ts";
 import type { Line } from "./line.ts";
-import { createPause } from "./pace.ts";
+import type { Budget } from "./pace/budget.ts";
+import { type Circuit, createCircuit } from "./pace/circuit.ts";
+import { createController, type PacedCall } from "./pace/controller.ts";
+import { createFairTurns, type Entrant } from "./pace/fair-turns.ts";
 
 /** One route (endpoint and model) at one upstream, shared by all batches of this process. */
 export interface Lane {
@@ -11,20 +13,52 @@ export interface Lane {
   readonly model: string | null;
   readonly upstream: Upstream;
   readonly circuit: Circuit;
-  /** Lines that wait for another try, over all batches. */
+  /** Calls that may be in flight at once, as far as is known now. */
+  readonly limit: number;
+  readonly inFlight: number;
+  /** Requests per second that the upstream lets through; null as long as it has not refused any. */
+  readonly ratePerSecond: number | null;
+  /** Lines that failed here and wait for another try, over all batches. */
   waiting: number;
-  inFlight: number;
   succeeded: number;
-  /** Milliseconds until something may be sent: 0 now, null when an answer has to come first. */
-  waitMs(): number | null;
-  sent(): void;
+  /** No batch has lines for it. */
+  readonly isIdle: boolean;
+  add(source: LineSource): void;
+  remove(source: LineSource): void;
+  /** The next line that may be sent at `now`, or null. */
+  take(now: number): Line | null;
+  /** Milliseconds until `take` may have one by the mere passing of time, or Infinity. */
+  wakeMs(now: number): number;
+  sent(call: LaneCall, now: number): void;
   /** Learns from an answer, and notes in the line's history how the lane was doing when it failed. */
-  answered(line: Pick<Line, "batchId" | "index" | "history">, answer: Answer): void;
+  answered(call: LaneCall, answer: Answer, now: number): void;
   /**
    * Why nothing new is sent, for those who see this batch. What the upstream said of a line may quote it, and its
    * batch may be somebody else's: they get words of our own.
    */
   reason(batchId: string): RouteProgress["reason"];
+}
+
+/** What a lane has to know of a line that is sent. */
+export type LaneCall = PacedCall & Pick<Line, "batchId" | "index" | "history">;
+
+/** Where lines come from: one route of one batch. */
+export interface LineSource extends Entrant {
+  readonly signal: AbortSignal;
+  /** The line whose bytes `bytes` told, or null. */
+  take(now: number): Line | null;
+  /** Milliseconds until a line that waits for another try is due, or Infinity. */
+  dueMs(now: number): number;
+  /** What came of a line. Called before the next line is taken. */
+  answered(line: Line, answer: Answer, now: number): void;
+}
+
+export interface LaneOptions {
+  upstream: Upstream;
+  clock: Clock;
+  /** What all lanes of the upstream share. */
+  requests: Budget | null;
+  tokens: Budget | null;
 }
 
 const ownWords = {
@@ -35,58 +69,94 @@ const ownWords = {
 
 export function createLane(
   route: { endpoint: string; model: string | null },
-  { upstream, clock }: { upstream: Upstream; clock: Clock },
+  { upstream, clock, requests, tokens }: LaneOptions,
 ): Lane {
-  const circuit = createCircuit(clock);
-  const pause = createPause(clock);
+  const circuit = createCircuit();
+  const { least, most } = upstream.bounds.concurrency;
+  const controller = createController({ floor: least, ceiling: most, requests, tokens });
+  const turns = createFairTurns<LineSource>();
+
   const lane: Lane = {
     ...route,
     upstream,
     circuit,
-    waiting: 0,
-    inFlight: 0,
-    succeeded: 0,
-    waitMs() {
-      const probe = circuit.waitMs();
-      return probe === null ? null : Math.max(probe, pause.left());
+    get limit() {
+      return controller.limit;
     },
-    sent() {
-      lane.inFlight += 1;
+    get inFlight() {
+      return controller.inFlight;
+    },
+    get ratePerSecond() {
+      return controller.ratePerSecond;
+    },
+    get isIdle() {
+      return turns.entrants.length === 0;
+    },
+    waiting: 0,
+    succeeded: 0,
+    add: turns.enter,
+    remove: turns.leave,
+    take(now) {
+      if (circuit.waitMs(now) > 0 || isInDoubt()) return null;
+      for (;;) {
+        const source = controller.inFlight < controller.limit ? turns.next(now) : null;
+        if (source === null || controller.waitMs(now, source.bytes(now)) > 0) return null;
+        const line = source.take(now);
+        // Its line went back with its shard: perhaps there is another one.
+        if (line === null) continue;
+        line.source = source;
+        turns.served(controller.limit);
+        return line;
+      }
+    },
+    wakeMs(now) {
+      if (controller.inFlight >= controller.limit) return Number.POSITIVE_INFINITY;
+      const probe = circuit.waitMs(now);
+      if (probe === Number.POSITIVE_INFINITY || isInDoubt()) return Number.POSITIVE_INFINITY;
+      const source = turns.next(now);
+      if (source !== null) return Math.max(probe, controller.waitMs(now, source.bytes(now)));
+      let soonest = Number.POSITIVE_INFINITY;
+      for (const other of turns.entrants) soonest = Math.min(soonest, other.dueMs(now));
+      return Math.max(probe, soonest);
+    },
+    sent(line, now) {
+      controller.sent(line, now);
       circuit.sent();
     },
-    answered(line, answer) {
-      lane.inFlight -= 1;
+    answered(line, answer, now) {
+      controller.answered(line, answer, now);
       if (answer.ok) {
         lane.succeeded += 1;
+        if (circuit.open === "outage") controller.restart(now);
         circuit.succeeded();
         return;
       }
-      if (answer.retryAfterMs !== null) pause.until(answer.retryAfterMs);
       const { history } = line;
       // Others got through since it failed before: it fails alone, and says nothing about the upstream. Without this,
       // eight such lines at the end of a file would look like an outage for ever.
       const alone = history.succeededBefore !== null && lane.succeeded > history.succeededBefore;
       history.succeededBefore = lane.succeeded;
-      switch (answer.reason) {
+      const { reason, error } = answer;
+      switch (reason) {
         case "unavailable":
         case "reset":
         case "timeout":
-          if (alone) circuit.inconclusive();
-          else circuit.failed(nameOf(line), answer.reason, answer.error.message);
+          if (alone) circuit.inconclusive(now);
+          else circuit.failed(nameOf(line), { reason, message: error.message }, now);
           break;
         case "refused":
         case "account":
-          circuit.failed(nameOf(line), answer.reason, answer.error.message);
+          circuit.failed(nameOf(line), { reason, message: error.message }, now);
           break;
         // A definite refusal of one line shows that the upstream is up.
         case "rejected":
         case "too_large":
           if (circuit.open !== "account") circuit.succeeded();
-          else circuit.inconclusive();
+          else circuit.inconclusive(now);
           break;
         case "throttled":
         case "aborted":
-          circuit.inconclusive();
+          circuit.inconclusive(now);
       }
     },
     reason(batchId) {
@@ -95,14 +165,20 @@ export function createLane(
         const isOwn = line?.startsWith(`${batchId}:`) === true;
         return { code: reason, message: (isOwn ? message : null) ?? ownWords[reason] };
       }
-      const left = pause.left();
+      const left = controller.pauseMs(clock.monotonic());
       if (left === 0) return null;
       return { code: "throttled", message: `The upstream asked to wait ${Math.ceil(left / 1000)} s more` };
     },
   };
   return lane;
+
+  /** While one line fails after another, with no success between, ever fewer are risked. */
+  function isInDoubt(): boolean {
+    if (circuit.doubts < 2 || circuit.open !== null) return false;
+    return controller.inFlight >= Math.max(1, controller.limit >> (circuit.doubts - 1));
+  }
 }
 
-function nameOf({ batchId, index }: Pick<Line, "batchId" | "index">): string {
+function nameOf({ batchId, index }: LaneCall): string {
   return `${batchId}:${index}`;
 }

@@ -1,4 +1,5 @@
 import type { Failure } from "../upstreams/upstream.ts";
+import type { Lane, LineSource } from "./lane.ts";
 import type { LineHistory } from "./retry.ts";
 import type { ShardRun } from "./shard-run.ts";
 
@@ -18,4 +19,11 @@ export interface Line {
   last: Failure | null;
   /** When the line may be tried again, on the monotonic clock. */
   dueAt: number;
+  /** When it was sent the last time, on the monotonic clock, and the tokens set aside for it. */
+  sentAt: number;
+  tokens: number;
+  /** Who sends it. */
+  source: LineSource | null;
+  /** The lane that counts it as waiting, while it waits for another try. */
+  failedOn: Lane | null;
 }

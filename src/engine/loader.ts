@@ -41,7 +41,7 @@ export interface LoaderOptions extends ShardRunOptions {
   plan: FileReader;
   clock: Clock;
   /** Lines to keep ready. */
-  target: number;
+  target: () => number;
   onShard: (shard: ShardRun) => void;
   onLines: (lines: Line[]) => void;
 }
@@ -81,7 +81,7 @@ export function createLoader(options: LoaderOptions): Loader {
   }
 
   function needsMore(): boolean {
-    if (halted || exhausted || readyLines >= options.target) return false;
+    if (halted || exhausted || readyLines >= options.target()) return false;
     return readyLines === 0 || readyBytes < readAheadBytes;
   }
 
@@ -185,5 +185,9 @@ function newLine(batchId: string, shard: ShardRun, { record, customId, model, bo
     history: newHistory(),
     last: null,
     dueAt: 0,
+    sentAt: 0,
+    tokens: 0,
+    source: null,
+    failedOn: null,
   };
 }

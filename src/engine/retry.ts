@@ -1,5 +1,5 @@
 import type { Failure } from "../upstreams/upstream.ts";
-import { longestPauseMs } from "./pace.ts";
+import { longestPauseMs } from "./pace/controller.ts";
 
 /** What a line has been through in this process. */
 export interface LineHistory {

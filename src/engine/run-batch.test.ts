@@ -225,7 +225,7 @@ describe("a stop", () => {
       (batch) => (fixture.engine.progress(id)?.counts.completed ?? 0) >= 700 && batch !== null,
     );
     const again = createScriptedUpstream(echo);
-    await fixture.restart({ pickUpstream: () => again });
+    await fixture.restart({ pickUpstreams: () => [again] });
     const batch = await fixture.until(id);
     expect(batch).toMatchObject({ status: "completed", request_counts: { completed: 1000 } });
     expect(batch.usage?.total_tokens).toBe(5000);

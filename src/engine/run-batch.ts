@@ -29,7 +29,7 @@ export interface BatchRun {
 }
 
 export interface RunContext extends EngineDeps {
-  dispatcherFor: (model: string | null) => Dispatcher | null;
+  dispatchersFor: (model: string | null) => readonly Dispatcher[];
   /** Names this process in leases. */
   holder: string;
 }
@@ -108,12 +108,15 @@ async function refuseInput(batch: Batch, reason: unknown, context: RunContext): 
 }
 
 async function runLines(run: BatchRun, batch: Batch, context: RunContext): Promise<"done" | "interrupted"> {
-  const { dispatcherFor } = context;
+  const { dispatchersFor } = context;
   const holder = newHolder(context);
   const input = await openInput(batch, context);
   const plan = await openPlan(batch.id, context);
   try {
-    run.execution = execute({ batch, input, plan, holder, dispatcherFor, interrupt: run.interrupt }, context);
+    run.execution = execute(
+      { batch, input, plan, holder, dispatchersFor, interrupt: run.interrupt },
+      context,
+    );
     return await run.execution.finished;
   } finally {
     run.execution = null;

@@ -2,6 +2,7 @@ import { z } from "zod";
 import { parseCompletionWindow } from "../batch/duration.ts";
 import { NerifError } from "../batch/errors.ts";
 import { endpointOf, endpoints, limits } from "../batch/limits.ts";
+import { isPriority, priorityKey } from "../engine/priority.ts";
 import { expiresAfter } from "./expires-after.ts";
 import { parseParams } from "./parse-params.ts";
 import { unsupported, wrongType } from "./refusals.ts";
@@ -95,9 +96,18 @@ function checkMetadata(value: unknown): Record<string, string> | null {
     if (characters(key) > keyLength) throw tooLong("metadata", keyLength, characters(key));
     if (typeof text !== "string") throw wrongType(text, { param, expected: "a string" });
     if (characters(text) > valueLength) throw tooLong(param, valueLength, characters(text));
+    if (key === priorityKey && !isPriority(text)) throw badPriority(text);
     checked.push([key, text]);
   }
   return Object.fromEntries(checked);
+}
+
+function badPriority(text: string): NerifError {
+  return new NerifError(
+    "invalid_value",
+    `Invalid 'metadata.${priorityKey}': it must be a whole number from 1 to 100, not ${JSON.stringify(text.slice(0, 80))}.`,
+    { param: `metadata.${priorityKey}` },
+  );
 }
 
 /** Characters as people count them, not UTF-16 units. */

@@ -12,7 +12,17 @@ const throttled = { code: "throttled", message: "slow down" } as const;
 
 function route(more: Partial<RouteProgress> = {}): RouteProgress {
   const names = { endpoint: "/v1/embeddings", model: "m", upstream: "local" };
-  return { ...names, limit: 8, inFlight: 1, ready: 2, waiting: 3, reason: null, succeeded: 4, ...more };
+  return {
+    ...names,
+    limit: 8,
+    limitPerSecond: 12.3456,
+    inFlight: 1,
+    ready: 2,
+    waiting: 3,
+    reason: null,
+    succeeded: 4,
+    ...more,
+  };
 }
 
 function executing(more: Partial<Progress> = {}): Progress {
@@ -35,6 +45,7 @@ describe("batchProgress()", () => {
           model: "m",
           upstream: "local",
           limit: 8,
+          limit_per_second: 12.35,
           in_flight: 1,
           waiting: 3,
           reason: null,

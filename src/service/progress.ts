@@ -33,11 +33,14 @@ function routeState({
   model,
   upstream,
   limit,
+  limitPerSecond,
   inFlight,
   waiting,
   reason,
 }: RouteProgress): RouteState {
-  return { endpoint, model, upstream, limit, in_flight: inFlight, waiting, reason };
+  const rate = limitPerSecond === null ? null : Math.round(limitPerSecond * 100) / 100;
+  const now = { limit, limit_per_second: rate, in_flight: inFlight, waiting, reason };
+  return { endpoint, model, upstream, ...now };
 }
 
 function commonReason(routes: readonly RouteState[]): WaitingReason | null {

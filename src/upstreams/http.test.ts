@@ -85,7 +85,7 @@ const failures: [FaultMode, object][] = [
   ["redirect", { reason: "rejected", status: 307 }],
   ["400", { reason: "rejected", status: 400, retryAfterMs: null, error: { code: "upstream_http_400" } }],
   ["401", { reason: "account", status: 401 }],
-  ["403", { reason: "rejected", status: 403 }],
+  ["403", { reason: "account", status: 403 }],
   ["404", { reason: "rejected", status: 404 }],
   ["408", { reason: "unavailable", status: 408, retryAfterMs: null }],
   ["409", { reason: "unavailable", status: 409 }],

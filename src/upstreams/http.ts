@@ -6,7 +6,7 @@ import { createConnections } from "./connections.ts";
 import { createModelMatcher } from "./glob.ts";
 import type { Environment } from "./proxy.ts";
 import { createSecret } from "./secret.ts";
-import type { Answer, Upstream } from "./upstream.ts";
+import type { Answer, Upstream, UpstreamBounds } from "./upstream.ts";
 
 export interface HttpUpstreamOptions {
   name: string;
@@ -16,8 +16,11 @@ export interface HttpUpstreamOptions {
   apiKey?: string | null | undefined;
   /** Globs over the model of a line. Default: every model. */
   models?: readonly string[] | null | undefined;
-  /** Calls that may be in flight at once. */
-  concurrency: number;
+  /** Calls that may be in flight at once: a fixed number, or the range within which it is learned. */
+  concurrency: number | UpstreamBounds["concurrency"];
+  /** Default: none. */
+  requestsPerMinute?: number | null | undefined;
+  tokensPerMinute?: number | null | undefined;
   /** Milliseconds for a whole call, from sending to the last byte. Default 600,000. */
   requestTimeoutMs?: number | undefined;
   /** Largest answer in bytes. Default `limits.answerBytes`. */
@@ -103,7 +106,7 @@ export function createHttpUpstream(options: HttpUpstreamOptions): Upstream {
 
   return {
     name: options.name,
-    concurrency: options.concurrency,
+    bounds: boundsOf(options),
     serves: createModelMatcher(options.models),
     send({ endpoint, body, idempotencyKey, signal, onAnswer }) {
       start({ method: "POST", endpoint, headers: [...postHeaders, idempotencyKey], body, signal, onAnswer });
@@ -130,6 +133,14 @@ interface Request {
   body: Uint8Array | null;
   signal: AbortSignal;
   onAnswer: (answer: Answer) => void;
+}
+
+function boundsOf({ concurrency, requestsPerMinute, tokensPerMinute }: HttpUpstreamOptions): UpstreamBounds {
+  return {
+    concurrency: typeof concurrency === "number" ? { least: concurrency, most: concurrency } : concurrency,
+    requestsPerMinute: requestsPerMinute ?? null,
+    tokensPerMinute: tokensPerMinute ?? null,
+  };
 }
 
 function baseUrl({ name, url: given }: HttpUpstreamOptions): URL {

@@ -1,5 +1,6 @@
 import { isUtf8 } from "node:buffer";
 import { tokensOf } from "../batch/usage.ts";
+import { rateLimitsIn } from "./rate-limits.ts";
 import { first, type ReplyHeaders, retryAfterMs } from "./retry-after.ts";
 import type { Secret } from "./secret.ts";
 import type { Answer, Failure, FailureReason } from "./upstream.ts";
@@ -27,11 +28,18 @@ export function answerOf(reply: Reply, { secret, now }: { secret: Secret | null;
   blankNewlines(body);
   if (accepted && !isErrorInDisguise(json)) {
     const tokens = isObject(json) ? tokensOf(json.usage) : null;
-    return { ok: true, status, requestId: requestId(headers, secret), body, tokens };
+    return withLimits({ ok: true, status, requestId: requestId(headers, secret), body, tokens }, headers);
   }
   // A 200 that turns out to be an error: now short keys count as well.
   if (accepted) secret?.blank(body, { ok: false });
   return refusal(reply, { json, secret, now });
+}
+
+/** Adds what the headers say about rates, where they do. */
+function withLimits<A extends Answer>(answer: A, headers: ReplyHeaders): A {
+  const limits = rateLimitsIn(headers);
+  if (limits !== undefined) answer.limits = limits;
+  return answer;
 }
 
 /** The answer that holds no HTTP answer: nothing came, or not all of it, or too much. */
@@ -92,10 +100,14 @@ const accountCodes = new Set([
   "invalid_api_key",
 ]);
 
+/** Codes of 403 that say that the request, not the account, is the trouble. */
+const contentCodes = new Set(["content_policy_violation", "content_filter", "moderation_blocked"]);
+
 function reasonOf(status: number, codes: readonly (string | null)[]): FailureReason {
   if (codes.some((code) => code !== null && accountCodes.has(code))) return "account";
-  // 403 without such a code may be about this one request: moderation, or a model that is not for everyone.
-  if (status === 401 || status === 402) return "account";
+  if (status === 403 && codes.some((code) => code !== null && contentCodes.has(code))) return "rejected";
+  // 403 may be about this one request or about all: whether another line fares better shows which.
+  if (status === 401 || status === 402 || status === 403) return "account";
   if (status === 429) return "throttled";
   if (status === 408 || status === 409 || status >= 500) return "unavailable";
   return "rejected";
@@ -106,7 +118,7 @@ function refusal(
   { json, secret, now }: { json: unknown; secret: Secret | null; now: number },
 ): Failure {
   const said = errorIn(json, secret);
-  return {
+  const failure: Failure = {
     ok: false,
     reason: reasonOf(status, [said.code, said.type]),
     status,
@@ -119,6 +131,7 @@ function refusal(
     },
     retryAfterMs: retryAfterMs(status, headers, now),
   };
+  return withLimits(failure, headers);
 }
 
 /**

@@ -10,9 +10,13 @@ export interface UpstreamOptions {
   apiKeyEnv?: string | undefined;
   /** Globs over the model of a line. Default: every model. */
   models?: readonly string[] | undefined;
-  /** Calls in flight at once. Default `auto`. */
-  concurrency?: number | "auto" | undefined;
+  /** Calls in flight at once: a fixed number, a range within which it is learned, or `auto`. Default `auto`. */
+  concurrency?: ConcurrencyOption | undefined;
+  /** What the upstream may be asked for in any minute, over all models. Default: no limit. */
+  limits?: { requestsPerMinute?: number | undefined; tokensPerMinute?: number | undefined } | undefined;
 }
+
+export type ConcurrencyOption = number | { least: number; most: number } | "auto";
 
 export interface UpstreamChoice {
   /** Base URL of the only upstream. */
@@ -20,7 +24,7 @@ export interface UpstreamChoice {
   /** Name of the variable that holds the key of that only upstream, wherever its URL comes from. */
   upstreamApiKeyEnv?: string | undefined;
   upstreams?: readonly UpstreamOptions[] | undefined;
-  concurrency?: number | "auto" | undefined;
+  concurrency?: ConcurrencyOption | undefined;
   /** True in `nerif serve`: its users set `OPENAI_BASE_URL` to reach Nerif itself. Default false. */
   ignoreOpenAIBaseUrl?: boolean | undefined;
 }
@@ -31,7 +35,9 @@ export interface ResolvedUpstream {
   apiKey: string | null;
   /** Null: every model. */
   models: readonly string[] | null;
-  concurrency: number | "auto";
+  concurrency: ConcurrencyOption;
+  requestsPerMinute: number | null;
+  tokensPerMinute: number | null;
 }
 
 export type Environment = Readonly<Record<string, string | undefined>>;
@@ -52,7 +58,12 @@ export function resolveUpstreams(choice: UpstreamChoice, env: Environment): Reso
   const only = onlyUpstream(choice, env);
   const concurrency = choice.concurrency ?? "auto";
   if (only !== null)
-    return [{ name: URL.parse(`${only.url}`)?.host ?? "upstream", ...only, models: null, concurrency }];
+    return [
+      {
+        ...{ name: URL.parse(`${only.url}`)?.host ?? "upstream", ...only, models: null, concurrency },
+        ...{ requestsPerMinute: null, tokensPerMinute: null },
+      },
+    ];
   if (choice.upstreams === undefined || choice.upstreams.length === 0) throw notConfigured(choice);
   checkNames(choice.upstreams);
   return choice.upstreams.map((options) => {
@@ -63,6 +74,8 @@ export function resolveUpstreams(choice: UpstreamChoice, env: Environment): Reso
       apiKey: options.apiKeyEnv === undefined ? openAIKeyFor(url, env) : namedKey(options.apiKeyEnv, env),
       models: options.models ?? null,
       concurrency: options.concurrency ?? concurrency,
+      requestsPerMinute: options.limits?.requestsPerMinute ?? null,
+      tokensPerMinute: options.limits?.tokensPerMinute ?? null,
     };
   });
 }

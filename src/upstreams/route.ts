@@ -4,10 +4,10 @@ import type { Upstream } from "./upstream.ts";
 export interface Router {
   /** All of them, in the order of the configuration. */
   readonly upstreams: readonly Upstream[];
-  /** The first upstream that serves the model; null when none does. */
-  pick(model: string | null): Upstream | null;
+  /** The upstreams that serve the model, in the order of the configuration: its pool. */
+  pick(model: string | null): readonly Upstream[];
 }
 
 export function createRouter(upstreams: readonly Upstream[]): Router {
-  return { upstreams, pick: (model) => upstreams.find((upstream) => upstream.serves(model)) ?? null };
+  return { upstreams, pick: (model) => upstreams.filter((upstream) => upstream.serves(model)) };
 }

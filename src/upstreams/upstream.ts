@@ -6,8 +6,7 @@ export interface Upstream {
   readonly name: string;
   /** Whether lines with this model go here. */
   serves(model: string | null): boolean;
-  /** Calls that may be in flight at once, from the configuration. */
-  readonly concurrency: number;
+  readonly bounds: UpstreamBounds;
   /**
    * Sends one line. What becomes of it is told to `onAnswer`, once and never before this returns: a failure is an
    * answer too. When `signal` aborts, the call is broken off and answers `aborted`.
@@ -16,6 +15,15 @@ export interface Upstream {
   /** Models that the server lists, for `GET /v1/models`. @throws NerifError `upstream_unreachable` */
   models(signal: AbortSignal): Promise<unknown[]>;
   close(): Promise<void>;
+}
+
+/** How fast an upstream may be asked, from the configuration. */
+export interface UpstreamBounds {
+  /** Calls that may be in flight at once, from this process. The same number twice is a fixed limit. */
+  concurrency: { least: number; most: number };
+  /** Null: no limit. */
+  requestsPerMinute: number | null;
+  tokensPerMinute: number | null;
 }
 
 export interface UpstreamCall {
@@ -42,6 +50,8 @@ export interface Success {
   /** JSON text as the upstream sent it, raw newlines made spaces. */
   body: Uint8Array;
   tokens: Tokens | null;
+  /** What the upstream said that it will still take; absent when it said nothing. */
+  limits?: RateLimits;
 }
 
 /** Why a call did not succeed; what follows from it is decided in `engine/retry.ts`. */
@@ -74,4 +84,18 @@ export interface Failure {
   error: { code: string; message: string; type: string };
   /** How long the upstream asked to wait, in milliseconds (429 and 503 only). */
   retryAfterMs: number | null;
+  limits?: RateLimits;
+}
+
+/** `x-ratelimit-*` headers of an answer, as far as they were there and made sense. */
+export interface RateLimits {
+  requests: RateLimit | null;
+  tokens: RateLimit | null;
+}
+
+export interface RateLimit {
+  limit: number;
+  remaining: number;
+  /** Milliseconds until `remaining` is `limit` again. */
+  resetMs: number;
 }

@@ -2,6 +2,7 @@ import OpenAI, { AzureOpenAI } from "openai";
 import { describe, expect, it } from "vitest";
 import { createNerif } from "../../src/library/nerif.ts";
 import { createHandler } from "../../src/server.ts";
+import { fixedBounds } from "../support/bounds.ts";
 import { createTestClock } from "../support/clock.ts";
 import { aFile } from "../support/control-rows.ts";
 import {
@@ -122,7 +123,7 @@ describe("server with keys", () => {
       counts: { total: 1, completed: 0, failed: 0 },
       inFlight: 0,
       rate: null,
-      routes: [{ ...route, limit: 1, inFlight: 0, waiting: 1, ready: 0, succeeded: 0 }],
+      routes: [{ ...route, limit: 1, limitPerSecond: null, inFlight: 0, waiting: 1, ready: 0, succeeded: 0 }],
     });
     const ready = async (given?: string) =>
       (await server.send("/readyz", given === undefined ? {} : bearer(given))).json();
@@ -267,7 +268,7 @@ describe("server with keys", () => {
     const self = {
       name: "loop",
       serves: () => true,
-      concurrency: 1,
+      bounds: fixedBounds(1),
       async models() {
         const response = await fetch(`http://127.0.0.1:${port}/v1/models`);
         return ((await response.json()) as { data: unknown[] }).data;

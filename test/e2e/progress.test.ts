@@ -62,6 +62,7 @@ describe("GET /v1/batches/{id}/progress", () => {
         model: "m",
         upstream: "local",
         limit: 4,
+        limit_per_second: null,
         in_flight: expect.any(Number),
         waiting: 0,
         reason: null,

@@ -44,9 +44,9 @@ describe("nerif run, killed or interrupted,", () => {
 
   it("stops at once at the second Ctrl-C", async () => {
     await using work = await createCliWorkspace({ hangRate: 1 });
-    work.write("in.jsonl", requestFile(5));
+    work.write("in.jsonl", requestFile(4));
     const run = work.start(["run", "in.jsonl"]);
-    await answered(work, 0, () => work.simulator.served.requests === 5);
+    await answered(work, 0, () => work.simulator.served.requests === 4);
     run.child.kill("SIGINT");
     await run.printed(/Stopping; calls in flight get 5 s/);
     run.child.kill("SIGINT");

@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import { fixedBounds } from "../support/bounds.ts";
 import { openTestInstance } from "../support/http-instance.ts";
 import { startTestServer } from "../support/http-server.ts";
 
@@ -47,7 +48,7 @@ describe("server, start and stop", () => {
         {
           name: "loop",
           serves: () => true,
-          concurrency: 1,
+          bounds: fixedBounds(1),
           async models() {
             const { data } = (await (await fetch(`http://127.0.0.1:${port}/v1/models`)).json()) as {
               data: { id: string }[];

@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import { fixedBounds } from "../support/bounds.ts";
 import { openTestInstance } from "../support/http-instance.ts";
 import { createBatch, inputForm, post, startTestServer } from "../support/http-server.ts";
 
@@ -131,7 +132,7 @@ describe("server", () => {
       counts: { total: 1, completed: 0, failed: 0 },
       inFlight: 0,
       rate: null,
-      routes: [{ ...route, limit: 1, inFlight: 0, ready: 0, waiting: 1, succeeded: 0 }],
+      routes: [{ ...route, limit: 1, limitPerSecond: null, inFlight: 0, ready: 0, waiting: 1, succeeded: 0 }],
     });
     const ready = await server.send("/readyz");
     expect(ready.status).toBe(200);
@@ -144,7 +145,7 @@ describe("server", () => {
     const upstream = (name: string, models: unknown[], serves = () => true) => ({
       name,
       serves,
-      concurrency: 1,
+      bounds: fixedBounds(1),
       models: async () => models,
       send: () => Promise.reject(new Error("not asked")),
       close: async () => {},
@@ -171,7 +172,7 @@ describe("server", () => {
     const down = {
       name: "down",
       serves: () => true,
-      concurrency: 1,
+      bounds: fixedBounds(1),
       models: () => Promise.reject(new Error("http://secret.internal refused")),
       send: () => Promise.reject(new Error("not asked")),
       close: async () => {},

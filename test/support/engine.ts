@@ -63,7 +63,7 @@ export async function createEngineFixture(
     lock: freeLock(),
     clock: createSystemClock(),
     settings: defaultSettings,
-    pickUpstream: (model) => all.find((upstream) => upstream.serves(model)) ?? null,
+    pickUpstreams: (model) => all.filter((upstream) => upstream.serves(model)),
     knowsModel: (model) => all.some((upstream) => upstream.serves(model)),
     log: silentLogger,
     // Waits for a further try are cut to nothing; the rules for them have tests of their own.

@@ -1,5 +1,6 @@
 import { NerifError } from "../../src/batch/errors.ts";
 import type { Answer, FailureReason, Upstream, UpstreamCall } from "../../src/upstreams/upstream.ts";
+import { fixedBounds } from "./bounds.ts";
 
 export interface ScriptedUpstream extends Upstream {
   /** Every call that was sent, in order. */
@@ -17,7 +18,7 @@ export function createScriptedUpstream(
   const calls: UpstreamCall[] = [];
   return {
     name: "scripted",
-    concurrency,
+    bounds: fixedBounds(concurrency),
     serves,
     calls,
     send(call) {

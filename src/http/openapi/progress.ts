@@ -12,6 +12,11 @@ const routeState = objectOf<RouteState>("RouteState", {
   model: z.string().nullable(),
   upstream: z.string().nullable(),
   limit: count.describe("Calls that may be in flight at once."),
+  limit_per_second: z
+    .number()
+    .nonnegative()
+    .nullable()
+    .describe("Requests per second that the model server lets through, learned from its refusals."),
   in_flight: count,
   waiting: count.describe("Lines that wait for another try."),
   reason: waitingReason.nullable(),

@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import OpenAI from "openai";
 import { afterEach, expect, test } from "vitest";
-import { createSimulator, type Simulator, type SimulatorOptions } from "./simulator.ts";
+import { createSimulator, type ScriptedCall, type Simulator, type SimulatorOptions } from "./simulator.ts";
 
 const cleanups: (() => unknown)[] = [];
 
@@ -207,6 +207,29 @@ test("the log has a line without a status for a request whose client went away",
   await hanging;
   await waitUntil(() => simulator.served.unanswered === 1);
   expect(JSON.parse(readFileSync(log, "utf8"))).toMatchObject({ path: "/v1/chat/completions", status: null });
+});
+
+test("a script decides by model, text and room, and each request that it decided about is told", async () => {
+  const told: ScriptedCall[] = [];
+  const answer = { status: 403, code: "content_filter", message: "No" };
+  const { url } = await start({
+    script: [
+      { slots: 1, latency: { kind: "fixed", ms: 20 } },
+      { containing: "forbidden", answer },
+      { model: "slow", rate: { perSecond: 1, burst: 1, kind: "bucket" }, retryAfterMs: 2_500 },
+    ],
+    onScripted: (call) => told.push(call),
+  });
+  const say = (content: string, model = "m") =>
+    post(`${url}/chat/completions`, { ...chat, model, messages: [{ role: "user", content }] });
+  const [first, second, refused] = await Promise.all([say("one"), say("two"), say("forbidden")]);
+  expect([first?.status, second?.status, refused?.status]).toEqual([200, 200, 403]);
+  expect(await refused?.json()).toMatchObject({ error: { code: "content_filter" } });
+  const throttled = [await say("a", "slow"), await say("b", "slow")];
+  expect(throttled.map(({ status }) => status)).toEqual([200, 429]);
+  expect(throttled[1]?.headers.get("retry-after-ms")).toBe("2500");
+  await waitUntil(() => told.length === 5);
+  expect(told.map(({ status }) => status).sort()).toEqual([200, 200, 200, 403, 429]);
 });
 
 test("closing breaks off what hangs", async () => {

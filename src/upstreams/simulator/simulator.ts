@@ -5,7 +5,9 @@ import type { AddressInfo } from "node:net";
 import { errnoOf, NerifError } from "../../batch/errors.ts";
 import { failure, isSimulated, modelList, type SimulatedAnswer, simulateAnswer } from "./answers.ts";
 import { createFates, type FateOptions } from "./fate.ts";
+import { createRandom } from "./random.ts";
 import { type LoggedRequest, openRequestLog, type RequestLog } from "./request-log.ts";
+import { createScriptedServer, type Rule, type ScriptedServer } from "./script.ts";
 
 /** How the simulated server behaves. */
 export interface SimulatorOptions extends FateOptions {
@@ -27,6 +29,24 @@ export interface SimulatorOptions extends FateOptions {
   apiKey?: string | undefined;
   /** A file that gets one JSON line per request. Default: none. */
   log?: string | undefined;
+  /** What happens when, beside or instead of the rates, latency and capacity above, which then have no effect. */
+  script?: readonly Rule[] | undefined;
+  /** Told of each request that a script decided about, when it has ended. */
+  onScripted?: ((call: ScriptedCall) => void) | undefined;
+}
+
+/** One request that a script decided about. Times are monotonic milliseconds. */
+export interface ScriptedCall {
+  model: string;
+  /** The request's body. */
+  text: string;
+  arrivedAt: number;
+  /** Null when it was never worked on. */
+  startedAt: number | null;
+  endedAt: number;
+  /** Null when no answer was sent. */
+  status: number | null;
+  tokens: number;
 }
 
 /** What a simulator has done so far. */
@@ -70,6 +90,10 @@ interface Exchange {
   plan: Plan;
   started: boolean;
   timer: NodeJS.Timeout | undefined;
+  /** What a 429 asks to wait, in milliseconds; null: nothing. */
+  retryAfterMs: number | null;
+  /** Gives the place at a scripted server up. */
+  leave: () => void;
 }
 
 const throttled = failure(429, {
@@ -98,7 +122,10 @@ export function createSimulator(options: SimulatorOptions = {}): Simulator {
     outputTokens: 0,
     peakInFlight: 0,
   };
+  const script =
+    options.script === undefined ? null : createScriptedServer(options.script, createRandom(settings.seed));
   const queue: Exchange[] = [];
+  const changes: NodeJS.Timeout[] = [];
   let inFlight = 0;
   let log: RequestLog | null = null;
 
@@ -121,9 +148,13 @@ export function createSimulator(options: SimulatorOptions = {}): Simulator {
       body_sha256: hash("sha256", body, "hex"),
       idempotency_key: typeof key === "string" ? key : null,
     };
-    const plan = decide(request, { body, entry });
-    const exchange: Exchange = { response, entry, plan, started: false, timer: undefined };
     served.requests += 1;
+    if (script !== null && request.method === "POST" && isSimulated(entry.path)) {
+      play(script, request, { response, entry, text: body.toString() });
+      return;
+    }
+    const plan = decide(request, { body, entry });
+    const exchange = newExchange(response, entry, plan);
     response.on("close", () => end(exchange));
     if (plan.type === "reset") request.socket.resetAndDestroy();
     else if (plan.type === "at_once") answer(exchange, plan.answer);
@@ -152,6 +183,57 @@ export function createSimulator(options: SimulatorOptions = {}): Simulator {
     return { type: "work", answer: written, ms: latencyMs + writingMs };
   }
 
+  function newExchange(response: ServerResponse, entry: Exchange["entry"], plan: Plan): Exchange {
+    const retryAfterMs = options.retryAfterMs ?? 1_000;
+    return { response, entry, plan, started: false, timer: undefined, retryAfterMs, leave: () => {} };
+  }
+
+  /** Lets the script decide about a request. */
+  function play(
+    scripted: ScriptedServer,
+    request: IncomingMessage,
+    { response, entry, text }: { response: ServerResponse; entry: Exchange["entry"]; text: string },
+  ): void {
+    const arrivedAt = performance.now();
+    if (changes.length === 0) lookAtChanges(scripted);
+    const written = simulateAnswer(entry.path, { text, digest: entry.body_sha256, settings });
+    const exchange = newExchange(response, entry, { type: "work", answer: written, ms: 0 });
+    const model = modelIn(text);
+    let startedAt: number | null = null;
+    const verdict = scripted.arrive({ now: arrivedAt, model, text }, (ms) => {
+      exchange.started = true;
+      startedAt = performance.now();
+      inFlight += 1;
+      served.peakInFlight = Math.max(served.peakInFlight, inFlight);
+      exchange.timer = setTimeout(answer, Math.round(ms), exchange, written);
+    });
+    if (verdict.type === "work") {
+      exchange.leave = () => {
+        verdict.leave();
+        scripted.look(performance.now());
+      };
+    } else if (verdict.type === "fail") {
+      exchange.retryAfterMs = verdict.retryAfterMs;
+      const refusal = failure(verdict.failure.status, verdict.failure);
+      exchange.timer = setTimeout(answer, Math.round(verdict.latencyMs), exchange, refusal);
+    }
+    response.on("close", () => {
+      exchange.leave();
+      end(exchange);
+      const status = response.writableEnded ? response.statusCode : null;
+      const tokens = status === 200 ? written.inputTokens + written.outputTokens : 0;
+      options.onScripted?.({ model, text, arrivedAt, startedAt, endedAt: performance.now(), status, tokens });
+    });
+    if (verdict.type === "reset") request.socket.resetAndDestroy();
+  }
+
+  /** When more slots come, who waits has to be let in though nobody leaves. */
+  function lookAtChanges(scripted: ScriptedServer): void {
+    for (const ms of [0, ...scripted.changes]) {
+      changes.push(setTimeout(() => scripted.look(performance.now()), ms).unref());
+    }
+  }
+
   function start(exchange: Exchange, plan: Plan & { type: "work" }): void {
     exchange.started = true;
     inFlight += 1;
@@ -162,14 +244,15 @@ export function createSimulator(options: SimulatorOptions = {}): Simulator {
     else exchange.timer = setTimeout(answer, Math.round(plan.ms), exchange, plan.answer);
   }
 
-  function answer({ response, entry }: Exchange, sent: SimulatedAnswer): void {
+  function answer(exchange: Exchange, sent: SimulatedAnswer): void {
+    const { response, entry } = exchange;
     const { status, body } = sent;
     served.answers[status] = (served.answers[status] ?? 0) + 1;
     served.inputTokens += sent.inputTokens;
     served.outputTokens += sent.outputTokens;
     const headers = ["content-type", "application/json", "content-length", String(Buffer.byteLength(body))];
     headers.push("x-request-id", `req_${entry.body_sha256.slice(0, 32)}`);
-    if (status === 429) headers.push(...retryAfter(options.retryAfterMs ?? 1_000));
+    if (status === 429 && exchange.retryAfterMs !== null) headers.push(...retryAfter(exchange.retryAfterMs));
     // The log comes first: whoever holds the answer finds the request there.
     log?.write({ ...entry, status });
     response.writeHead(status, headers).end(body);
@@ -204,6 +287,7 @@ export function createSimulator(options: SimulatorOptions = {}): Simulator {
       return { url: `http://${family === "IPv6" ? `[${address}]` : address}:${bound}/v1`, port: bound };
     },
     async close() {
+      for (const timer of changes) clearTimeout(timer);
       if (server.listening) {
         const closed = once(server, "close");
         server.close();
@@ -214,6 +298,16 @@ export function createSimulator(options: SimulatorOptions = {}): Simulator {
       log = null;
     },
   };
+}
+
+function modelIn(text: string): string {
+  try {
+    const { model } = JSON.parse(text) as { model?: unknown };
+    return typeof model === "string" ? model : "";
+  } catch {
+    // `simulateAnswer` refuses it.
+    return "";
+  }
 }
 
 function atOnce(answer: SimulatedAnswer): Plan {

@@ -53,7 +53,7 @@ export function createServer({ life, database, upstream, sender, lock }: ServerO
     ...{ control, files, journal, clock, settings, sender },
     lock: lockOf(life, lock),
     log: silentLogger,
-    pickUpstream: (model) => (upstream.serves(model) ? upstream : null),
+    pickUpstreams: (model) => (upstream.serves(model) ? [upstream] : []),
     knowsModel: upstream.serves,
   });
   const fileService = createFileService({ control, files, clock, budgets: createByteBudgets(control) });

@@ -2,6 +2,7 @@ import { createHash } from "node:crypto";
 import { NerifError } from "../../../src/batch/errors.ts";
 import { answerOf, unanswered } from "../../../src/upstreams/outcome.ts";
 import type { Answer, Upstream, UpstreamCall } from "../../../src/upstreams/upstream.ts";
+import { fixedBounds } from "../../support/bounds.ts";
 import { dieNow, happens, isLastCall } from "../world/calls.ts";
 import { type Life, theWorld, type World } from "../world/world.ts";
 import { fateOf, slowAnswerMs } from "./input.ts";
@@ -99,7 +100,7 @@ export function createSimulatedUpstream(): SimulatedUpstream {
   return {
     name: "simulated",
     serves: () => true,
-    concurrency: theWorld().weather.concurrency,
+    bounds: fixedBounds(theWorld().weather.concurrency),
     sends,
     send,
     models: () => Promise.reject(new NerifError("upstream_unreachable", "Cannot list the models")),

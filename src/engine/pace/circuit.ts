@@ -1,16 +1,19 @@
-import type { FailureReason } from "../upstreams/upstream.ts";
-import type { Clock } from "./clock.ts";
+import type { FailureReason } from "../../upstreams/upstream.ts";
 
 /** Different lines that must fail in a row, with no success between, before it counts as an outage. */
 const outageLines = 8;
 /** Different lines that must be refused in a row because of the account; one, as long as nothing has succeeded. */
 const accountLines = 2;
 
-const probeDelays = { outage: { first: 500, longest: 15_000 }, account: { first: 1_000, longest: 60_000 } };
+/** Milliseconds between probes: they double up to `longest`. */
+const probeDelays = { outage: { first: 500, longest: 2_700 }, account: { first: 1_000, longest: 60_000 } };
+/** A long outage is looked at less often: after such a share of the time that it lasts, at most so many milliseconds. */
+const longOutage = { share: 1 / 22, longest: 15_000 };
 
 /**
  * Tells the trouble of an upstream from the trouble of a line. Closed: calls go out. Open: lines wait without
- * spending attempts, and one call at a time probes whether it is over; any success closes it.
+ * spending attempts, and one call at a time probes whether it is over; any success closes it. Times are monotonic
+ * milliseconds.
  */
 export interface Circuit {
   readonly open: "outage" | "account" | null;
@@ -20,23 +23,26 @@ export interface Circuit {
   readonly message: string | null;
   /** The line whose failure that was. */
   readonly line: string | null;
-  /** Milliseconds until a call may be sent: 0 now, null when a probe is under way. */
-  waitMs(): number | null;
+  /** Different lines that have failed in a row, while that is not yet an outage. */
+  readonly doubts: number;
+  /** Milliseconds until a call may be sent: 0 now, Infinity when a probe is under way. */
+  waitMs(now: number): number;
   /** To be called when a call is sent; while open it becomes the probe. */
   sent(): void;
   succeeded(): void;
   /** @param line identifies the line, so that the same line failing again is not taken for a further one */
-  failed(line: string, reason: FailureReason, message: string): void;
+  failed(line: string, failure: { reason: FailureReason; message: string }, now: number): void;
   /** The probe ended without telling anything: it was aborted, throttled, or the line itself was refused. */
-  inconclusive(): void;
+  inconclusive(now: number): void;
 }
 
-export function createCircuit(clock: Clock): Circuit {
+export function createCircuit(): Circuit {
   const failing = { outage: new Set<string>(), account: new Set<string>() };
   let open: "outage" | "account" | null = null;
   let message: string | null = null;
   let teller: string | null = null;
   let probing = false;
+  let openedAt = 0;
   let probeAt = 0;
   let delay = 0;
   let hasSucceeded = false;
@@ -49,6 +55,13 @@ export function createCircuit(clock: Clock): Circuit {
     if (failing.account.size > 0) failing.account.clear();
     open = message = teller = null;
     probing = confirmed = false;
+  }
+
+  function probeLater(now: number): void {
+    const { share, longest } = longOutage;
+    const long = open === "outage" ? Math.min((now - openedAt) * share, longest) : 0;
+    probing = false;
+    probeAt = now + Math.max(delay, long);
   }
 
   return {
@@ -65,41 +78,43 @@ export function createCircuit(clock: Clock): Circuit {
     get line() {
       return teller;
     },
-    waitMs() {
+    get doubts() {
+      return failing.outage.size;
+    },
+    waitMs(now) {
       if (open === null) return 0;
-      return probing ? null : Math.max(0, probeAt - clock.monotonic());
+      return probing ? Number.POSITIVE_INFINITY : Math.max(0, probeAt - now);
     },
     sent() {
       if (open !== null) probing = true;
     },
     succeeded() {
       hasSucceeded = true;
-      close();
+      if (open !== null || failing.outage.size > 0 || failing.account.size > 0) close();
     },
-    failed(line, reason, text) {
-      const kind = reason === "account" ? "account" : "outage";
+    failed(line, failure, now) {
+      const kind = failure.reason === "account" ? "account" : "outage";
       failing[kind].add(line);
       // Nobody accepts connections: a second line would tell no more.
-      const enough =
-        reason === "refused" ? 1 : kind === "outage" ? outageLines : hasSucceeded ? accountLines : 1;
+      const refused = failure.reason === "refused";
+      const enough = refused ? 1 : kind === "outage" ? outageLines : hasSucceeded ? accountLines : 1;
       if (open === null && failing[kind].size < enough) return;
       const { first, longest } = probeDelays[kind];
       confirmed ||= kind === "outage" || failing.account.size >= accountLines || probing;
-      unreachable = reason === "refused";
+      unreachable = refused;
       // Calls that were in flight when it opened say nothing new; only a probe's failure makes the delay grow.
-      if (open !== kind) delay = first;
-      else if (probing) delay = Math.min(delay * 2, longest);
+      if (open !== kind) {
+        delay = first;
+        openedAt = now;
+      } else if (probing) delay = Math.min(delay * 2, longest);
       else return;
       open = kind;
-      message = text;
+      message = failure.message;
       teller = line;
-      probing = false;
-      probeAt = clock.monotonic() + delay;
+      probeLater(now);
     },
-    inconclusive() {
-      if (!probing) return;
-      probing = false;
-      probeAt = clock.monotonic() + delay;
+    inconclusive(now) {
+      if (probing) probeLater(now);
     },
   };
 }

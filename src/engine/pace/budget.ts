@@ -1,0 +1,68 @@
+/** What may be spent on calls in any 60 seconds: requests, or tokens. Times are monotonic milliseconds. */
+export interface Budget {
+  /** Milliseconds until this much may be spent. What is more than the whole budget waits until nothing else counts. */
+  waitMs(now: number, cost: number): number;
+  spend(now: number, cost: number): void;
+  /** What was spent at `spentAt` turned out to be so much more; negative: less. */
+  correct(spentAt: number, now: number, more: number): void;
+}
+
+const slotMs = 500;
+const minuteMs = 60_000;
+/** A minute, and the slot that is only partly older. */
+const slots = minuteMs / slotMs + 1;
+/** Of the budget, spent evenly; the rest makes up for what could not be foreseen. */
+const evenShare = 0.985;
+/** What may be spent at once, as milliseconds of the even flow. */
+const burstMs = 2_000;
+
+/**
+ * Spends evenly (a bucket that fills at the rate of the budget, and may be overdrawn by one call), and never above
+ * `perMinute` in any 60 seconds: a sum over slots of half a second, the one that is partly over included.
+ */
+export function createBudget(perMinute: number): Budget {
+  const spent = new Float64Array(slots);
+  const rate = (perMinute * evenShare) / minuteMs;
+  const burst = rate * burstMs;
+  let slot = 0;
+  let sum = 0;
+  let level = burst;
+  let levelAt = 0;
+
+  function advance(now: number): void {
+    const at = Math.floor(now / slotMs);
+    for (let passed = Math.max(slot + 1, at - slots + 1); passed <= at; passed++) {
+      sum -= spent[passed % slots] ?? 0;
+      spent[passed % slots] = 0;
+    }
+    // Sums of fractions drift.
+    if (at > slot + slots) sum = 0;
+    slot = Math.max(slot, at);
+    level = Math.min(burst, level + (now - levelAt) * rate);
+    levelAt = now;
+  }
+
+  return {
+    waitMs(now, cost) {
+      advance(now);
+      const needed = Math.min(cost, burst);
+      if (level < needed) return (needed - level) / rate;
+      if (sum + cost <= perMinute || sum <= 0) return 0;
+      return (slot + 1) * slotMs - now;
+    },
+    spend(now, cost) {
+      advance(now);
+      level -= cost;
+      sum += cost;
+      spent[slot % slots] = (spent[slot % slots] ?? 0) + cost;
+    },
+    correct(spentAt, now, more) {
+      advance(now);
+      level = Math.min(burst, level - more);
+      const at = Math.floor(spentAt / slotMs);
+      if (slot - at >= slots) return;
+      sum += more;
+      spent[at % slots] = (spent[at % slots] ?? 0) + more;
+    },
+  };
+}

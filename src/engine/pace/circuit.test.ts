@@ -1,0 +1,132 @@
+import { describe, expect, test } from "vitest";
+import type { FailureReason } from "../../upstreams/upstream.ts";
+import { createCircuit } from "./circuit.ts";
+
+function setup() {
+  const circuit = createCircuit();
+  let now = 0;
+  return {
+    circuit,
+    fail: (line: string, reason: FailureReason, message = "") =>
+      circuit.failed(line, { reason, message }, now),
+    inconclusive: () => circuit.inconclusive(now),
+    waitMs: () => circuit.waitMs(now),
+    advance(ms: number) {
+      now += ms;
+    },
+  };
+}
+
+describe("the circuit of a route", () => {
+  test("opens when eight different lines have failed in a row", () => {
+    const { circuit, fail } = setup();
+    for (let line = 0; line < 7; line++) fail(`${line}`, "unavailable", "503");
+    expect(circuit.open).toBeNull();
+    fail("7", "reset", "connection reset");
+    expect(circuit.open).toBe("outage");
+    expect(circuit.message).toBe("connection reset");
+  });
+
+  test("stays closed when one line fails again and again", () => {
+    const { circuit, fail } = setup();
+    for (let i = 0; i < 50; i++) fail("poison", "unavailable", "500");
+    expect(circuit.open).toBeNull();
+  });
+
+  test("starts counting anew after a success", () => {
+    const { circuit, fail } = setup();
+    for (let line = 0; line < 7; line++) fail(`${line}`, "timeout", "");
+    circuit.succeeded();
+    for (let line = 7; line < 14; line++) fail(`${line}`, "timeout", "");
+    expect(circuit.open).toBeNull();
+  });
+
+  test("opens at once when nobody accepts connections", () => {
+    const { circuit, fail } = setup();
+    fail("0", "refused", "refused");
+    expect([circuit.open, circuit.reason]).toEqual(["outage", "unreachable"]);
+  });
+
+  test("lets one probe through at a time, later after each failure, and closes on a success", () => {
+    const { circuit, fail, waitMs, advance } = setup();
+    fail("0", "refused", "");
+    expect(waitMs()).toBe(500);
+    advance(500);
+    expect(waitMs()).toBe(0);
+    circuit.sent();
+    expect(waitMs()).toBe(Number.POSITIVE_INFINITY);
+    fail("1", "refused", "");
+    expect(waitMs()).toBe(1000);
+    for (let i = 0; i < 10; i++) {
+      advance(60_000);
+      circuit.sent();
+      fail("1", "refused", "");
+    }
+    expect(waitMs()).toBe(15_000);
+    circuit.sent();
+    circuit.succeeded();
+    expect(circuit.open).toBeNull();
+    expect(waitMs()).toBe(0);
+  });
+
+  test("does not wait longer for calls that were in flight when it opened", () => {
+    const { fail, waitMs } = setup();
+    fail("0", "refused", "");
+    for (let line = 1; line < 64; line++) fail(`${line}`, "refused", "");
+    expect(waitMs()).toBe(500);
+  });
+
+  test("opens for the account when two different lines are refused, and allows the next probe when one tells nothing", () => {
+    const { circuit, fail, waitMs, advance, inconclusive } = setup();
+    circuit.succeeded();
+    fail("0", "account", "401");
+    fail("0", "account", "401");
+    expect(circuit.open).toBeNull();
+    fail("1", "account", "401");
+    expect([circuit.open, circuit.reason]).toEqual(["account", "account"]);
+    advance(1_000);
+    circuit.sent();
+    inconclusive();
+    expect(waitMs()).toBe(1_000);
+  });
+
+  test("suspects the account at once when nothing has succeeded yet, and says so when a probe has confirmed it", () => {
+    const { circuit, fail, advance } = setup();
+    fail("0", "account", "401");
+    expect([circuit.open, circuit.reason]).toEqual(["account", null]);
+    advance(1_000);
+    circuit.sent();
+    fail("0", "account", "401");
+    expect(circuit.reason).toBe("account");
+    circuit.succeeded();
+    expect([circuit.open, circuit.reason]).toEqual([null, null]);
+  });
+
+  test("looks every 2.7 s into an outage of a minute, and less often into a long one", () => {
+    const { circuit, fail, waitMs, advance } = setup();
+    fail("0", "refused");
+    let [probes, passed] = [0, 0];
+    for (; passed < 60_000; probes += 1) {
+      passed += waitMs();
+      advance(waitMs());
+      circuit.sent();
+      fail("0", "refused");
+    }
+    expect(probes).toBeLessThanOrEqual(26);
+    expect(waitMs()).toBeLessThan(2_900);
+    advance(600_000);
+    circuit.sent();
+    fail("0", "refused");
+    expect(waitMs()).toBe(15_000);
+  });
+
+  test("counts the lines that fail in a row as doubts, before it opens", () => {
+    const { circuit, fail } = setup();
+    fail("0", "unavailable");
+    fail("0", "unavailable");
+    fail("1", "unavailable");
+    expect(circuit.doubts).toBe(2);
+    circuit.succeeded();
+    expect(circuit.doubts).toBe(0);
+  });
+});

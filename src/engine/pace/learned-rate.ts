@@ -1,0 +1,131 @@
+/**
+ * The requests per second that an upstream lets through, learned from 429s that say when to come back. There is none
+ * until the first of them. Times are monotonic milliseconds.
+ */
+export interface LearnedRate {
+  /** Requests per second; null as long as nothing is known to limit them. */
+  readonly perSecond: number | null;
+  /** Milliseconds until a call may be sent. */
+  waitMs(now: number): number;
+  sent(now: number): void;
+  /** A 429 to a call that was sent at `sentAt`. */
+  refused(sentAt: number, now: number, retryAfterMs: number): void;
+}
+
+/** Calls are counted in slots of the latest second. */
+const slotMs = 125;
+const slots = 8;
+const windowMs = slotMs * slots;
+/** Kept below what was measured, so that the edge is met rarely. */
+const margin = 0.985;
+/** One call a minute. */
+const slowest = 1 / 60_000;
+/** Calls that may go out at once: so many milliseconds' worth. */
+const burstMs = 100;
+const stepMs = 1_000;
+const firstGrowth = 0.01;
+const mostGrowth = 0.1;
+/** An attempt to raise the rate costs a pause at worst: the first comes after so many times that pause. */
+const holdPerPause = 20;
+const longestHold = { ms: 120_000, pauses: 4 };
+/** The rate of the latest second may have lived on what was saved up during a pause: it is believed to this share. */
+const latestShare = 0.95;
+
+/**
+ * A refusal that names a time is about calls per time, not about calls at once. The rate that got through is kept to
+ * from then on, and tried to be raised: by 1 %, 2 %, 4 % each second, after a rest that doubles with every
+ * refusal, so that a limit that stays costs ever fewer calls.
+ */
+export function createLearnedRate(): LearnedRate {
+  const counts = new Float64Array(slots);
+  let slot = 0;
+  /** Calls per millisecond. */
+  let rate = Number.POSITIVE_INFINITY;
+  let level = 0;
+  let levelAt = 0;
+  let cycleBeganAt = Number.NaN;
+  let sentInCycle = 0;
+  let pausedUntil = 0;
+  let growth = firstGrowth;
+  let growAt = 0;
+  /** The rate before it was raised the last time. */
+  let before = 0;
+  /** How much a further refusal of the same event takes off the rate. */
+  let perRefusal = 0;
+  let holdMs = 0;
+
+  function advance(now: number): void {
+    const at = Math.floor(now / slotMs);
+    if (at - slot >= slots) counts.fill(0);
+    else for (let passed = slot + 1; passed <= at; passed++) counts[passed % slots] = 0;
+    slot = Math.max(slot, at);
+  }
+
+  function learn(now: number, retryAfterMs: number): void {
+    advance(now);
+    let latest = -1;
+    for (const count of counts) latest += count;
+    const cycleMs = now - cycleBeganAt;
+    const isFirst = rate === Number.POSITIVE_INFINITY;
+    // Whoever says "in so many seconds" mostly rounded up, and no limit is for less than a second.
+    const span = isFirst ? Math.max(cycleMs, cycleMs + retryAfterMs - 1_000, windowMs) : Math.max(cycleMs, 1);
+    const whole = (sentInCycle - 1) / span;
+    const measured = isFirst ? whole : Math.max(whole, (latest / windowMs) * latestShare);
+    const justRaised = !isFirst && growth > firstGrowth && now < growAt + stepMs;
+    perRefusal = isFirst ? margin / span : 0;
+    // Never up by a refusal, and never to nothing.
+    rate = Math.max((justRaised ? before : Math.min(measured, rate)) * margin, slowest);
+  }
+
+  function grow(now: number): void {
+    // Several steps at once after a pause would be a jump that nothing has shown to be safe.
+    before = rate;
+    rate *= 1 + growth;
+    growth = Math.min(2 * growth, mostGrowth);
+    growAt = now + stepMs;
+  }
+
+  function refill(now: number): void {
+    if (now >= growAt) grow(now);
+    level = Math.min(Math.max(1, rate * burstMs), level + (now - levelAt) * rate);
+    levelAt = now;
+  }
+
+  return {
+    get perSecond() {
+      return rate === Number.POSITIVE_INFINITY ? null : rate * 1_000;
+    },
+    waitMs(now) {
+      if (rate === Number.POSITIVE_INFINITY) return 0;
+      if (now < pausedUntil) return pausedUntil - now;
+      refill(now);
+      return level >= 1 ? 0 : (1 - level) / rate;
+    },
+    sent(now) {
+      if (Number.isNaN(cycleBeganAt)) cycleBeganAt = now;
+      if (rate !== Number.POSITIVE_INFINITY) level -= 1;
+      advance(now);
+      counts[slot % slots] = (counts[slot % slots] ?? 0) + 1;
+      sentInCycle += 1;
+    },
+    refused(sentAt, now, retryAfterMs) {
+      if (sentAt < cycleBeganAt) {
+        pausedUntil = Math.max(pausedUntil, now + retryAfterMs);
+        rate = Math.max(rate - perRefusal, slowest);
+        return;
+      }
+      learn(now, retryAfterMs);
+      holdMs = Math.min(
+        Math.max(2 * holdMs, holdPerPause * retryAfterMs),
+        Math.max(longestHold.ms, longestHold.pauses * retryAfterMs),
+      );
+      growth = firstGrowth;
+      pausedUntil = now + retryAfterMs;
+      growAt = pausedUntil + holdMs;
+      cycleBeganAt = now;
+      sentInCycle = 0;
+      level = 0;
+      levelAt = pausedUntil;
+    },
+  };
+}
