@@ -1,4 +1,4 @@
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
@@ -7,6 +7,7 @@ import { Disturbance, type Part, type Rounds } from "./part.ts";
 import { parts } from "./parts.ts";
 import { reportOf } from "./report.ts";
 import { addRound, newResult, type PartResult, provenance, readResults, writeResults } from "./results.ts";
+import { readSeedResults } from "./seeds.ts";
 
 /*
  * The long tier: runs the parts, keeps after each round what came of it, and writes the page. Options:
@@ -50,8 +51,13 @@ for (const part of values.report ? [] : parts) {
   broken += result.violations.length;
 }
 const names = parts.map(({ name }) => name);
-const mutations = readMutationResults(join(values.out, "reliability-mutations.json"));
-writeFileSync(join(values.out, "reliability.md"), reportOf(results, { names, mutations }));
+const page = reportOf(results, {
+  names,
+  mutations: readMutationResults(join(values.out, "reliability-mutations.json")),
+  seeds: readSeedResults(join(values.out, "reliability-seeds.json")),
+  found: readFileSync(join(import.meta.dirname, "found.md"), "utf8"),
+});
+writeFileSync(join(values.out, "reliability.md"), page);
 process.exitCode = broken === 0 ? 0 : 1;
 
 function begin({ name, title }: Part): PartResult {

@@ -1,11 +1,18 @@
 import type { MutationResult } from "./mutations/results.ts";
 import type { PartResult, Results } from "./results.ts";
+import { type SeedResult, seedsOf } from "./seeds.ts";
+
+export interface Beside {
+  /** Of all parts, in the order of the page. */
+  names: readonly string[];
+  mutations: readonly MutationResult[];
+  seeds: readonly SeedResult[];
+  /** A text about what was found and mended. */
+  found: string;
+}
 
 /** The page that says what was tried, and what came of it. */
-export function reportOf(
-  results: Results,
-  { names, mutations }: { names: readonly string[]; mutations: readonly MutationResult[] },
-): string {
+export function reportOf(results: Results, { names, mutations, seeds, found }: Beside): string {
   const known = names.flatMap((name) =>
     results[name] === undefined ? [] : [[name, results[name]] as const],
   );
@@ -31,7 +38,9 @@ export function reportOf(
     ...known.map(([name, result]) => `- \`${name}\`: ${where(result)}`),
     "",
     ...failures(ran),
+    ...seedsOf(seeds),
     ...trials(mutations),
+    found,
     ...foot,
   ].join("\n");
 }

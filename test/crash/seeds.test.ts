@@ -1,0 +1,18 @@
+import { expect, test } from "vitest";
+import { seedsOf } from "./seeds.ts";
+
+const run = { commit: "abc", from: 0, seeds: 1_000, lives: 10, batches: 5, sends: 70, simulatedHours: 1.4 };
+
+test("seeds of one commit are summed up, and those that failed are named", () => {
+  const rows = seedsOf([
+    { ...run, failures: [] },
+    { ...run, failures: [17, 4] },
+    { ...run, commit: "def", failures: [] },
+  ]);
+  expect(rows).toContain("| abc | 2,000 | 17, 4 | 3 | 20 | 10 | 140 |");
+  expect(rows).toContain("| def | 1,000 | none | 1 | 10 | 5 | 70 |");
+});
+
+test("where no seeds were run, nothing is said of them", () => {
+  expect(seedsOf([])).toEqual([]);
+});
