@@ -18,8 +18,11 @@ const heartbeatMs = 5_000;
 const leaseLookMs = 2_000;
 /** How long a shard that is done may wait for others to be noted with it, while more of them are under way. */
 const finishTogetherMs = 500;
-/** Lines that are kept ready at least: what is sent while the next shard is leased, and a choice for probes in an outage. */
-const leastReady = 512;
+/**
+ * Lines that are kept ready at least, so that a probe in an outage has some to choose from. Not many more: what waits
+ * through two collections is taken for old, and stays, with all that it holds, until much of that has come together.
+ */
+const leastReady = 256;
 
 export interface Execution {
   /** Resolves when every shard is done, or, after an interrupt, when nothing is in flight and all is handed back. */

@@ -5,7 +5,7 @@ import type { PlanRecord } from "./plan.ts";
 
 /** Bytes and lines that are read at once, so that little waits in memory; a single longer line is read whole. */
 const readBytes = 256 * 1024;
-const readLinesAtOnce = 256;
+const readLinesAtOnce = 128;
 /** Lines of other routes between two lines are read along up to this many bytes. */
 const gapBytes = 32 * 1024;
 
