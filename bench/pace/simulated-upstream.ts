@@ -1,6 +1,7 @@
 import { createRandom } from "../../src/upstreams/simulator/random.ts";
 import { createScriptedServer, type Rule } from "../../src/upstreams/simulator/script.ts";
 import type { Answer, Failure, FailureReason } from "../../src/upstreams/upstream.ts";
+import type { SeenCall } from "./scenario.ts";
 import type { World } from "./world.ts";
 
 /** One line of a scenario. */
@@ -12,16 +13,8 @@ export interface SimulatedLine {
   tokens: { input: number; output: number };
 }
 
-/** One call, as the upstream saw it. */
-interface SimulatedCall {
-  model: string;
-  text: string;
-  arrivedAt: number;
-  answeredAt: number;
-  workedMs: number;
-  ok: boolean;
-  tokens: number;
-}
+/** One call, as the upstream saw it; which upstream that is, whoever collects them adds. */
+type SimulatedCall = Omit<SeenCall, "upstream">;
 
 export interface SimulatedUpstream {
   readonly calls: SimulatedCall[];
