@@ -33,6 +33,8 @@ export interface CallOptions {
 
 const givenUp = new Error("The call was given up");
 const noBody = Buffer.alloc(0);
+/** Room is made at once for answers that announce up to this; a larger one has to come before it gets more. */
+const believedBytes = 1024 * 1024;
 
 /**
  * One request on its way, as undici sees it. It ends once, by an answer, a broken connection, or `giveUp`; what
@@ -54,6 +56,8 @@ export class Call implements Dispatcher.DispatchHandler {
   #headers: ReplyHeaders = {};
   #body: Buffer = noBody;
   #bytes = 0;
+  /** What `content-length` says; 0 where it is missing. */
+  #announced = 0;
 
   constructor({ request, connection, end, settings }: CallOptions) {
     this.#request = request;
@@ -90,7 +94,8 @@ export class Call implements Dispatcher.DispatchHandler {
   onResponseStart(_: Dispatcher.DispatchController, status: number, headers: ReplyHeaders): void {
     this.#status = status;
     this.#headers = headers;
-    if (Number(first(headers["content-length"])) > this.#settings.maxAnswerBytes) this.#refuseSize();
+    this.#announced = Number(first(headers["content-length"]));
+    if (this.#announced > this.#settings.maxAnswerBytes) this.#refuseSize();
   }
 
   onResponseData(_: Dispatcher.DispatchController, chunk: Buffer): void {
@@ -128,12 +133,15 @@ export class Call implements Dispatcher.DispatchHandler {
     this.#endLater(this.#controller === null ? refused(error) : broken(error));
   }
 
-  /** Copies into a buffer that doubles: a list of pieces of one byte each would take a hundred times the memory. */
+  /**
+   * Copies into a buffer of the announced length, or one that doubles: a list of pieces of one byte each would take a
+   * hundred times the memory.
+   */
   #append(chunk: Buffer, bytes: number): void {
     if (bytes > this.#body.length) {
-      const larger = Buffer.allocUnsafeSlow(
-        Math.min(Math.max(2 * bytes, 16_384), this.#settings.maxAnswerBytes),
-      );
+      const isAnnounced = bytes <= this.#announced && this.#announced <= believedBytes;
+      const size = isAnnounced ? this.#announced : Math.max(2 * bytes, 16_384);
+      const larger = Buffer.allocUnsafeSlow(Math.min(size, this.#settings.maxAnswerBytes));
       larger.set(this.#body.subarray(0, this.#bytes));
       this.#body = larger;
     }

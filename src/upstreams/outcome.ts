@@ -1,4 +1,5 @@
 import { isUtf8 } from "node:buffer";
+import { beginText, nextStop } from "../batch/string-stops.ts";
 import { tokensOf } from "../batch/usage.ts";
 import { rateLimitsIn } from "./rate-limits.ts";
 import { first, type ReplyHeaders, retryAfterMs } from "./retry-after.ts";
@@ -74,10 +75,10 @@ const space = 0x20;
 
 /** In valid JSON raw newlines stand between tokens only, so they may become spaces. */
 function blankNewlines(body: Buffer): void {
-  const found = [body.indexOf(newline), body.indexOf(carriageReturn)].filter((at) => at !== -1);
-  if (found.length === 0) return;
-  // Indented JSON has one every few bytes: a plain loop beats a search for each.
-  for (let at = Math.min(...found); at < body.length; at++) {
+  if (!body.includes(newline) && !body.includes(carriageReturn)) return;
+  // Indented JSON has one every few bytes, where a search for each would cost more than a look at every byte.
+  beginText(body);
+  for (let at = nextStop(0); at < body.length; at = nextStop(at + 1)) {
     if (body[at] === newline || body[at] === carriageReturn) body[at] = space;
   }
 }
