@@ -45,15 +45,9 @@ export const mutations: readonly Mutation[] = [
     noticedBy: servePower,
   },
   {
-    name: "the directory of all runs is not synced",
-    file: "src/cli/run-store.ts",
-    replace: [
-      [
-        "await prepareDirectory(runsDirectory(dataDir));",
-        "await mkdir(runsDirectory(dataDir), { recursive: true });",
-      ],
-      ["import { open,", "import { mkdir, open,"],
-    ],
+    name: "names of new directories are not synced",
+    file: "src/disk/directory.ts",
+    replace: [["    if (isOurs) await syncDirectory(at, onFailedSync);\n    else await", "    if (!isOurs) await"]],
     noticedBy: runPower,
   },
   {
