@@ -2,7 +2,7 @@ import { defineConfig } from "vitest/config";
 
 const folders = ["src", "test", "scripts", "demo", "bench"];
 
-/** `npm test` runs the project "quick"; `npm run test:ci` runs "long", the files named `*.long.test.ts`, and "contract". */
+/** `npm test` runs the project "quick"; `npm run test:ci` runs "long" and "harness", the files named `*.long.test.ts`, and "contract". */
 export default defineConfig({
   test: {
     // Most of the time tests wait for processes that they started: a worker for each core, not one fewer.
@@ -33,7 +33,7 @@ export default defineConfig({
       {
         extends: true,
         test: {
-          // Hours of kills and simulated troubles in small: `npx vitest run --project harness`.
+          // Hours of kills and simulated troubles in small.
           name: "harness",
           include: ["test/{crash,simulation}/**/*.long.test.ts"],
           fileParallelism: false,

@@ -24,14 +24,15 @@ if (version[0] < floor[0] || (version[0] === floor[0] && version[1] < floor[1]))
     .catch(report);
 }
 
-// V8 lets young objects pile up to about 100 MB between two collections, and can be told otherwise only when a
-// process begins. So this process becomes one that was told; where that cannot be done it goes on as it is.
+// V8 lets young objects pile up to about 100 MB between two collections, and old ones to several times what is alive,
+// and can be told otherwise only when a process begins. So this process becomes one that was told; where that cannot
+// be done it goes on as it is.
 function becomeSmaller() {
   const isLong = ["run", "serve"].includes(process.argv[2]);
   if (!isLong || process.platform === "win32" || typeof process.execve !== "function") return;
   const given = `${process.execArgv.join(" ")} ${process.env.NODE_OPTIONS}`;
   if (given.includes("max-semi-space-size")) return;
-  const flags = ["--max-semi-space-size=8", ...process.execArgv];
+  const flags = ["--max-semi-space-size=8", "--heap-growing-percent=50", ...process.execArgv];
   process.execve(process.execPath, [process.execPath, ...flags, ...process.argv.slice(1)], process.env);
 }
 

@@ -11,6 +11,7 @@ export interface Mutation {
 const runPower = { part: ["--only", "points-run-power", "--stride", "6"] };
 const runNames = { part: ["--only", "points-run-names", "--stride", "6"] };
 const servePower = { part: ["--only", "points-serve-power", "--stride", "8"] };
+const manyFlips = { part: ["--only", "flips", "--rounds", "1500", "--stride", "1"] };
 const flips = { part: ["--only", "flips", "--rounds", "150", "--stride", "1"] };
 
 export const mutations: readonly Mutation[] = [
@@ -103,7 +104,7 @@ export const mutations: readonly Mutation[] = [
     name: "the sum of the plan is not checked",
     file: "src/engine/plan.ts",
     replace: [["crc32(bytes.subarray(4, end)) !== bytes.readUInt32LE(0)", "false"]],
-    noticedBy: flips,
+    noticedBy: manyFlips,
   },
   {
     name: "the sum of a file that is read is not checked",
