@@ -48,7 +48,9 @@ export const mutations: readonly Mutation[] = [
   {
     name: "names of new directories are not synced",
     file: "src/disk/directory.ts",
-    replace: [["    if (isOurs) await syncDirectory(at, onFailedSync);\n    else await", "    if (!isOurs) await"]],
+    replace: [
+      ["    if (isOurs) await syncDirectory(at, onFailedSync);\n    else await", "    if (!isOurs) await"],
+    ],
     noticedBy: runPower,
   },
   {
