@@ -8,6 +8,7 @@ import type { App, HttpLog, HttpServices, RequestContext, RequestEnvironment } f
 import { errorResponse, isServerFault } from "./error-response.ts";
 import { fileRoutes } from "./files.ts";
 import { healthRoutes } from "./health.ts";
+import { metricsRoutes } from "./metrics.ts";
 import { modelRoutes } from "./models.ts";
 import { descriptionRoutes } from "./openapi/routes.ts";
 import { newRequestId } from "./request-id.ts";
@@ -62,6 +63,7 @@ export function createApp(
   app.route("/v1/webhook_event_types", webhookEventTypeRoutes());
   app.route("/v1/models", modelRoutes({ models: services.models }));
   app.route("/", healthRoutes({ health: services.health, keys: services.keys, draining }));
+  app.route("/", metricsRoutes({ metrics: services.metrics }));
   app.route("/", descriptionRoutes());
 
   app.notFound((c) => {

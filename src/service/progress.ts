@@ -16,7 +16,7 @@ export function batchProgress(batch: Batch, executing: Progress | null): BatchPr
     id: batch.id,
     state: batch.status,
     waiting_reason: commonReason(routes),
-    rate: rate === null ? null : Math.round(rate * 100) / 100,
+    rate: rounded(rate),
     eta_seconds: done ? 0 : secondsLeft(request_counts, rate),
     request_counts,
     routes,
@@ -28,22 +28,32 @@ function isOpen({ inFlight, ready, waiting }: RouteProgress): boolean {
   return inFlight + ready + waiting > 0;
 }
 
-function routeState({
+/** A route as `/progress` and `nerif run` show it. */
+export function routeState({
   endpoint,
   model,
   upstream,
   limit,
   limitPerSecond,
   inFlight,
+  rate,
   waiting,
   reason,
 }: RouteProgress): RouteState {
-  const rate = limitPerSecond === null ? null : Math.round(limitPerSecond * 100) / 100;
-  const now = { limit, limit_per_second: rate, in_flight: inFlight, waiting, reason };
-  return { endpoint, model, upstream, ...now };
+  const now = { limit, limit_per_second: rounded(limitPerSecond), in_flight: inFlight, rate: rounded(rate) };
+  return { endpoint, model, upstream, ...now, waiting, reason };
 }
 
-function commonReason(routes: readonly RouteState[]): WaitingReason | null {
+function rounded(rate: number | null): number | null {
+  return rate === null ? null : Math.round(rate * 100) / 100;
+}
+
+/** Why nothing new is sent for a batch; null when something is, or nothing is left to send. */
+export function waitingReason({ routes }: Progress): WaitingReason | null {
+  return commonReason(routes.filter(isOpen));
+}
+
+function commonReason(routes: readonly Pick<RouteState, "reason">[]): WaitingReason | null {
   return routes.every(({ reason }) => reason !== null) ? (routes[0]?.reason ?? null) : null;
 }
 

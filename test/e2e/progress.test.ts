@@ -46,7 +46,9 @@ describe("GET /v1/batches/{id}/progress", () => {
   it("tells rate, time and routes while lines run, and 0 seconds at the end", async () => {
     const server = await startServer({ latency: { kind: "fixed", ms: 20 } });
     const id = await server.createBatch(200);
-    const running = await server.untilProgress(id, ({ rate }) => rate !== null && rate > 0);
+    const running = await server.untilProgress(id, ({ rate, routes }) => {
+      return rate !== null && rate > 0 && typeof routes[0]?.rate === "number";
+    });
     const { completed, failed, total } = running.request_counts;
     expect(total).toBe(200);
     expect(running).toMatchObject({
@@ -64,6 +66,7 @@ describe("GET /v1/batches/{id}/progress", () => {
         limit: 4,
         limit_per_second: null,
         in_flight: expect.any(Number),
+        rate: expect.any(Number),
         waiting: 0,
         reason: null,
       },
