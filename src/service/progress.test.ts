@@ -63,7 +63,7 @@ describe("batchProgress()", () => {
   it("gives a reason only when nothing is sent on any route that has lines left", () => {
     const reasonOf = (...routes: RouteProgress[]) =>
       batchProgress(running, executing({ routes })).waiting_reason;
-    const drained = { inFlight: 0, ready: 0, waiting: 0 };
+    const drained = { model: "done", inFlight: 0, ready: 0, waiting: 0 };
     expect(reasonOf(route({ reason: outage }), route())).toBeNull();
     expect(reasonOf(route({ reason: outage }), route({ reason: throttled }))).toEqual(outage);
     expect(reasonOf(route(drained), route({ reason: throttled }))).toEqual(throttled);
@@ -75,6 +75,16 @@ describe("batchProgress()", () => {
     const unsent = route({ model: "unsent", inFlight: 0, ready: 1, waiting: 0 });
     const { routes } = batchProgress(running, executing({ routes: [drained, unsent] }));
     expect(routes.map(({ model }) => model)).toEqual(["unsent"]);
+  });
+
+  it("shows an upstream that takes nothing, beside one that does the work of both", () => {
+    const dead = route({ upstream: "dead", inFlight: 0, ready: 0, waiting: 0, reason: outage });
+    const { routes, waiting_reason } = batchProgress(running, executing({ routes: [route(), dead] }));
+    expect(routes.map(({ upstream, reason }) => [upstream, reason])).toEqual([
+      ["local", null],
+      ["dead", outage],
+    ]);
+    expect(waiting_reason).toBeNull();
   });
 
   it("tells what is recorded of a batch that this process does not execute", () => {

@@ -3,6 +3,9 @@ import { isFinal } from "../batch/lifecycle.ts";
 import type { BatchProgress, RouteState, WaitingReason } from "../batch/progress.ts";
 import type { Progress, RouteProgress } from "../engine/engine.ts";
 
+/** What the engine tells of a batch that this process executes. */
+export type ExecutionProgress = Progress;
+
 /** @param executing what the engine tells of it; null where this process does not execute it */
 export function batchProgress(batch: Batch, executing: Progress | null): BatchProgress {
   const done = isFinal(batch.status);
@@ -10,7 +13,7 @@ export function batchProgress(batch: Batch, executing: Progress | null): BatchPr
   const progress = done ? null : executing;
   const request_counts = progress?.counts ?? batch.request_counts;
   const rate = progress?.rate ?? null;
-  const routes = (progress?.routes ?? []).filter(isOpen).map(routeState);
+  const routes = progress === null ? [] : openRoutes(progress);
   return {
     object: "batch.progress",
     id: batch.id,
@@ -23,13 +26,22 @@ export function batchProgress(batch: Batch, executing: Progress | null): BatchPr
   };
 }
 
-/** Routes whose lines are all done stay with the engine until the batch ends. */
-function isOpen({ inFlight, ready, waiting }: RouteProgress): boolean {
+/**
+ * The routes that have lines left, as `/progress` and `nerif run` show them; those whose lines are all done stay with
+ * the engine until the batch ends.
+ */
+export function openRoutes({ routes }: Pick<Progress, "routes">): RouteState[] {
+  const lines = ({ endpoint, model }: RouteProgress) => JSON.stringify([endpoint, model]);
+  // At whichever upstream: those with nothing in flight are the ones that somebody looks for.
+  const open = new Set(routes.filter(hasLines).map(lines));
+  return routes.filter((route) => open.has(lines(route))).map(routeState);
+}
+
+function hasLines({ inFlight, ready, waiting }: RouteProgress): boolean {
   return inFlight + ready + waiting > 0;
 }
 
-/** A route as `/progress` and `nerif run` show it. */
-export function routeState({
+function routeState({
   endpoint,
   model,
   upstream,
@@ -49,11 +61,11 @@ function rounded(rate: number | null): number | null {
 }
 
 /** Why nothing new is sent for a batch; null when something is, or nothing is left to send. */
-export function waitingReason({ routes }: Progress): WaitingReason | null {
-  return commonReason(routes.filter(isOpen));
+export function waitingReason(progress: Progress): WaitingReason | null {
+  return commonReason(openRoutes(progress));
 }
 
-function commonReason(routes: readonly Pick<RouteState, "reason">[]): WaitingReason | null {
+function commonReason(routes: readonly RouteState[]): WaitingReason | null {
   return routes.every(({ reason }) => reason !== null) ? (routes[0]?.reason ?? null) : null;
 }
 
