@@ -210,6 +210,12 @@ export const optionTable = {
     default: "24h",
   },
   metadata: { value: "<key=value,...>", help: "metadata of the batch", schema: parsedPairs() },
+  priority: {
+    value: "<1..100>",
+    help: "share of the batch beside others of its project; twice as much gets twice the calls",
+    schema: whole(1, 100),
+    defaultText: "10",
+  },
   events: {
     value: "<list>",
     help: "events to tell the receiver of, such as batch.completed,batch.failed",
