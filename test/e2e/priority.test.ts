@@ -24,7 +24,9 @@ describe("--priority", () => {
     await using work = await workspace();
     const refused = await work.run([...create, "--priority", priority]);
     expect(refused).toMatchObject({ code: 2, stdout: "" });
-    expect(refused.stderr).toMatch(/Cannot use --priority: .*a whole number from 1 to 100/);
+    expect(refused.stderr).toBe(
+      `nerif: Cannot use --priority "${priority}": it must be a whole number from 1 to 100\n`,
+    );
   });
 
   it("is refused beside metadata that says something else, and nothing is uploaded", async () => {
