@@ -67,6 +67,12 @@ export function createApp(
   app.route("/", descriptionRoutes());
 
   app.notFound((c) => {
+    // It may be a line of its own, sent to itself before it knows that it is its own upstream. 404 would be the end of
+    // the line; this costs it nothing.
+    if (services.models.isLookingForItself && c.req.method === "POST") {
+      const message = "Cannot answer yet: the server is starting";
+      return errorResponse(new NerifError("rate_limit_exceeded", message, { retryAfterMs: startingMs }));
+    }
     const { pathname } = new URL(c.req.url);
     const message = `Invalid URL (${c.req.method} ${pathname.slice(0, 200)})`;
     return errorResponse(new NerifError("route_not_found", message));
@@ -79,5 +85,7 @@ export function createApp(
   });
   return app;
 }
+
+const startingMs = 2_000;
 
 const never = new AbortController().signal;

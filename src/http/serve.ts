@@ -60,8 +60,8 @@ export async function serveInstance(instance: Instance, options: ServeOptions = 
     const handler = build(instance, { ...options, models, draining: stopping.signal });
     const { close, ...address } = await listen({ ...options, isGuarded, handler });
     undo.push(close);
-    await models.refuseSelf();
-    await startExecution(instance);
+    // Side by side: an upstream that is slow to tell its models holds nothing up.
+    await Promise.all([models.refuseSelf(), startExecution(instance)]);
     return {
       ...address,
       async close({ graceMs = 0 } = {}) {
