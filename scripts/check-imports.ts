@@ -12,6 +12,7 @@ const ports = [
   "control/insert-options.ts",
   "control/upload-records.ts",
   "control/api-key-records.ts",
+  "control/batch-count-records.ts",
   "upstreams/upstream.ts",
   "webhooks/sender.ts",
   "engine/engine.ts",

@@ -59,5 +59,5 @@ export const limits = {
   /** How long an event is tried after it came about, in seconds. */
   webhookDelivery: { lifetime: 72 * 3_600 },
   /** Each batch that ends costs a request to every one of them. */
-  webhookEndpoints: { perProject: 20, nameLength: 256, urlLength: 2_048 },
+  webhookEndpoints: { perProject: 20, testsAtOnce: 4, nameLength: 256, urlLength: 2_048 },
 } as const;

@@ -34,6 +34,8 @@ export interface RouteState {
   /** Requests per second that the upstream lets through, learned from its refusals; null when it has refused none. */
   limit_per_second: number | null;
   in_flight: number;
+  /** Successes per second of late at this upstream, over all batches; null when it cannot be told. */
+  rate: number | null;
   /** Lines that wait for another try. */
   waiting: number;
   /** Why nothing new is sent; null when something is. */

@@ -2,6 +2,7 @@ import type { Command } from "commander";
 import type { BatchObject } from "../batch/batch.ts";
 import { isId } from "../batch/ids.ts";
 import { isFinal } from "../batch/lifecycle.ts";
+import { withPriority } from "../service/batch-params.ts";
 import { tellMs, withClient } from "./client.ts";
 import { addOptions, resolveConfig } from "./config.ts";
 import { exitCodeOfBatch, exitCodes } from "./exit-codes.ts";
@@ -13,7 +14,14 @@ import { onStopSignal } from "./signals.ts";
 import { say } from "./terminal.ts";
 
 const common = ["server", "dataDir", "json"] as const satisfies OptionName[];
-const createOptions = [...common, "endpoint", "completionWindow", "metadata", "completionWindows"] as const;
+const createOptions = [
+  ...common,
+  "endpoint",
+  "completionWindow",
+  "metadata",
+  "priority",
+  "completionWindows",
+] as const;
 const executing = ["server", "json", ...engineOptions, "webhookAllow"] as const;
 const filters = ["status", "createdAfter", "createdBefore", "metadata"] as const;
 const listOptions = [...common, "limit", "after", ...filters] as const;
@@ -69,7 +77,7 @@ interface Subcommand {
 
 const examples = `
 Examples:
-  nerif batches create requests.jsonl --metadata team=search
+  nerif batches create requests.jsonl --metadata team=search --priority 20
   nerif batches list --server http://localhost:8787
   nerif batches list --status failed --created-after 2026-11-01 --metadata team=search
   nerif batches wait batch_6b01f2a0c7d88190a1b2c3d4e5f60718
@@ -80,7 +88,9 @@ expired.`;
 
 async function create(input: string, flags: Record<string, unknown>): Promise<number> {
   const { values } = resolveConfig(createOptions, flags);
-  const { endpoint, completionWindow: completion_window, metadata, completionWindows } = values;
+  const { endpoint, completionWindow: completion_window, completionWindows } = values;
+  // Before a file is uploaded for nothing.
+  const metadata = withPriority(values.metadata, values.priority);
   return withClient(
     { ...values, execute: false, settings: { completionWindows: completionWindows ?? null } },
     async (client) => {

@@ -36,6 +36,7 @@ describe("resolveConfig()", () => {
       logLevel: "debug",
       limit: "3",
       metadata: "a=b",
+      priority: "20",
       storedBytes: "10GiB",
       openUploads: "3",
       queuedLines: "3",
@@ -167,6 +168,30 @@ describe("resolveConfig()", () => {
       resolveConfig(["upstreamApiKeyEnv"], { upstreamApiKeyEnv: "sk-1234" }, { env: {}, cwd });
     expect(resolve).toThrow(/--upstream-api-key-env: it must be the name of an environment variable/);
     expect(resolve).not.toThrow(/sk-1234/);
+  });
+
+  it.each([
+    [
+      "concurrency",
+      "x",
+      /^Cannot use --concurrency "x": it must be auto, a whole number from 1 to 10000, or a/,
+    ],
+    ["metadata", "foo", /^Cannot use --metadata "foo": it must look like key=value,key=value$/],
+    ["metadata", "=a", /^Cannot use --metadata "=a": it must look like/],
+    [
+      "limit",
+      "9".repeat(200),
+      /^Cannot use --limit "9{79}…: it must be a whole number from 1 to 4000000000$/,
+    ],
+    ["logLevel", "loud", /^Cannot use --log-level "loud": it must be one of trace, debug, info, /],
+    ["requestTimeout", "x", /^Cannot use --request-timeout: cannot read "x" as a duration: it must be a /],
+  ] as const)("names the option --%s, what was given (%s), and what it may be", (name, value, message) => {
+    expect(() => resolveConfig([name], { [name]: value }, { env: {}, cwd })).toThrow(message);
+  });
+
+  it("names the variable, what is in it, and what it may be", () => {
+    const resolve = () => resolveConfig(["strict"], {}, { env: { NERIF_STRICT: "maybe" }, cwd });
+    expect(resolve).toThrow('Cannot use NERIF_STRICT "maybe": it must be true or false');
   });
 });
 

@@ -80,9 +80,19 @@ function convert(
   const result = specOf(name).schema.safeParse(value);
   if (result.success) return result.data;
   const reason = result.error.issues[0]?.message ?? "it is not valid";
-  // The value itself is not repeated: what was given for the name of a variable may well be a key.
-  throw new NerifError(code, `Cannot use ${source}: ${reason}`, { param: keyOf(name) });
+  throw new NerifError(code, `Cannot use ${source}${shown(name, { value, reason })}: ${reason}`, {
+    param: keyOf(name),
+  });
 }
+
+/** What was given, as far as it may be repeated and the reason does not name it. */
+function shown(name: OptionName, { value, reason }: { value: unknown; reason: string }): string {
+  const text = JSON.stringify(value) ?? "";
+  if (specOf(name).secret === true || reason.includes(text)) return "";
+  return ` ${text.length > mostShown ? `${text.slice(0, mostShown)}…` : text}`;
+}
+
+const mostShown = 80;
 
 /** A path in a configuration file is meant from where the file is; `~` is the home directory in all sources. */
 function directory(path: string, { sources, cwd }: { sources: Sources; cwd: string }): string {

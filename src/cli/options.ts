@@ -14,15 +14,20 @@ interface OptionSpec {
   /** Takes text (flag, environment) as well as what a configuration file may hold. */
   schema: z.ZodType;
   default?: unknown;
+  /** True: what was given is not repeated when it is refused, since it may well be a key. Default false. */
+  secret?: boolean;
   /** The default in words, where the value itself says little. */
   defaultText?: string;
 }
 
-const onOff = z.union([
-  z.boolean(),
-  z.enum(["1", "true", "yes", "on"], "it must be true or false").transform(() => true),
-  z.enum(["0", "false", "no", "off"], "it must be true or false").transform(() => false),
-]);
+const onOff = z.union(
+  [
+    z.boolean(),
+    z.enum(["1", "true", "yes", "on"]).transform(() => true),
+    z.enum(["0", "false", "no", "off"]).transform(() => false),
+  ],
+  "it must be true or false",
+);
 const filled = z.string("it must be text").trim().min(1, "it is empty");
 const variable = z.string().regex(/^[A-Za-z_][A-Za-z0-9_]*$/, {
   error: "it must be the name of an environment variable, never a key itself",
@@ -62,11 +67,13 @@ export const optionTable = {
     value: "<url>",
     help: "base URL of the model server, such as http://localhost:8000/v1",
     schema: filled,
+    secret: true,
   },
   upstreamApiKeyEnv: {
     value: "<variable>",
     help: "environment variable that holds the model server's key",
     schema: variable,
+    secret: true,
   },
   concurrency: {
     value: "<n|min..max|auto>",
@@ -172,7 +179,7 @@ export const optionTable = {
   logLevel: {
     value: "<level>",
     help: "trace, debug, info, warn, error, fatal or silent",
-    schema: z.enum(["trace", "debug", "info", "warn", "error", "fatal", "silent"]),
+    schema: oneOf(["trace", "debug", "info", "warn", "error", "fatal", "silent"]),
     default: "info",
   },
   output: { value: "<file>", short: "-o", help: "where the results go; - is stdout", schema: filled },
@@ -210,6 +217,12 @@ export const optionTable = {
     default: "24h",
   },
   metadata: { value: "<key=value,...>", help: "metadata of the batch", schema: parsedPairs() },
+  priority: {
+    value: "<1..100>",
+    help: "share of the batch beside others of its project; twice as much gets twice the calls",
+    schema: whole(1, 100),
+    defaultText: "10",
+  },
   events: {
     value: "<list>",
     help: "events to tell the receiver of, such as batch.completed,batch.failed",
@@ -219,7 +232,7 @@ export const optionTable = {
   name: { value: "<name>", help: "a name for people", schema: filled },
   eventType: { value: "<event>", help: "the event to send", schema: filled, default: "batch.completed" },
   keepOld: { help: "let the old secret sign as well for 24 hours", schema: onOff, default: false },
-  status: { value: "<status>", help: "only batches in this status", schema: z.enum(batchStatuses) },
+  status: { value: "<status>", help: "only batches in this status", schema: oneOf(batchStatuses) },
   createdAfter: {
     value: "<time>",
     help: "only batches created later than this: Unix seconds or an ISO date",
@@ -273,6 +286,10 @@ export function keyOf(name: OptionName): string {
 
 function split(name: string): string[] {
   return name.split(/(?=[A-Z])/).map((word) => word.toLowerCase());
+}
+
+function oneOf<const T extends readonly string[]>(values: T) {
+  return z.enum(values, `it must be one of ${values.join(", ")}`);
 }
 
 function whole(min: number, max: number) {
@@ -369,19 +386,18 @@ function list() {
   );
 }
 
+/** In a configuration file they may be real keys and values. */
 function parsedPairs() {
-  return z.union([
-    z.record(z.string(), z.string()),
-    parsed((text) => {
-      const pairs = text
-        .split(",")
-        .map((pair) => [pair.slice(0, pair.indexOf("=")), pair.slice(pair.indexOf("=") + 1)]);
-      if (text.split(",").every((pair) => pair.indexOf("=") > 0))
-        return Object.fromEntries(pairs) as Record<string, string>;
-      throw new NerifError(
-        "invalid_value",
-        `Cannot read ${JSON.stringify(text)} as pairs: it must look like key=value,key=value`,
-      );
-    }),
-  ]);
+  const reason = "it must look like key=value,key=value";
+  const pairs = z
+    .string()
+    .transform((text) => text.split(","))
+    .pipe(z.array(z.string().regex(/^[^=]+=/)))
+    .transform((list) => Object.fromEntries(list.map(toPair)));
+  return z.union([z.record(z.string(), z.string()), pairs], reason);
+}
+
+function toPair(text: string): [string, string] {
+  const at = text.indexOf("=");
+  return [text.slice(0, at), text.slice(at + 1)];
 }

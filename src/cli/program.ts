@@ -11,6 +11,7 @@ export async function main(argv: readonly string[]): Promise<void> {
   process.stdout.on("error", () => {});
   try {
     const program = await createProgram(argv);
+    helpAskedFor(program, argv)?.help();
     await program.parseAsync(argv, { from: "user" });
   } catch (reason) {
     process.exitCode = report(reason);
@@ -32,6 +33,33 @@ async function createProgram(argv: readonly string[]): Promise<Command> {
     if (name === asked) await complete(command);
   }
   return quietly(program);
+}
+
+/**
+ * The command that `help` is asked for, in any of its spellings; undefined where it is not, or is for all commands. By
+ * itself the library shows the help of everything where it does not know the name.
+ *
+ * @throws NerifError `invalid_usage` for a command that there is not
+ */
+function helpAskedFor(program: Command, argv: readonly string[]): Command | undefined {
+  let command = program;
+  let isAsked = false;
+  for (const word of argv) {
+    if (word.startsWith("-")) break;
+    const found = command.commands.find((child) => child.name() === word);
+    if (found !== undefined) command = found;
+    else if (isAsked) throw noSuchCommand(command, word);
+    // To a command without commands of its own the word may be anything: a file, say.
+    else if (word === "help" && command.commands.length > 0) isAsked = true;
+    else return undefined;
+  }
+  return isAsked && command !== program ? command : undefined;
+}
+
+function noSuchCommand(parent: Command, name: string): NerifError {
+  const names = parent.commands.map((child) => child.name()).join(", ");
+  const known = names === "" ? `${parent.name()} has no commands of its own` : `it must be one of ${names}`;
+  return new NerifError("invalid_usage", `Cannot help with ${JSON.stringify(name.slice(0, 80))}: ${known}`);
 }
 
 const examples = `

@@ -1,44 +1,65 @@
 import cliProgress from "cli-progress";
 import type { Display } from "./run-display.ts";
+import { progressText, routeTexts } from "./run-text.ts";
 import type { RunView } from "./run-view.ts";
+import { escapeControls } from "./terminal.ts";
 
-/** A bar that stays on the last line of a terminal. */
-export function createBar(textOf: (view: RunView) => string): Display {
-  const bar = new cliProgress.SingleBar({
+const width = 24;
+
+/** A bar that stays on the last lines of a terminal, with a line below it for each of several routes. */
+export function createBar(): Display {
+  let drawn: Drawn | null = null;
+  const end = () => {
+    drawn?.bars.stop();
+    drawn = null;
+  };
+  return {
+    show(view) {
+      const texts = routeTexts(view);
+      // The library has no way to take a line away.
+      if (drawn !== null && drawn.routes.length !== texts.length) end();
+      drawn ??= draw(view, texts);
+      const { counts } = view;
+      drawn.whole.setTotal(counts.total);
+      drawn.whole.update(doneOf(view), { text: progressText(view) });
+      for (const [nth, text] of texts.entries()) drawn.routes[nth]?.update(0, { text: escapeControls(text) });
+    },
+    above(write) {
+      // It goes and comes back below: the library keeps it on the lines where it began.
+      end();
+      write();
+    },
+    end,
+  };
+}
+
+interface Drawn {
+  bars: cliProgress.MultiBar;
+  whole: cliProgress.SingleBar;
+  routes: cliProgress.SingleBar[];
+}
+
+function draw(view: RunView, texts: readonly string[]): Drawn {
+  const bars = new cliProgress.MultiBar({
     stream: process.stderr,
     fps: 5,
-    barsize: 24,
-    barCompleteChar: "█",
-    barIncompleteChar: "░",
-    format: (options, { progress }, payload: { text: string }) => {
-      const full = Math.round(progress * (options.barsize ?? 24));
-      return `${"█".repeat(full)}${"░".repeat((options.barsize ?? 24) - full)} ${payload.text}`;
+    format: (_, { progress }, payload: { text: string }) => {
+      const full = Math.round(progress * width);
+      return `${"█".repeat(full)}${"░".repeat(width - full)} ${payload.text}`;
     },
     // Signals are the run's own business.
     gracefulExit: false,
     clearOnComplete: true,
     emptyOnZero: true,
+    // The library then cuts lines at the width of the terminal: one that wrapped would spoil those above it.
     linewrap: true,
   });
-  let active = false;
-  const stop = () => {
-    if (active) bar.stop();
-    active = false;
-  };
-  return {
-    show(view) {
-      const done = view.counts.completed + view.counts.failed;
-      const text = textOf(view);
-      if (!active) bar.start(view.counts.total, done, { text });
-      active = true;
-      bar.setTotal(view.counts.total);
-      bar.update(done, { text });
-    },
-    above(write) {
-      // It goes and comes back below: the library keeps it on the line where it began.
-      stop();
-      write();
-    },
-    end: stop,
-  };
+  const whole = bars.create(view.counts.total, doneOf(view), { text: progressText(view) });
+  const format: cliProgress.GenericFormatter = (_options, _params, payload: { text: string }) => payload.text;
+  const routes = texts.map((text) => bars.create(1, 0, { text: escapeControls(text) }, { format }));
+  return { bars, whole, routes };
+}
+
+function doneOf({ counts }: RunView): number {
+  return counts.completed + counts.failed;
 }

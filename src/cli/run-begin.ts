@@ -4,6 +4,7 @@ import { NerifError } from "../batch/errors.ts";
 import { newBatchId, newFileId } from "../batch/ids.ts";
 import { newBatch } from "../batch/lifecycle.ts";
 import type { Opened } from "../compose.ts";
+import { withPriority } from "../service/batch-params.ts";
 import { decide, type WantedRun } from "./run-decision.ts";
 import { firstEndpoint } from "./run-input.ts";
 import type { RunPlaces } from "./run-places.ts";
@@ -17,6 +18,8 @@ export interface BeginOptions {
   /** The copy of the input, where it is not read in place. */
   spool: Spool | null;
   deadlineMs: number | undefined;
+  /** From 1 to 100. */
+  priority: number | undefined;
   maxLineBytes: number;
 }
 
@@ -43,7 +46,7 @@ export async function beginRun(opened: Opened, options: BeginOptions): Promise<R
     if (spool === null) await rm(copyPath(store), { force: true });
   }
   await ensureBatch(opened, record, options);
-  await prolong(opened, record, options.deadlineMs);
+  await adjust(opened, record, options);
   return record;
 }
 
@@ -137,7 +140,7 @@ async function ensureBatch(
       input_file_id: record.file_id,
       completion_window: "24h",
       created_at,
-      // No window unless there is a deadline, which `prolong` sets at each start.
+      // No window unless there is a deadline, which `adjust` sets at each start.
       expires_at: null,
       metadata: null,
       output_expires_after: null,
@@ -158,17 +161,20 @@ async function forgetOthers({ control, journal, fileStore }: Opened): Promise<vo
   }
 }
 
-/** A deadline counts running time only, so the window is moved at each start. */
-async function prolong(
+/** What may be another than at the last start. A deadline counts running time only, so the window is moved each time. */
+async function adjust(
   { control }: Opened,
   record: RunRecord,
-  deadlineMs: number | undefined,
+  { deadlineMs, priority }: BeginOptions,
 ): Promise<void> {
   const expires_at = deadlineMs === undefined ? null : windowEnd(deadlineMs - record.elapsed_ms);
   for (;;) {
     const batch = await control.getBatch(null, record.batch_id);
-    if (batch === null || batch.ending !== null || batch.expires_at === expires_at) return;
-    if ((await control.updateBatch(batch.id, batch.version, { expires_at })) !== null) return;
+    if (batch === null || batch.ending !== null) return;
+    const metadata = withPriority(undefined, priority) ?? null;
+    const isSame = JSON.stringify(batch.metadata) === JSON.stringify(metadata);
+    if (batch.expires_at === expires_at && isSame) return;
+    if ((await control.updateBatch(batch.id, batch.version, { expires_at, metadata })) !== null) return;
   }
 }
 

@@ -14,14 +14,15 @@ export function createRunEvents(stream: NodeJS.WritableStream, now: () => number
   };
   return {
     started: (start) => emit("started", start),
-    progress({ counts, inFlight, rate, etaMs, waits: waiting }) {
+    progress({ counts, inFlight, rate, etaMs, routes, waits: waiting }) {
       const waitsNow = JSON.stringify(waiting.map(({ route, code }) => [route, code]));
       if (waitsNow !== waits) emit("waiting", { routes: waiting });
       waits = waitsNow;
       if (now() - shownAt < intervalMs) return;
       shownAt = now();
       const eta_seconds = etaMs === null ? null : Math.round(etaMs / 1_000);
-      emit("progress", { ...counts, in_flight: inFlight, rate: Math.round(rate * 10) / 10, eta_seconds });
+      const pace = { in_flight: inFlight, rate: Math.round(rate * 10) / 10, eta_seconds };
+      emit("progress", { ...counts, ...pace, routes });
     },
     note: (message) => emit("note", { message }),
     invalid(errors) {

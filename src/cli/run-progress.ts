@@ -1,7 +1,7 @@
 import { formatDuration } from "../batch/duration.ts";
 import type { Display } from "./run-display.ts";
 import type { RunEnd, RunReport, RunStart, RunStop } from "./run-report.ts";
-import type { RunView } from "./run-view.ts";
+import { progressText, routeTexts } from "./run-text.ts";
 import { errorLine } from "./show.ts";
 import { counted, escapeControls, formatCount, isTerminal, say, sayIn } from "./terminal.ts";
 
@@ -11,10 +11,13 @@ const intervalMs = 5_000;
 /** A route that waits again and again is not worth a line each time. */
 const repeatMs = 60_000;
 
+/** Without a terminal, the lines of several routes come once in so many milliseconds. */
+const routesMs = 30_000;
+
 /** The report for people, on stderr: a bar on a terminal, else a line every few seconds. */
 export async function createRunProgress(now: () => number): Promise<RunReport> {
   // Only a terminal needs what draws a bar.
-  const display = isTerminal() ? (await import("./run-bar.ts")).createBar(progressText) : createLines(now);
+  const display = isTerminal() ? (await import("./run-bar.ts")).createBar() : createLines(now);
   const saidAt = new Map<string, number>();
   return {
     started(start) {
@@ -51,23 +54,19 @@ export async function createRunProgress(now: () => number): Promise<RunReport> {
 
 function createLines(now: () => number): Display {
   let shownAt = now();
+  let routesAt = Number.NEGATIVE_INFINITY;
   return {
     show(view) {
       if (now() - shownAt < intervalMs) return;
       shownAt = now();
       say(progressText(view));
+      if (now() - routesAt < routesMs) return;
+      routesAt = now();
+      for (const text of routeTexts(view)) say(text);
     },
     above: (write) => write(),
     end() {},
   };
-}
-
-function progressText({ counts, rate, inFlight, etaMs }: RunView): string {
-  const done = formatCount(counts.completed + counts.failed);
-  const speed = rate >= 10 ? formatCount(Math.round(rate)) : rate.toFixed(1);
-  const left = etaMs === null ? "" : `, about ${formatDuration(etaMs)} left`;
-  const failed = `${formatCount(counts.failed)} failed`;
-  return `${done}/${formatCount(counts.total)} done, ${failed}, ${speed}/s, ${inFlight} in flight${left}`;
 }
 
 function startLines({ input, output, upstreams, resumed, batch }: RunStart): string[] {

@@ -1,4 +1,7 @@
 import type { RequestCounts } from "../batch/batch.ts";
+import type { RouteState } from "../batch/progress.ts";
+import { type ExecutionProgress, openRoutes } from "../service/progress.ts";
+import { routeName } from "./route-line.ts";
 
 /** How a run is doing, as it is shown. */
 export interface RunView {
@@ -8,6 +11,8 @@ export interface RunView {
   rate: number;
   /** Null until it can be told. */
   etaMs: number | null;
+  /** Those that have lines left. */
+  routes: RouteState[];
   /** Routes on which nothing new is sent, and why. */
   waits: RouteWait[];
 }
@@ -20,39 +25,20 @@ export interface RouteWait {
 }
 
 /** What the engine tells about a batch that it executes. */
-export interface EngineView {
-  counts: RequestCounts;
-  inFlight: number;
-  rate: number | null;
-  routes: readonly {
-    endpoint: string | null;
-    model: string | null;
-    upstream: string | null;
-    inFlight: number;
-    reason: { code: string; message: string } | null;
-    succeeded: number;
-  }[];
-}
+export type EngineView = ExecutionProgress;
 
 /** Turns what the engine tells into what is shown. */
-export function runView({ counts, inFlight, rate, routes }: EngineView): RunView {
+export function runView(progress: EngineView): RunView {
+  const { counts, inFlight, rate, routes } = progress;
   const left = counts.total - counts.completed - counts.failed;
   return {
     counts,
     inFlight,
     rate: rate ?? 0,
     etaMs: rate !== null && rate > 0 ? (left / rate) * 1_000 : null,
+    routes: openRoutes(progress),
     waits: routes.flatMap((route) =>
       route.reason === null ? [] : [{ route: routeName(route), ...route.reason }],
     ),
   };
-}
-
-/** `model at upstream`, as far as these are known. */
-export function routeName({
-  model,
-  upstream,
-  endpoint,
-}: Pick<EngineView["routes"][number], "model" | "upstream" | "endpoint">): string {
-  return `${model ?? endpoint ?? "lines of several models"}${upstream === null ? "" : ` at ${upstream}`}`;
 }

@@ -4,9 +4,12 @@ import { createWatch } from "./run-watch.ts";
 
 type Route = EngineView["routes"][number];
 
-const unreachable = { code: "unreachable", message: "The upstream cannot be reached: nobody listens there" };
-const broken = { code: "outage", message: "The server had an error" };
-const account = { code: "account", message: "Incorrect API key provided" };
+const unreachable = {
+  code: "unreachable",
+  message: "The upstream cannot be reached: nobody listens there",
+} as const;
+const broken = { code: "outage", message: "The server had an error" } as const;
+const account = { code: "account", message: "Incorrect API key provided" } as const;
 
 function view(routes: Partial<Route>[], done = 0): EngineView {
   return {
@@ -18,7 +21,7 @@ function view(routes: Partial<Route>[], done = 0): EngineView {
         endpoint: "/v1/embeddings",
         model: "m",
         upstream: "default",
-        inFlight: 0,
+        ...{ limit: 8, limitPerSecond: null, inFlight: 0, rate: null, ready: 0, waiting: 0 },
         reason: null,
         succeeded: 0,
       },

@@ -34,6 +34,7 @@ const runOptions = [
   ...engineOptions,
   "limit",
   "deadline",
+  "priority",
   "wait",
   "force",
   "json",
@@ -48,6 +49,7 @@ export function runCommand(command: Command): void {
     output: "where the results go; - is stdout (default: INPUT with .output.jsonl)",
     errors: "where failed lines go; - is stdout (default: INPUT with .errors.jsonl)",
     limit: "run only the first so many lines",
+    priority: "priority to note with the batch, as metadata.nerif_priority",
   });
   command.addHelpText("after", examples).action(async (input: string, flags: Record<string, unknown>) => {
     process.exitCode = await run(input, flags);
@@ -147,13 +149,14 @@ async function runInStore(places: RunPlaces, context: StoreContext): Promise<num
       throw reason;
     });
     const wanted = await wantedRun(places, { config, copy, record: known });
-    const { deadline: deadlineMs, maxLineBytes } = config.values;
+    const { deadline: deadlineMs, maxLineBytes, priority } = config.values;
     const record = await beginRun(opened, {
       store,
       record: known,
       wanted,
       spool: copy,
       deadlineMs,
+      priority,
       maxLineBytes,
     });
     if (record === null) return await showFinished({ store, record: known as RunRecord, report });

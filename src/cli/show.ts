@@ -3,7 +3,7 @@ import { formatDuration } from "../batch/duration.ts";
 import type { FileObject } from "../batch/file.ts";
 import type { BatchProgress } from "../batch/progress.ts";
 import type { WebhookEndpointObject } from "../batch/webhook.ts";
-import { routeName } from "./run-view.ts";
+import { routeLine } from "./route-line.ts";
 import { formatSize } from "./sizes.ts";
 import { escapeControls, formatCount, say } from "./terminal.ts";
 
@@ -53,13 +53,13 @@ export function batchLines(batch: BatchObject): string[] {
   return [id, `  progress: ${progressOf(request_counts)}`, ...fields, ...refused];
 }
 
-/** What only the process that executes a batch can tell: its rate, and which routes wait. */
+/** What only the process that executes a batch can tell: its rate, and how its routes fare. */
 export function progressLines({ rate, eta_seconds, routes }: BatchProgress): string[] {
   const left = eta_seconds === null ? "" : `, ${formatDuration(eta_seconds * 1_000)} left`;
-  const waits = routes.flatMap((route) =>
-    route.reason === null ? [] : [`  waits: ${routeName(route)}: ${route.reason.message}`],
-  );
-  return [...(rate === null ? [] : [`  rate: ${rate} lines/s${left}`]), ...waits];
+  return [
+    ...(rate === null ? [] : [`  rate: ${rate} lines/s${left}`]),
+    ...routes.map((route) => `  ${route.reason === null ? "runs" : "waits"}: ${routeLine(route)}`),
+  ];
 }
 
 /** A file in one line. */

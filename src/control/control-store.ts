@@ -4,6 +4,7 @@ import type { BatchPatch } from "../batch/lifecycle.ts";
 import type { Tokens } from "../batch/usage.ts";
 import type { WebhookEvent } from "../batch/webhook.ts";
 import type { ApiKeyRecords } from "./api-key-records.ts";
+import type { BatchCountRecords } from "./batch-count-records.ts";
 import type { IdempotencyRecords } from "./idempotency-records.ts";
 import type { InsertOptions } from "./insert-options.ts";
 import type { UploadRecords } from "./upload-records.ts";
@@ -15,7 +16,12 @@ import type { WebhookRecords } from "./webhook-records.ts";
  *
  * Every method throws NerifError `storage_unavailable` when the database cannot be reached or stays locked.
  */
-export interface ControlStore extends ApiKeyRecords, IdempotencyRecords, UploadRecords, WebhookRecords {
+export interface ControlStore
+  extends ApiKeyRecords,
+    BatchCountRecords,
+    IdempotencyRecords,
+    UploadRecords,
+    WebhookRecords {
   /** @throws NerifError `file_exists` when there is or was a file with this id, and those of the options */
   insertFile(file: StoredFile, options?: InsertOptions): Promise<void>;
   /** Null when there is none, or it belongs to another project, or it was deleted. `project` null: any. */

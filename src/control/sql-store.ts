@@ -1,4 +1,5 @@
 import { createApiKeyQueries } from "./api-key-queries.ts";
+import { createBatchCountQueries } from "./batch-count-queries.ts";
 import { createBatchQueries } from "./batch-queries.ts";
 import type { ControlStore } from "./control-store.ts";
 import { createFileQueries } from "./file-queries.ts";
@@ -13,6 +14,7 @@ export function createSqlStore(database: SqlDatabase): ControlStore {
   return {
     ...createFileQueries(database),
     ...createBatchQueries(database),
+    ...createBatchCountQueries(database),
     ...createShardQueries(database),
     ...createWebhookQueries(database),
     ...createIdempotencyQueries(database),

@@ -11,6 +11,8 @@ import { createPace, type Pace } from "./pace.ts";
 export interface Dispatcher {
   readonly upstream: Upstream;
   readonly pace: Pace;
+  /** All its lanes, in the order in which they came up. */
+  readonly lanes: readonly Lane[];
   /** The lane of a route at this upstream; always the same one for the same route. */
   lane(endpoint: string, model: string | null): Lane;
   /** A source of one of its lanes has ended. */
@@ -105,6 +107,7 @@ export function createDispatcher(upstream: Upstream, deps: { journal: Journal; c
   return {
     upstream,
     pace,
+    lanes,
     lane(endpoint, model) {
       const key = JSON.stringify([endpoint, model]);
       let lane = byRoute.get(key);

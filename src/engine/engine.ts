@@ -1,4 +1,5 @@
 import type { RequestCounts } from "../batch/batch.ts";
+import type { FailureReason } from "../upstreams/upstream.ts";
 
 /** Runs the batches of one control store. What it does to them is in `run-batch.ts`. */
 export interface Engine {
@@ -13,6 +14,11 @@ export interface Engine {
   wake(): void;
   /** How a batch that this process executes is doing; null for any other. */
   progress(batchId: string): Progress | null;
+  /**
+   * How all routes fare that this process has sent something on or has been about to; those of one upstream in the
+   * order in which they came up.
+   */
+  lanes(): LaneState[];
   /** Resolves at the next change of any batch that this process can see, at the latest after `timeoutMs`. */
   changed(timeoutMs: number, signal?: AbortSignal): Promise<void>;
   /**
@@ -31,6 +37,28 @@ export interface Progress {
   routes: RouteProgress[];
 }
 
+/** One route at one upstream, over all batches of this process. */
+export interface LaneState {
+  upstream: string;
+  endpoint: string;
+  model: string | null;
+  /** Calls that may be in flight at once, as far as is known now. */
+  limit: number;
+  /** Requests per second that the upstream lets through, learned from its refusals; null when it has refused none. */
+  limitPerSecond: number | null;
+  inFlight: number;
+  /** Lines that wait for another try. */
+  waiting: number;
+  /** Successes per second over about the last 30 seconds; null when no batch has lines for it, or until it can be told. */
+  rate: number | null;
+  /** Why nothing new is sent though there is something to send. */
+  reason: "outage" | "unreachable" | "throttled" | "account" | null;
+  /** Calls that came back with success. */
+  succeeded: number;
+  /** Calls that came back without, by why. */
+  failures: Readonly<Record<FailureReason, number>>;
+}
+
 export interface RouteProgress {
   endpoint: string | null;
   model: string | null;
@@ -40,6 +68,8 @@ export interface RouteProgress {
   /** Requests per second that the upstream lets through, learned from its refusals; null when it has refused none. */
   limitPerSecond: number | null;
   inFlight: number;
+  /** Successes per second of late at this upstream, over all batches of this process; null until it can be told. */
+  rate: number | null;
   /** Lines that are ready to be sent, as far as they are loaded. */
   ready: number;
   /** Lines that wait for another try. */

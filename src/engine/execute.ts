@@ -194,6 +194,7 @@ export function execute(options: ExecutionOptions, deps: EngineDeps): Execution 
     cancelHeartbeat = clock.after(heartbeatMs, async () => {
       await Promise.all([...shards.keys()].map(renew)).catch(fail);
       currentRate(currentCounts());
+      for (const queue of queues.values()) for (const { lane } of queue.ways) lane.rate(clock.monotonic());
       if (!ended) heartbeat();
     });
   }
@@ -293,6 +294,7 @@ export function execute(options: ExecutionOptions, deps: EngineDeps): Execution 
   /** One for each upstream of the route; the lines that are common to all are told with the first. */
   function routeProgress(queue: RouteQueue): RouteProgress[] {
     const stalled = { code: "disk_full", message: "The disk is full" } as const;
+    const now = clock.monotonic();
     return queue.ways.map(({ lane, inFlight }, nth) => {
       const { endpoint, model, upstream, limit, ratePerSecond, succeeded } = lane;
       const reason = deps.journal.stalled ? stalled : lane.reason(batch.id);
@@ -300,6 +302,7 @@ export function execute(options: ExecutionOptions, deps: EngineDeps): Execution 
       return {
         ...{ endpoint, model, upstream: upstream.name, limit, inFlight, ready, waiting, reason, succeeded },
         limitPerSecond: ratePerSecond,
+        rate: lane.rate(now),
       };
     });
   }
@@ -314,6 +317,7 @@ export function execute(options: ExecutionOptions, deps: EngineDeps): Execution 
       waiting: 0,
       succeeded: 0,
       limitPerSecond: null,
+      rate: null,
     };
     const ready = parked.filter((line) => line.model === model).length;
     return { ...none, model, ready, reason: { code: "no_upstream", message } };

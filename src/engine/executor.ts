@@ -7,6 +7,7 @@ import type { EngineDeps } from "./deps.ts";
 import { createDispatcher, type Dispatcher } from "./dispatcher.ts";
 import type { Engine } from "./engine.ts";
 import { createInterrupt } from "./interrupt.ts";
+import { laneStates } from "./lane-states.ts";
 import { createOutbox } from "./outbox.ts";
 import { type BatchRun, type RunContext, runBatch } from "./run-batch.ts";
 import { sweep } from "./sweep.ts";
@@ -161,6 +162,7 @@ export function createEngine(deps: EngineDeps): Engine {
       watch.changed();
     },
     progress: (batchId) => runs.get(batchId)?.run.execution?.progress() ?? null,
+    lanes: () => laneStates([...dispatchers.values()], clock.monotonic()),
     changed: watch.next,
     async stop(graceMs) {
       await starting;

@@ -2,15 +2,16 @@ import { describe, expect, it } from "vitest";
 import { createTestClock } from "../../test/support/clock.ts";
 import { createScriptedUpstream, echo, fails } from "../../test/support/scripted-upstream.ts";
 import type { FailureReason } from "../upstreams/upstream.ts";
-import { createLane } from "./lane.ts";
+import { createLane, type LineSource } from "./lane.ts";
 import { newHistory } from "./retry.ts";
 
 const [ours, theirs] = [`batch_${"a".repeat(32)}`, `batch_${"b".repeat(32)}`];
 
 function setup() {
+  const clock = createTestClock();
   const lane = createLane(
     { endpoint: "/v1/embeddings", model: "m" },
-    { upstream: createScriptedUpstream(echo), clock: createTestClock(), requests: null, tokens: null },
+    { upstream: createScriptedUpstream(echo), clock, requests: null, tokens: null },
   );
   let index = 0;
   function fail(batchId: string, reason: FailureReason): void {
@@ -19,8 +20,25 @@ function setup() {
     lane.sent(call, 0);
     lane.answered(call, fails(reason), 0);
   }
-  return { lane, fail };
+  function succeed(): void {
+    const body = Buffer.from("{}");
+    const call = { batchId: ours, index: index++, history: newHistory(), body, sentAt: 0, tokens: 0 };
+    lane.sent(call, 0);
+    lane.answered(call, succeeds, 0);
+  }
+  return { lane, clock, fail, succeed };
 }
+
+const succeeds = { ok: true, status: 200, requestId: null, body: Buffer.from("{}"), tokens: null } as const;
+
+const source: LineSource = {
+  ...{ project: "default", weight: 10, deadline: Number.POSITIVE_INFINITY },
+  signal: new AbortController().signal,
+  bytes: () => -1,
+  take: () => null,
+  dueMs: () => Number.POSITIVE_INFINITY,
+  answered() {},
+};
 
 describe("createLane()", () => {
   it.each([
@@ -37,4 +55,34 @@ describe("createLane()", () => {
       expect(lane.reason(ours)?.message).not.toContain("It was");
     },
   );
+
+  it("tells those who see no batch that there is an outage, in words of our own", () => {
+    const { lane, fail } = setup();
+    for (let line = 0; line < 8; line += 1) fail(theirs, "unavailable");
+    expect(lane.reason(null)).toMatchObject({
+      code: "outage",
+      message: expect.stringMatching(/^The upstream fails/),
+    });
+  });
+
+  it("counts the calls that failed by why they did", () => {
+    const { lane, fail, succeed } = setup();
+    for (const reason of ["throttled", "throttled", "timeout"] as const) fail(ours, reason);
+    succeed();
+    expect(lane.failures).toMatchObject({ throttled: 2, timeout: 1, reset: 0 });
+    expect(lane.succeeded).toBe(1);
+  });
+
+  it("tells the rate of what succeeds, and forgets it while nobody sends anything", () => {
+    const { lane, clock, succeed } = setup();
+    lane.add(source);
+    expect(lane.rate(0)).toBeNull();
+    for (let call = 0; call < 20; call += 1) succeed();
+    expect(lane.rate(2_000)).toBe(10);
+    lane.remove(source);
+    clock.advance(3_600_000);
+    lane.add(source);
+    expect(lane.rate(3_600_000)).toBeNull();
+    expect(lane.rate(3_601_000)).toBe(0);
+  });
 });

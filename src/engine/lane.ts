@@ -1,11 +1,12 @@
-import type { Answer, Upstream } from "../upstreams/upstream.ts";
+import type { Answer, FailureReason, Upstream } from "../upstreams/upstream.ts";
 import type { Clock } from "./clock.ts";
-import type { RouteProgress } from "./engine.ts";
+import type { LaneState } from "./engine.ts";
 import type { Line } from "./line.ts";
 import type { Budget } from "./pace/budget.ts";
 import { type Circuit, createCircuit } from "./pace/circuit.ts";
 import { createController, type PacedCall } from "./pace/controller.ts";
 import { createFairTurns, type Entrant } from "./pace/fair-turns.ts";
+import { createRateMeter } from "./rate-meter.ts";
 
 /** One route (endpoint and model) at one upstream, shared by all batches of this process. */
 export interface Lane {
@@ -21,6 +22,10 @@ export interface Lane {
   /** Lines that failed here and wait for another try, over all batches. */
   waiting: number;
   succeeded: number;
+  /** Calls that came back without success, by why, over all batches. */
+  readonly failures: Readonly<Record<FailureReason, number>>;
+  /** Successes per second of late; null until it can be told. It has to be asked now and then. */
+  rate(now: number): number | null;
   /** No batch has lines for it. */
   readonly isIdle: boolean;
   add(source: LineSource): void;
@@ -34,9 +39,9 @@ export interface Lane {
   answered(call: LaneCall, answer: Answer, now: number): void;
   /**
    * Why nothing new is sent, for those who see this batch. What the upstream said of a line may quote it, and its
-   * batch may be somebody else's: they get words of our own.
+   * batch may be somebody else's: they get words of our own, and so does whoever sees none (null).
    */
-  reason(batchId: string): RouteProgress["reason"];
+  reason(batchId: string | null): { code: NonNullable<LaneState["reason"]>; message: string } | null;
 }
 
 /** What a lane has to know of a line that is sent. */
@@ -75,6 +80,8 @@ export function createLane(
   const { least, most } = upstream.bounds.concurrency;
   const controller = createController({ floor: least, ceiling: most, requests, tokens });
   const turns = createFairTurns<LineSource>();
+  const failures = noFailures();
+  let meter = createRateMeter();
 
   const lane: Lane = {
     ...route,
@@ -94,7 +101,16 @@ export function createLane(
     },
     waiting: 0,
     succeeded: 0,
-    add: turns.enter,
+    failures,
+    rate: (now) => meter(lane.succeeded, now),
+    add(source) {
+      // The time in which nobody had anything to send says nothing about the rate.
+      if (lane.isIdle) {
+        meter = createRateMeter();
+        meter(lane.succeeded, clock.monotonic());
+      }
+      turns.enter(source);
+    },
     remove: turns.leave,
     take(now) {
       if (circuit.waitMs(now) > 0 || isInDoubt()) return null;
@@ -131,6 +147,7 @@ export function createLane(
         circuit.succeeded();
         return;
       }
+      failures[answer.reason] += 1;
       const { history } = line;
       // Others got through since it failed before: it fails alone, and says nothing about the upstream. Without this,
       // eight such lines at the end of a file would look like an outage for ever.
@@ -162,7 +179,7 @@ export function createLane(
     reason(batchId) {
       const { reason, message, line } = circuit;
       if (reason !== null) {
-        const isOwn = line?.startsWith(`${batchId}:`) === true;
+        const isOwn = batchId !== null && line?.startsWith(`${batchId}:`) === true;
         return { code: reason, message: (isOwn ? message : null) ?? ownWords[reason] };
       }
       const left = controller.pauseMs(clock.monotonic());
@@ -177,6 +194,13 @@ export function createLane(
     if (circuit.doubts < 2 || circuit.open !== null) return false;
     return controller.inFlight >= Math.max(1, controller.limit >> (circuit.doubts - 1));
   }
+}
+
+function noFailures(): Record<FailureReason, number> {
+  return {
+    ...{ rejected: 0, account: 0, throttled: 0, unavailable: 0, refused: 0 },
+    ...{ reset: 0, timeout: 0, too_large: 0, aborted: 0 },
+  };
 }
 
 function nameOf({ batchId, index }: LaneCall): string {

@@ -8,6 +8,7 @@ import type { App, HttpLog, HttpServices, RequestContext, RequestEnvironment } f
 import { errorResponse, isServerFault } from "./error-response.ts";
 import { fileRoutes } from "./files.ts";
 import { healthRoutes } from "./health.ts";
+import { metricsRoutes } from "./metrics.ts";
 import { modelRoutes } from "./models.ts";
 import { descriptionRoutes } from "./openapi/routes.ts";
 import { newRequestId } from "./request-id.ts";
@@ -62,9 +63,16 @@ export function createApp(
   app.route("/v1/webhook_event_types", webhookEventTypeRoutes());
   app.route("/v1/models", modelRoutes({ models: services.models }));
   app.route("/", healthRoutes({ health: services.health, keys: services.keys, draining }));
+  app.route("/", metricsRoutes({ metrics: services.metrics }));
   app.route("/", descriptionRoutes());
 
   app.notFound((c) => {
+    // It may be a line of its own, sent to itself before it knows that it is its own upstream. 404 would be the end of
+    // the line; this costs it nothing.
+    if (services.models.isLookingForItself && c.req.method === "POST") {
+      const message = "Cannot answer yet: the server is starting";
+      return errorResponse(new NerifError("rate_limit_exceeded", message, { retryAfterMs: startingMs }));
+    }
     const { pathname } = new URL(c.req.url);
     const message = `Invalid URL (${c.req.method} ${pathname.slice(0, 200)})`;
     return errorResponse(new NerifError("route_not_found", message));
@@ -77,5 +85,7 @@ export function createApp(
   });
   return app;
 }
+
+const startingMs = 2_000;
 
 const never = new AbortController().signal;

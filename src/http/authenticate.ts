@@ -4,10 +4,10 @@ import type { RequestContext, RequestEnvironment } from "./environment.ts";
 import { guardLoopback } from "./loopback-guard.ts";
 
 /** What anybody may ask for: it tells nothing of anybody's files and batches. All else needs a key, also what is not there. */
-const openPaths: ReadonlySet<string> = new Set(["/healthz", "/readyz", "/openapi.json"]);
+export const openPaths: ReadonlySet<string> = new Set(["/healthz", "/readyz", "/openapi.json"]);
 
 /** Whose objects are seen where no key is asked for. */
-const defaultProject = "default";
+export const defaultProject = "default";
 
 export interface Admission {
   keys: KeyService;

@@ -2,12 +2,14 @@ import type { Context, Hono } from "hono";
 import type { StoredApiKey } from "../batch/api-key.ts";
 import type { HealthService } from "../service/health.ts";
 import type { Services } from "../service/instance.ts";
+import type { MetricsService } from "../service/metrics.ts";
 import type { ModelService } from "../service/models.ts";
 
 /** What the routes work with. */
 export interface HttpServices extends Services {
   models: ModelService;
   health: HealthService;
+  metrics: MetricsService;
 }
 
 /** Where what goes wrong is told; pino's loggers fit. */

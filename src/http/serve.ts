@@ -1,6 +1,7 @@
 import { claimExecution, startExecution, stopExecution } from "../service/execution.ts";
 import { createHealthService } from "../service/health.ts";
 import type { Instance } from "../service/instance.ts";
+import { createMetricsService } from "../service/metrics.ts";
 import { createModelService, type ModelService } from "../service/models.ts";
 import { createApp } from "./app.ts";
 import { checkOrigins } from "./cross-origin.ts";
@@ -59,8 +60,8 @@ export async function serveInstance(instance: Instance, options: ServeOptions = 
     const handler = build(instance, { ...options, models, draining: stopping.signal });
     const { close, ...address } = await listen({ ...options, isGuarded, handler });
     undo.push(close);
-    await models.refuseSelf();
-    await startExecution(instance);
+    // Side by side: an upstream that is slow to tell its models holds nothing up.
+    await Promise.all([models.refuseSelf(), startExecution(instance)]);
     return {
       ...address,
       async close({ graceMs = 0 } = {}) {
@@ -90,9 +91,10 @@ export function appOf(instance: Instance, options: BuildOptions): App {
   const { log = { error() {} }, insecure = false, corsOrigins = [], models, draining } = options;
   const { control, fileStore: files, journal, engine } = instance;
   const health = createHealthService({ control, files, journal, engine });
+  const metrics = createMetricsService({ control, journal, engine });
   const origins = checkOrigins(corsOrigins);
   return createApp(
-    { ...instance.service, models, health },
+    { ...instance.service, models, health, metrics },
     { log, anyHost: insecure, origins, ...(draining === undefined ? {} : { draining }) },
   );
 }

@@ -102,6 +102,26 @@ function checkMetadata(value: unknown): Record<string, string> | null {
   return Object.fromEntries(checked);
 }
 
+/**
+ * Metadata that also says which share a batch gets, from 1 to 100; as given, where no priority is.
+ *
+ * @throws NerifError `invalid_value` when the metadata says something else already
+ */
+export function withPriority(
+  metadata: Readonly<Record<string, string>> | undefined,
+  priority: number | undefined,
+): Record<string, string> | undefined {
+  if (priority === undefined) return metadata;
+  const said = metadata?.[priorityKey];
+  if (said === undefined || said === String(priority))
+    return { ...metadata, [priorityKey]: String(priority) };
+  throw new NerifError(
+    "invalid_value",
+    `Cannot create a batch of priority ${priority}: its metadata says ${priorityKey}=${said.slice(0, 80)}; keep one of them`,
+    { param: "priority" },
+  );
+}
+
 function badPriority(text: string): NerifError {
   return new NerifError(
     "invalid_value",

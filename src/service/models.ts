@@ -27,12 +27,12 @@ export interface ModelService {
    */
   list(): Promise<Model[]>;
   /**
-   * Call it when `list` is being served, and before anything is sent: a server that were its own upstream would
-   * send each line to itself. Upstreams that do not answer pass.
+   * Call it when `list` is being served: a server that were its own upstream would send each line to itself, and has to
+   * answer itself that it cannot yet, as long as `isLookingForItself`. Upstreams that do not answer pass.
    * @throws NerifError `upstream_is_self`, `upstream_not_configured`
    */
   refuseSelf(): Promise<void>;
-  /** True while `refuseSelf` runs and `list` answers with a sign of it alone. */
+  /** True while `refuseSelf` runs and `list` answers with a sign of it alone; for good when it has found it. */
   readonly isLookingForItself: boolean;
 }
 
@@ -77,8 +77,10 @@ export function createModelService({ upstreams }: { upstreams: () => readonly Up
       const self = answers.findIndex(
         (answer) => answer.status === "fulfilled" && answer.value.some(({ id }) => id === marker),
       );
-      marker = null;
-      if (self === -1) return;
+      if (self === -1) {
+        marker = null;
+        return;
+      }
       throw new NerifError(
         "upstream_is_self",
         `Cannot use the upstream '${asked[self]?.name}': it is this very server`,

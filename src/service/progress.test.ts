@@ -17,6 +17,7 @@ function route(more: Partial<RouteProgress> = {}): RouteProgress {
     limit: 8,
     limitPerSecond: 12.3456,
     inFlight: 1,
+    rate: 6.789,
     ready: 2,
     waiting: 3,
     reason: null,
@@ -47,6 +48,7 @@ describe("batchProgress()", () => {
           limit: 8,
           limit_per_second: 12.35,
           in_flight: 1,
+          rate: 6.79,
           waiting: 3,
           reason: null,
         },
@@ -61,7 +63,7 @@ describe("batchProgress()", () => {
   it("gives a reason only when nothing is sent on any route that has lines left", () => {
     const reasonOf = (...routes: RouteProgress[]) =>
       batchProgress(running, executing({ routes })).waiting_reason;
-    const drained = { inFlight: 0, ready: 0, waiting: 0 };
+    const drained = { model: "done", inFlight: 0, ready: 0, waiting: 0 };
     expect(reasonOf(route({ reason: outage }), route())).toBeNull();
     expect(reasonOf(route({ reason: outage }), route({ reason: throttled }))).toEqual(outage);
     expect(reasonOf(route(drained), route({ reason: throttled }))).toEqual(throttled);
@@ -73,6 +75,16 @@ describe("batchProgress()", () => {
     const unsent = route({ model: "unsent", inFlight: 0, ready: 1, waiting: 0 });
     const { routes } = batchProgress(running, executing({ routes: [drained, unsent] }));
     expect(routes.map(({ model }) => model)).toEqual(["unsent"]);
+  });
+
+  it("shows an upstream that takes nothing, beside one that does the work of both", () => {
+    const dead = route({ upstream: "dead", inFlight: 0, ready: 0, waiting: 0, reason: outage });
+    const { routes, waiting_reason } = batchProgress(running, executing({ routes: [route(), dead] }));
+    expect(routes.map(({ upstream, reason }) => [upstream, reason])).toEqual([
+      ["local", null],
+      ["dead", outage],
+    ]);
+    expect(waiting_reason).toBeNull();
   });
 
   it("tells what is recorded of a batch that this process does not execute", () => {

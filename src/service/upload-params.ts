@@ -8,7 +8,7 @@ import { storableText } from "./storable-text.ts";
 /** What an upload in parts is created from. */
 export const uploadParams = z.strictObject({
   ...fileFields,
-  bytes: z.int().min(0).meta({ maximum: limits.upload.bytes }),
+  bytes: z.int().min(0).meta({ minimum: 1, maximum: limits.upload.bytes }),
   mime_type: storableText(256),
 });
 
@@ -20,9 +20,13 @@ export const completeParams = z.strictObject({
 
 export type CheckedUploadParams = z.output<typeof uploadParams>;
 
-/** @throws NerifError `file_too_large`, `invalid_file_format`, and those of `parseParams` */
+/** @throws NerifError `empty_file`, `file_too_large`, `invalid_file_format`, and those of `parseParams` */
 export function checkUploadParams(params: unknown): CheckedUploadParams {
   const checked = parseParams(uploadParams, params, "create an upload");
+  if (checked.bytes === 0) {
+    const message = "Cannot create the upload: 'bytes' is 0, and an empty file cannot be used";
+    throw new NerifError("empty_file", message, { param: "bytes" });
+  }
   if (checked.bytes > limits.upload.bytes) throw new NerifError("file_too_large", "File is too large.");
   checkFileFormat(checked);
   return checked;

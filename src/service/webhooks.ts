@@ -26,6 +26,8 @@ import {
 
 const overlapSeconds = 24 * 3_600;
 const secretBytes = 32;
+/** When a test that was refused for others may be asked for again. */
+const testRetryMs = 1_000;
 
 /** An endpoint at the only moments at which its secret is shown. */
 export interface WebhookEndpointWithSecret extends WebhookEndpointObject {
@@ -75,7 +77,8 @@ export interface WebhookService {
   ): Promise<WebhookEndpointWithSecret>;
   /**
    * Sends one signed event of a batch that does not exist, and tells what the receiver answered.
-   * @throws NerifError `webhook_endpoint_not_found`, `webhook_unreachable`
+   * @throws NerifError `webhook_endpoint_not_found`, `webhook_unreachable`, and `rate_limit_exceeded` while the
+   *   project has as many tests under way as it may
    */
   test(project: string, id: string, params: Params<typeof testParams>): Promise<WebhookTest>;
 }
@@ -88,6 +91,8 @@ interface WebhookServiceDeps {
 
 /** The use cases around webhook endpoints. Events are delivered by `engine/outbox.ts`. */
 export function createWebhookService({ control, sender, clock }: WebhookServiceDeps): WebhookService {
+  const atOnce = createTestSlots();
+
   async function load(project: string, id: string): Promise<StoredWebhookEndpoint> {
     const endpoint = isId("webhook_endpoint", id) ? await control.getWebhookEndpoint(project, id) : null;
     if (endpoint !== null) return endpoint;
@@ -183,24 +188,52 @@ export function createWebhookService({ control, sender, clock }: WebhookServiceD
 
     async test(project, id, params) {
       const { event_type } = parseParams(testParams, params, "test a webhook endpoint");
-      const endpoint = await load(project, id);
-      const timestamp = unixSeconds(clock);
-      const message = {
-        ...{ url: endpoint.url, id: newId("webhook_delivery"), timestamp },
-        body: JSON.stringify(madeUpEvent(event_type, timestamp)),
-        secrets: signingSecrets(endpoint, timestamp),
-      };
-      const result = await sender.send(message, never);
-      if (result.status === null) {
-        throw new NerifError("webhook_unreachable", `Cannot reach the webhook endpoint: ${result.failure}`);
-      }
-      const answer = { event_type, status_code: result.status, success: true } as const;
-      return { object: "webhook_endpoint.test", webhook_endpoint_id: id, ...answer };
+      return atOnce(project, () => sendTest(project, id, event_type));
     },
   };
+
+  async function sendTest(project: string, id: string, event_type: WebhookEventType): Promise<WebhookTest> {
+    const endpoint = await load(project, id);
+    const timestamp = unixSeconds(clock);
+    const message = {
+      ...{ url: endpoint.url, id: newId("webhook_delivery"), timestamp },
+      body: JSON.stringify(madeUpEvent(event_type, timestamp)),
+      secrets: signingSecrets(endpoint, timestamp),
+    };
+    const result = await sender.send(message, never);
+    if (result.status === null) {
+      throw new NerifError("webhook_unreachable", `Cannot reach the webhook endpoint: ${result.failure}`);
+    }
+    const answer = { event_type, status_code: result.status, success: true } as const;
+    return { object: "webhook_endpoint.test", webhook_endpoint_id: id, ...answer };
+  }
 }
 
 const never = new AbortController().signal;
+
+/** Receivers may take long to answer, and each test holds two connections meanwhile: a project has a few at once. */
+function createTestSlots(): <T>(project: string, test: () => Promise<T>) => Promise<T> {
+  const running = new Map<string, number>();
+  const most = limits.webhookEndpoints.testsAtOnce;
+  return async (project, test) => {
+    const others = running.get(project) ?? 0;
+    if (others >= most) {
+      throw new NerifError(
+        "rate_limit_exceeded",
+        `Cannot test the webhook endpoint: ${most} tests of this project are under way, which is the most at once`,
+        { retryAfterMs: testRetryMs },
+      );
+    }
+    running.set(project, others + 1);
+    try {
+      return await test();
+    } finally {
+      const left = (running.get(project) ?? 1) - 1;
+      if (left === 0) running.delete(project);
+      else running.set(project, left);
+    }
+  };
+}
 
 /** Whoever may not see an endpoint is told the same as if there were none. */
 function notFound(id: string): NerifError {

@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe } from "vitest";
 import type { ControlStore } from "../../src/control/control-store.ts";
 import { apiKeyTests } from "./control-store/api-keys.ts";
+import { batchCountTests } from "./control-store/batch-counts.ts";
 import { batchTests } from "./control-store/batches.ts";
 import { fileTests } from "./control-store/files.ts";
 import { idempotencyTests } from "./control-store/idempotency.ts";
@@ -47,6 +48,7 @@ export function describeControlStoreContract(name: string, makeIt: () => Promise
     const stores = () => opened;
     describe("files", () => fileTests(stores));
     describe("batches", () => batchTests(stores));
+    describe("counts of batches", () => batchCountTests(stores));
     describe("shards", () => shardTests(stores));
     describe("idempotency keys", () => idempotencyTests(stores));
     describe("leases", () => leaseTests(stores));

@@ -150,7 +150,7 @@ describe("the same filters", () => {
       expect(between.ids).toEqual([second.id]);
       expect(wrong).toMatchObject({
         code: 2,
-        stderr: expect.stringMatching(/^nerif: Cannot use --status: /),
+        stderr: expect.stringMatching(/^nerif: Cannot use --status "\w+": it must be one of validating, /),
       });
     }
   });

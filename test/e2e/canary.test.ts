@@ -62,6 +62,7 @@ it.each(echoes)(
       batch = JSON.parse(await ask(`/v1/batches/${id}`));
     }
     await ask(`/v1/batches/${id}/results`);
+    expect(await ask("/metrics")).toContain("nerif_calls_total");
     for (const file of JSON.parse(await ask("/v1/files")).data) await ask(`/v1/files/${file.id}/content`);
     await server.stop();
 

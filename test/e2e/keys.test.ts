@@ -96,7 +96,15 @@ describe("server with keys", () => {
 
   it("tells strangers not even which paths there are, save that it is alive", async () => {
     const { server, key } = await withKey();
-    for (const path of ["/v1/nothing", "/", "/v1", "/openai/nothing", "/metrics", "/healthz/", "/V1/files"]) {
+    for (const path of [
+      "/v1/nothing",
+      "/",
+      "/v1",
+      "/openai/nothing",
+      "/metrics/",
+      "/healthz/",
+      "/V1/files",
+    ]) {
       expect([path, (await server.send(path)).status]).toEqual([path, 401]);
       expect([path, (await server.send(path, bearer(key))).status]).toEqual([path, 404]);
     }
@@ -123,7 +131,18 @@ describe("server with keys", () => {
       counts: { total: 1, completed: 0, failed: 0 },
       inFlight: 0,
       rate: null,
-      routes: [{ ...route, limit: 1, limitPerSecond: null, inFlight: 0, waiting: 1, ready: 0, succeeded: 0 }],
+      routes: [
+        {
+          ...route,
+          limit: 1,
+          limitPerSecond: null,
+          inFlight: 0,
+          rate: null,
+          waiting: 1,
+          ready: 0,
+          succeeded: 0,
+        },
+      ],
     });
     const ready = async (given?: string) =>
       (await server.send("/readyz", given === undefined ? {} : bearer(given))).json();

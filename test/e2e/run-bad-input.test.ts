@@ -164,7 +164,7 @@ const badPaths: [string, string[], RegExp][] = [
   ["no input", [], /missing required argument 'input'/],
   ["two inputs", ["in.jsonl", "b.jsonl"], /too many arguments/],
   ["a bad duration", ["in.jsonl", "--deadline", "soon"], /--deadline: cannot read "soon" as a duration/],
-  ["a limit of 0", ["in.jsonl", "--limit", "0"], /--limit: it must be a whole number from 1/],
+  ["a limit of 0", ["in.jsonl", "--limit", "0"], /--limit "0": it must be a whole number from 1/],
   [
     "a key in place of its variable",
     ["in.jsonl", "--upstream-api-key-env", "sk-secret"],

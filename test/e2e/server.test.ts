@@ -132,7 +132,18 @@ describe("server", () => {
       counts: { total: 1, completed: 0, failed: 0 },
       inFlight: 0,
       rate: null,
-      routes: [{ ...route, limit: 1, limitPerSecond: null, inFlight: 0, ready: 0, waiting: 1, succeeded: 0 }],
+      routes: [
+        {
+          ...route,
+          limit: 1,
+          limitPerSecond: null,
+          inFlight: 0,
+          rate: null,
+          ready: 0,
+          waiting: 1,
+          succeeded: 0,
+        },
+      ],
     });
     const ready = await server.send("/readyz");
     expect(ready.status).toBe(200);

@@ -12,6 +12,8 @@ interface Row {
   calls: Record<string, (its: Ids, mine: Ids) => Call>;
   /** True: anybody may call it, and it shows nothing of anybody. */
   open?: boolean;
+  /** True: it is about the whole server, and keys of these projects may not see it. */
+  forbidden?: boolean;
 }
 
 interface Call {
@@ -45,6 +47,7 @@ function partForm(): FormData {
 const rows: Record<string, Row> = {
   "GET /healthz": { open: true, calls: { plain: () => ({ path: "/healthz" }) } },
   "GET /openapi.json": { open: true, calls: { plain: () => ({ path: "/openapi.json" }) } },
+  "GET /metrics": { forbidden: true, calls: { plain: () => ({ path: "/metrics" }) } },
   "GET /readyz": { open: true, calls: { plain: () => ({ path: "/readyz" }) } },
 
   "GET /v1/models": { calls: { plain: () => ({ path: "/v1/models" }) } },
@@ -126,7 +129,7 @@ describe("tenancy", () => {
     expect(Object.keys(rows).sort()).toEqual([...new Set(routes)].sort());
   });
 
-  describe.each(Object.entries(rows))("%s", (route, { open = false, calls }) => {
+  describe.each(Object.entries(rows))("%s", (route, { open = false, forbidden = false, calls }) => {
     const method = route.split(" ")[0] as string;
 
     it.each(Object.keys(calls))("shows nothing to others and all to its own (%s)", async (name) => {
@@ -159,7 +162,7 @@ describe("tenancy", () => {
       }
 
       // Last: what others tried has changed nothing of it.
-      expect(await ask(keys.own, own, own)).toMatchObject({ status: 200 });
+      expect(await ask(keys.own, own, own)).toMatchObject({ status: forbidden ? 403 : 200 });
     });
   });
 

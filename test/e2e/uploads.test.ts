@@ -105,7 +105,7 @@ describe("uploads", () => {
       fc.asyncProperty(pieces, picks, difference, async (parts, picked, off) => {
         const chosen = parts.length === 0 ? [] : picked.map((index) => index % parts.length);
         const wanted = Buffer.concat(chosen.map((index) => parts[index] ?? new Uint8Array()));
-        const bytes = Math.max(0, wanted.length + off);
+        const bytes = Math.max(1, wanted.length + off);
         const { id } = (await createUpload(server, { purpose: "fine-tune", bytes })).body;
         const sent = await Promise.all(parts.map((part) => addPart(server, id, part)));
         const answer = await completeUpload(
@@ -114,7 +114,7 @@ describe("uploads", () => {
           chosen.map((index) => sent[index]?.body.id),
         );
         const isRepeated = new Set(chosen).size < chosen.length;
-        if (isRepeated || bytes !== wanted.length || bytes === 0) {
+        if (isRepeated || bytes !== wanted.length) {
           expect(answer).toMatchObject({ status: 400, body: { error: { type: "invalid_request_error" } } });
           expect(await server.instance.control.getUpload(project, id)).toMatchObject({ status: "pending" });
         } else {
@@ -155,13 +155,23 @@ describe("uploads", () => {
     expect(await completeUpload(server, id, [part], { md5 })).toMatchObject({ status: 200 });
   });
 
+  it("is refused when it is announced as empty, before anything is stored", async () => {
+    const server = await startTestServer();
+    expect(await createUpload(server, { bytes: 0 })).toMatchObject({
+      status: 400,
+      body: {
+        error: {
+          code: "empty_file",
+          param: "bytes",
+          message: "Cannot create the upload: 'bytes' is 0, and an empty file cannot be used",
+        },
+      },
+    });
+    expect(await createUpload(server, { bytes: 1 })).toMatchObject({ status: 200 });
+  });
+
   it("holds the finished file to the rules of files, and stays pending", async () => {
     const server = await startTestServer();
-    const empty = (await createUpload(server, { bytes: 0 })).body;
-    expect(await completeUpload(server, empty.id, [])).toMatchObject({
-      status: 400,
-      body: { error: { code: "empty_file" } },
-    });
     const wrong = (await createUpload(server, { bytes: 8 })).body;
     const part = (await addPart(server, wrong.id, "no json\n")).body.id;
     const refused = await completeUpload(server, wrong.id, [part]);

@@ -285,6 +285,33 @@ describe("a test of a webhook endpoint", () => {
       { code: "missing_required_parameter" },
     ]);
   });
+
+  it("is refused with 429 while four of the project are under way, and of no other project", async () => {
+    const receiver = await startWebhookReceiver({ answers: ["hang"] });
+    const { server, webhooks } = await start(["127.0.0.1"]);
+    const { id } = await webhooks.create({ name: "slow", url: receiver.url, event_types: both });
+    const test = () =>
+      server.send(`${hooks}/${id}/test`, { method: "POST", body: '{"event_type": "batch.completed"}' });
+    const running = Array.from({ length: 4 }, test);
+    await receiver.until(4);
+    const refused = await test();
+    expect([refused.status, refused.headers.get("retry-after")]).toEqual([429, "1"]);
+    expect(await refused.json()).toMatchObject({
+      error: {
+        code: "rate_limit_exceeded",
+        message: expect.stringMatching(/: 4 tests of this project are /),
+      },
+    });
+    // It is refused for what it asks, and not for how many others ask.
+    const { webhooks: service } = server.instance.service;
+    await expect(service.test("other", id, { event_type: "batch.completed" })).rejects.toMatchObject({
+      code: "webhook_endpoint_not_found",
+    });
+    await receiver.close();
+    expect((await Promise.all(running)).map(({ status }) => status)).toEqual([502, 502, 502, 502]);
+    expect((await test()).status).toBe(502);
+    expect(receiver.received).toHaveLength(4);
+  });
 });
 
 describe("nerif serve", () => {

@@ -114,6 +114,7 @@ function createIdleEngine(): IdleEngine {
       engine.wakes += 1;
     },
     progress: () => null,
+    lanes: () => [],
     changed(timeoutMs, signal) {
       return new Promise((resolve) => {
         const done = () => {

@@ -1,6 +1,7 @@
 import { STATUS_CODES } from "node:http";
 import { z } from "zod";
 import { packageVersion } from "../../service/version.ts";
+import { openPaths } from "../authenticate.ts";
 import type { ErrorEnvelope } from "../error-response.ts";
 import type { ErrorStatus } from "../error-table.ts";
 import type { Answer, Operation, RequestBody } from "./operation.ts";
@@ -74,7 +75,7 @@ function webhook(): Json {
 
 function describe(operation: Operation): Json {
   const { id, tag, path, summary, body } = operation;
-  const isKeyed = path.startsWith("/v1/");
+  const isKeyed = !openPaths.has(path);
   const refusals = [...operation.refusals, ...anyRoute, ...(isKeyed ? keyedRoute : [])];
   const parameters = [...pathParameters(path), ...queryParameters(operation), ...headers(operation)];
   return {

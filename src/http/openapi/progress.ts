@@ -18,6 +18,7 @@ const routeState = objectOf<RouteState>("RouteState", {
     .nullable()
     .describe("Requests per second that the model server lets through, learned from its refusals."),
   in_flight: count,
+  rate: z.number().nonnegative().nullable().describe("Lines that succeed per second there, of all batches."),
   waiting: count.describe("Lines that wait for another try."),
   reason: waitingReason.nullable(),
 });

@@ -71,6 +71,15 @@ export const serverOperations: readonly Operation[] = [
     refusals: [],
   },
   {
+    id: "readMetrics",
+    tag: "Server",
+    method: "get",
+    path: "/metrics",
+    summary: "Figures of the process, its upstreams and all batches, for Prometheus",
+    answers: { 200: { type: "text/plain", summary: "Prometheus' text format." } },
+    refusals: [403],
+  },
+  {
     id: "describeApi",
     tag: "Server",
     method: "get",
