@@ -24,7 +24,8 @@ const onOff = z.union([
   z.enum(["0", "false", "no", "off"], "it must be true or false").transform(() => false),
 ]);
 const filled = z.string("it must be text").trim().min(1, "it is empty");
-const variable = z.string().regex(/^[A-Za-z_][A-Za-z0-9_]*$/, {
+/** The name of an environment variable. */
+export const variableSchema = z.string().regex(/^[A-Za-z_][A-Za-z0-9_]*$/, {
   error: "it must be the name of an environment variable, never a key itself",
 });
 
@@ -43,6 +44,9 @@ export const concurrencySchema = z
     context.addIssue({ code: "custom", message: concurrencyReason });
     return z.NEVER;
   });
+
+/** A time that is not 0, in milliseconds. */
+export const durationSchema = parsed(positiveDuration);
 
 /** Every option there is. Durations are in milliseconds, sizes in bytes. */
 export const optionTable = {
@@ -66,7 +70,7 @@ export const optionTable = {
   upstreamApiKeyEnv: {
     value: "<variable>",
     help: "environment variable that holds the model server's key",
-    schema: variable,
+    schema: variableSchema,
   },
   concurrency: {
     value: "<n|min..max|auto>",

@@ -1,6 +1,7 @@
 import { expect, test } from "vitest";
 import { NerifError } from "../batch/errors.ts";
-import { type Environment, resolveUpstreams, type UpstreamChoice } from "./resolve.ts";
+import type { Environment } from "./options.ts";
+import { resolveUpstreams, type UpstreamChoice } from "./resolve.ts";
 
 const everything: Environment = {
   NERIF_UPSTREAM: "http://from-variable/v1",
@@ -96,6 +97,43 @@ test("resolveUpstreams() gives each listed upstream its own concurrency and mode
   const [a, b] = resolveUpstreams({ upstreams, concurrency: 7 }, {});
   expect(a).toMatchObject({ name: "a", models: ["llama-*"], concurrency: 3 });
   expect(b).toMatchObject({ name: "b", models: null, concurrency: 7 });
+});
+
+test("resolveUpstreams() reads the variables that a listed upstream names", () => {
+  const upstreams = [
+    { name: "a", url: "http://a", headers: { "x-key": { env: "GATEWAY" } }, proxy: { env: "PROXY" } },
+    { name: "b", url: "http://b", proxy: "proxy:3128", requestTimeoutMs: 1 },
+    { name: "c", url: "http://c", proxy: "none" },
+    { name: "d", url: "http://d" },
+  ];
+  const resolved = resolveUpstreams({ upstreams }, { GATEWAY: "g", PROXY: "http://me:secret@proxy:3128" });
+  expect(resolved.map(({ proxy }) => proxy)).toEqual([
+    "http://me:secret@proxy:3128/",
+    "http://proxy:3128/",
+    null,
+    undefined,
+  ]);
+  expect(resolved[0]?.headers).toEqual({ byName: new Map([["x-key", "g"]]), secrets: ["g"] });
+  expect(resolved.map(({ requestTimeoutMs }) => requestTimeoutMs)).toEqual([
+    undefined,
+    1,
+    undefined,
+    undefined,
+  ]);
+});
+
+test.each([
+  [{ proxy: "http://me:secret@proxy" }, /credentials.*variable/],
+  [{ proxy: "socks5://secret" }, /no http or https URL/],
+  [{ proxy: { env: "PROXY" } }, /PROXY, which should hold its proxy, is not set/],
+  [{ requestTimeoutMs: 0 }, /requestTimeoutMs is 0/],
+  [{ headers: { host: "secret" } }, /Nerif's own/],
+])("resolveUpstreams() refuses a listed upstream with %j, without the secret", (options, message) => {
+  const error = thrownBy(() =>
+    resolveUpstreams({ upstreams: [{ name: "a", url: "http://a", ...options }] }, {}),
+  );
+  expect(error).toMatchObject({ code: "invalid_configuration", message: expect.stringMatching(message) });
+  expect(error.message).not.toContain("secret");
 });
 
 test.each<[string, UpstreamChoice, Environment, string, RegExp]>([
