@@ -34,6 +34,10 @@ export const upstreamSchema = z.strictObject({
   request_timeout: durationSchema.optional(),
   proxy: text.optional(),
   ca_file: filled.optional(),
+  priority: z.int32().optional(),
+  max_share: z.number().gt(0).max(1).optional(),
+  off_peak: z.array(filled).optional(),
+  target_latency: durationSchema.optional(),
 });
 
 /** @param directory that of the configuration file: from there paths in it are meant */
@@ -53,6 +57,10 @@ export function upstreamOptions(entry: UpstreamEntry, directory: string): Upstre
     connectTimeoutMs: entry.connect_timeout,
     requestTimeoutMs: entry.request_timeout,
     proxy: entry.proxy,
+    priority: entry.priority,
+    maxShare: entry.max_share,
+    offPeak: entry.off_peak,
+    targetLatencyMs: entry.target_latency,
     caFile: caFile === undefined ? undefined : fromDirectory(caFile, directory),
   };
 }

@@ -150,6 +150,10 @@ describe("resolveConfig()", () => {
     request_timeout: 15m
     proxy: none
     ca_file: certs/internal.pem
+    priority: 10
+    max_share: 0.5
+    off_peak: ["22:00-06:00", sat-sun]
+    target_latency: 800ms
 `,
     );
     expect(resolveConfig([], {}, { env: {}, cwd }).upstreams).toEqual([
@@ -164,6 +168,10 @@ describe("resolveConfig()", () => {
         requestTimeoutMs: 900_000,
         proxy: "none",
         caFile: join(cwd, "certs", "internal.pem"),
+        priority: 10,
+        maxShare: 0.5,
+        offPeak: ["22:00-06:00", "sat-sun"],
+        targetLatencyMs: 800,
       },
     ]);
   });
@@ -172,6 +180,9 @@ describe("resolveConfig()", () => {
     ["headers: { x-a: { env: sk-canary-1 } }", /headers\.x-a\.env in .*: it must be the name of an env/],
     ["headers: { x-a: [sk-canary-1] }", /upstreams\.0\.headers\.x-a in .*text, or env: VARIABLE/],
     ["models: { a: 5 }", /upstreams\.0\.models in .*globs, or pairs/],
+    ["max_share: 0", /upstreams\.0\.max_share in /],
+    ["max_share: 1.5", /upstreams\.0\.max_share in /],
+    ["priority: high", /upstreams\.0\.priority in /],
     ["request_timeout: 0s", /upstreams\.0\.request_timeout in .*longer/],
   ])("refuses %j in an upstream without repeating what may be a key", (text, message) => {
     writeFileSync(join(cwd, "nerif.config.yaml"), `upstreams: [{ name: a, url: "http://a/v1", ${text} }]\n`);

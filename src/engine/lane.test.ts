@@ -10,7 +10,13 @@ const [ours, theirs] = [`batch_${"a".repeat(32)}`, `batch_${"b".repeat(32)}`];
 function setup() {
   const lane = createLane(
     { endpoint: "/v1/embeddings", model: "m" },
-    { upstream: createScriptedUpstream(echo), clock: createTestClock(), requests: null, tokens: null },
+    {
+      upstream: createScriptedUpstream(echo),
+      clock: createTestClock(),
+      requests: null,
+      tokens: null,
+      share: null,
+    },
   );
   let index = 0;
   function fail(batchId: string, reason: FailureReason): void {

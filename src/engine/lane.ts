@@ -1,4 +1,4 @@
-import type { Answer, Upstream } from "../upstreams/upstream.ts";
+import type { Answer, Upstream, UpstreamBounds } from "../upstreams/upstream.ts";
 import type { Clock } from "./clock.ts";
 import type { RouteProgress } from "./engine.ts";
 import type { Line } from "./line.ts";
@@ -6,6 +6,7 @@ import type { Budget } from "./pace/budget.ts";
 import { type Circuit, createCircuit } from "./pace/circuit.ts";
 import { createController, type PacedCall } from "./pace/controller.ts";
 import { createFairTurns, type Entrant } from "./pace/fair-turns.ts";
+import type { Share } from "./pace/share.ts";
 
 /** One route (endpoint and model) at one upstream, shared by all batches of this process. */
 export interface Lane {
@@ -59,6 +60,8 @@ export interface LaneOptions {
   /** What all lanes of the upstream share. */
   requests: Budget | null;
   tokens: Budget | null;
+  /** The share that it may take at present; null: all. */
+  share: Share | null;
 }
 
 const ownWords = {
@@ -69,11 +72,10 @@ const ownWords = {
 
 export function createLane(
   route: { endpoint: string; model: string | null },
-  { upstream, clock, requests, tokens }: LaneOptions,
+  { upstream, clock, requests, tokens, share }: LaneOptions,
 ): Lane {
   const circuit = createCircuit();
-  const { least, most } = upstream.bounds.concurrency;
-  const controller = createController({ floor: least, ceiling: most, requests, tokens });
+  const controller = createController({ ...paceOf(upstream.bounds, share), requests, tokens });
   const turns = createFairTurns<LineSource>();
 
   const lane: Lane = {
@@ -177,6 +179,15 @@ export function createLane(
     if (circuit.doubts < 2 || circuit.open !== null) return false;
     return controller.inFlight >= Math.max(1, controller.limit >> (circuit.doubts - 1));
   }
+}
+
+function paceOf({ concurrency, yields }: UpstreamBounds, share: Share | null) {
+  const targetLatencyMs = yields?.targetLatencyMs ?? null;
+  return {
+    floor: concurrency.least,
+    ceiling: concurrency.most,
+    yields: share === null && targetLatencyMs === null ? null : { share, targetLatencyMs },
+  };
 }
 
 function nameOf({ batchId, index }: LaneCall): string {

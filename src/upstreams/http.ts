@@ -24,6 +24,8 @@ export interface HttpUpstreamOptions {
   /** Default: none. */
   requestsPerMinute?: number | null | undefined;
   tokensPerMinute?: number | null | undefined;
+  /** What is left to live traffic. Default: nothing in particular. */
+  yields?: UpstreamBounds["yields"];
   /** Sent with every call. Default: none. */
   headers?: ExtraHeaders | undefined;
   /** Put into bodies that have none of their own. Default: nothing is put in. */
@@ -156,11 +158,17 @@ interface Request {
   onAnswer: (answer: Answer) => void;
 }
 
-function boundsOf({ concurrency, requestsPerMinute, tokensPerMinute }: HttpUpstreamOptions): UpstreamBounds {
+function boundsOf({
+  concurrency,
+  requestsPerMinute,
+  tokensPerMinute,
+  yields,
+}: HttpUpstreamOptions): UpstreamBounds {
   return {
     concurrency: typeof concurrency === "number" ? { least: concurrency, most: concurrency } : concurrency,
     requestsPerMinute: requestsPerMinute ?? null,
     tokensPerMinute: tokensPerMinute ?? null,
+    yields,
   };
 }
 

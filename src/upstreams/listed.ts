@@ -1,8 +1,10 @@
 import { NerifError } from "../batch/errors.ts";
 import { baseUrl } from "./base-url.ts";
 import { type ExtraHeaders, noHeaders, resolveHeaders } from "./headers.ts";
+import { parseTimeWindow } from "./off-peak.ts";
 import type { ConcurrencyOption, Environment, ModelsOption, UpstreamOptions } from "./options.ts";
 import { proxyUrl } from "./proxy.ts";
+import type { Yielding } from "./upstream.ts";
 import { requiredVariable } from "./variable.ts";
 
 /** An upstream, its variables read and everything checked. */
@@ -22,6 +24,8 @@ export interface ResolvedUpstream {
   /** Null: none. Undefined: what the environment says. */
   proxy: string | null | undefined;
   caFile: string | null;
+  priority: number | null;
+  yields: Yielding | undefined;
 }
 
 /** An upstream of which no more than these was said. */
@@ -38,6 +42,8 @@ export function plainUpstream(
     requestTimeoutMs: undefined,
     proxy: undefined,
     caFile: null,
+    priority: null,
+    yields: undefined,
   };
 }
 
@@ -64,6 +70,8 @@ export function resolveListed(options: UpstreamOptions, defaults: ListedDefaults
     requestTimeoutMs: checkedTime(options, "requestTimeoutMs"),
     proxy: resolveProxy(options, env),
     caFile: options.caFile ?? null,
+    priority: resolvePriority(options),
+    yields: resolveYielding(options),
   };
 }
 
@@ -74,7 +82,7 @@ export function namedKey(name: string, env: Environment): string {
 
 function checkedTime(
   options: UpstreamOptions,
-  key: "connectTimeoutMs" | "requestTimeoutMs",
+  key: "connectTimeoutMs" | "requestTimeoutMs" | "targetLatencyMs",
 ): number | undefined {
   const ms = options[key];
   if (ms === undefined || ms > 0) return ms;
@@ -98,6 +106,29 @@ function resolveProxy(options: UpstreamOptions, env: Environment): string | null
     );
   }
   return url.href;
+}
+
+function resolvePriority(options: UpstreamOptions): number | null {
+  const { priority = null } = options;
+  if (priority === null || (Number.isInteger(priority) && Math.abs(priority) < 2 ** 31)) return priority;
+  throw refusal(options, `its priority is ${priority} and must be a whole number of 32 bits`);
+}
+
+function resolveYielding(options: UpstreamOptions): Yielding | undefined {
+  const { maxShare = 1, offPeak = [] } = options;
+  const targetLatencyMs = checkedTime(options, "targetLatencyMs") ?? null;
+  if (!(maxShare > 0 && maxShare <= 1)) {
+    throw refusal(options, `its max_share is ${maxShare} and must be more than 0 and at most 1`);
+  }
+  if (offPeak.length > 0 && maxShare === 1) throw refusal(options, "off_peak needs a max_share below 1");
+  const windows = offPeak.map((text) => {
+    const window = parseTimeWindow(text);
+    if (window !== null) return window;
+    const like = "it must look like 22:00-06:00, sat-sun or mon-fri 20:00-07:00";
+    throw refusal(options, `cannot read ${JSON.stringify(text.slice(0, 100))} in off_peak: ${like}`);
+  });
+  if (maxShare === 1 && targetLatencyMs === null) return undefined;
+  return { maxShare, offPeak: windows, targetLatencyMs };
 }
 
 function refusal({ name }: UpstreamOptions, reason: string): NerifError {

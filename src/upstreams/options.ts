@@ -22,6 +22,17 @@ export interface UpstreamOptions {
   proxy?: TextOption | undefined;
   /** Path of a PEM file with certificates to trust beside those that are trusted anyway. Default: none. */
   caFile?: string | undefined;
+  /**
+   * Whole number that is put as `priority` into bodies that have none, for servers that know it: vLLM (less goes first, live
+   * traffic has 0). Default: nothing is put in.
+   */
+  priority?: number | undefined;
+  /** Share of the calls at once that batches may take, above 0 and up to 1. Default 1. */
+  maxShare?: number | undefined;
+  /** When they may take all of them, in local time: `22:00-06:00`, `sat-sun`, `mon-fri 20:00-07:00`. Default: never. */
+  offPeak?: readonly string[] | undefined;
+  /** Mean milliseconds of an answer above which batches take fewer calls at once. Default: none. */
+  targetLatencyMs?: number | undefined;
 }
 
 /** A text, or the name of the environment variable that holds it, as is right for a secret. */

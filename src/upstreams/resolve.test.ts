@@ -122,12 +122,30 @@ test("resolveUpstreams() reads the variables that a listed upstream names", () =
   ]);
 });
 
+test("resolveUpstreams() reads what is left to live traffic", () => {
+  const yields = (options: object) =>
+    resolveUpstreams({ upstreams: [{ name: "a", url: "http://a", ...options }] }, {})[0]?.yields;
+  expect(yields({ maxShare: 0.5, offPeak: ["sat 20:00-22:00"], targetLatencyMs: 800 })).toEqual({
+    maxShare: 0.5,
+    offPeak: [{ days: [6], from: 1_200, minutes: 120 }],
+    targetLatencyMs: 800,
+  });
+  expect(yields({ targetLatencyMs: 1 })).toEqual({ maxShare: 1, offPeak: [], targetLatencyMs: 1 });
+  expect(yields({ maxShare: 1 })).toBeUndefined();
+});
+
 test.each([
   [{ proxy: "http://me:secret@proxy" }, /credentials.*variable/],
   [{ proxy: "socks5://secret" }, /no http or https URL/],
   [{ proxy: { env: "PROXY" } }, /PROXY, which should hold its proxy, is not set/],
   [{ requestTimeoutMs: 0 }, /requestTimeoutMs is 0/],
   [{ headers: { host: "secret" } }, /Nerif's own/],
+  [{ maxShare: 0 }, /max_share is 0/],
+  [{ maxShare: Number.NaN }, /max_share is NaN/],
+  [{ offPeak: ["22:00-06:00"] }, /off_peak needs a max_share/],
+  [{ maxShare: 0.5, offPeak: ["nights"] }, /cannot read "nights" in off_peak: it must look like 22:00-06:00/],
+  [{ targetLatencyMs: -1 }, /targetLatencyMs is -1/],
+  [{ priority: 0.5 }, /priority is 0.5/],
 ])("resolveUpstreams() refuses a listed upstream with %j, without the secret", (options, message) => {
   const error = thrownBy(() =>
     resolveUpstreams({ upstreams: [{ name: "a", url: "http://a", ...options }] }, {}),

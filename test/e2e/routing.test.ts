@@ -1,3 +1,4 @@
+import { hash } from "node:crypto";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -25,6 +26,37 @@ describe("an upstream of the configuration", () => {
     const lines = work.lines("in.output.jsonl");
     expect(lines).toHaveLength(20);
     for (const { response } of lines) expect(response?.body).toMatchObject({ model: "llama-3" });
+  });
+
+  it("gets the priority of the configuration, and its share of the calls at once over all models", async () => {
+    await using work = await createCliWorkspace({ latency: { kind: "fixed", ms: 5 } });
+    const models = (request: object, index: number) => ({
+      ...request,
+      body: { model: `m${index % 3}`, input: `${index}` },
+      url: "/v1/embeddings",
+    });
+    work.write("in.jsonl", requestFile(120, models));
+    const upstream = { name: "sim", url: work.url, concurrency: 16, max_share: 0.25, priority: 10 };
+    work.write("nerif.config.json", JSON.stringify({ upstreams: [upstream] }));
+    const result = await work.run(["run", "in.jsonl"], { env: { NERIF_UPSTREAM: "" } });
+    expect([result.code, result.stderr]).toEqual([0, expect.stringContaining("120")]);
+    expect(work.simulator.served).toMatchObject({ requests: 120, peakInFlight: 4 });
+    const bodies = Array.from(
+      { length: 120 },
+      (_, index) => `{"priority":10,"model":"m${index % 3}","input":"${index}"}`,
+    );
+    const sums = bodies.map((body) => hash("sha256", body));
+    expect(work.sent().sort()).toEqual(sums.sort());
+  });
+
+  it("takes all calls at once in its off-peak time", async () => {
+    await using work = await createCliWorkspace({ latency: { kind: "fixed", ms: 5 } });
+    work.write("in.jsonl", requestFile(120));
+    const share = { max_share: 0.25, off_peak: ["sun-sat 00:00-24:00"], target_latency: "10m" };
+    const upstream = { name: "sim", url: work.url, concurrency: 16, ...share };
+    work.write("nerif.config.json", JSON.stringify({ upstreams: [upstream] }));
+    expect((await work.run(["run", "in.jsonl"], { env: { NERIF_UPSTREAM: "" } })).code).toBe(0);
+    expect(work.simulator.served.peakInFlight).toBe(16);
   });
 
   it("without the variable that one of its headers needs, is refused before anything is sent", async () => {
