@@ -2,10 +2,12 @@
 export interface LatencyTarget {
   /** Infinity while answers come in time anyway. */
   readonly most: number;
+  /** Whether the latest round of answers came in time. */
+  readonly isMet: boolean;
   /**
    * A call was answered.
    * @param limit the calls that were allowed at once
-   * @param wasFull whether so many were in flight meanwhile: else there is no reason to allow more
+   * @param wasFull whether as many as `most` were in flight meanwhile: else there is no reason to allow more
    */
   answered(sentAt: number, now: number, { limit, wasFull }: { limit: number; wasFull: boolean }): void;
   /** Forgets what it knows, as the upstream may have become another one. */
@@ -26,6 +28,7 @@ const stepUp = 1.1;
  */
 export function createLatencyTarget({ targetMs, floor }: { targetMs: number; floor: number }): LatencyTarget {
   let most = Number.POSITIVE_INFINITY;
+  let isMet = false;
   let beganAt = Number.NEGATIVE_INFINITY;
   let answers = 0;
   let latencies = 0;
@@ -39,6 +42,9 @@ export function createLatencyTarget({ targetMs, floor }: { targetMs: number; flo
     get most() {
       return most;
     },
+    get isMet() {
+      return isMet;
+    },
     answered(sentAt, now, { limit, wasFull }) {
       // Calls from before the last step were held up by those that it has taken away.
       if (sentAt < beganAt) return;
@@ -46,7 +52,8 @@ export function createLatencyTarget({ targetMs, floor }: { targetMs: number; flo
       latencies += now - sentAt;
       if (answers < Math.max(fewestAnswers, limit)) return;
       const ratio = targetMs / (latencies / answers);
-      if (ratio < 1) {
+      isMet = ratio >= 1;
+      if (!isMet) {
         const left = Math.min(stepDown.most, Math.max(stepDown.least, ratio));
         most = Math.max(floor, Math.floor(limit * left));
       } else if (ratio * inTime > 1 && wasFull) {
@@ -56,6 +63,7 @@ export function createLatencyTarget({ targetMs, floor }: { targetMs: number; flo
     },
     restart(now) {
       most = Number.POSITIVE_INFINITY;
+      isMet = false;
       begin(now);
     },
   };

@@ -101,6 +101,16 @@ describe("createYielding()", () => {
     }
   });
 
+  test("takes its share of what the target for the latency allows", () => {
+    const { yielding, play } = setup({ share: () => 0.5, targetLatencyMs: 100 });
+    play(30_000, (calls) => 60 + 2 * calls);
+    expect(yielding.limit).toBeGreaterThanOrEqual(8);
+    expect(yielding.limit).toBeLessThanOrEqual(11);
+    const later = play(300_000, (calls) => 60 + 2 * calls);
+    expect(later.filter((limit) => limit > 11).length / later.length).toBeLessThan(0.05);
+    expect(Math.max(...later)).toBeLessThanOrEqual(22);
+  });
+
   test("looks again after an outage", () => {
     const { yielding, play, pass } = setup({ share: () => 0.5 });
     play(10_000, slots(40));

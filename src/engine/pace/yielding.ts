@@ -28,11 +28,18 @@ export function createYielding(learned: Concurrency, options: YieldingOptions): 
   let phase: "all" | "look" | "hold" = isFixed ? "hold" : "look";
   let lookedSince: number | null = null;
   let holdUntil = 0;
+  /** What the upstream was found to bear when that was looked at last. */
+  let whole = Number.POSITIVE_INFINITY;
   let limit = allowed();
 
   function allowed(): number {
-    const part = phase === "hold" ? (share?.() ?? 1) : 1;
-    return Math.max(1, Math.floor(Math.min(learned.limit * part, target?.most ?? ceiling)));
+    const part = phase === "hold" ? Math.min(whole, learned.limit) * (share?.() ?? 1) : learned.limit;
+    return Math.max(1, Math.floor(Math.min(part, most())));
+  }
+
+  /** As far as the latency goes. */
+  function most(): number {
+    return target?.most ?? Number.POSITIVE_INFINITY;
   }
 
   /** Takes the steps that are due. */
@@ -49,8 +56,9 @@ export function createYielding(learned: Concurrency, options: YieldingOptions): 
     }
     if (phase === "all") beginLook(now);
     lookedSince ??= now;
-    if (phase === "look" && learned.settled) {
+    if (phase === "look" && isKnown()) {
       phase = "hold";
+      whole = Math.min(learned.limit, most());
       holdUntil = now + Math.max(shortestHoldMs, holdPerLook * (now - lookedSince));
     } else if (phase === "hold" && now >= holdUntil) {
       beginLook(now);
@@ -65,7 +73,12 @@ export function createYielding(learned: Concurrency, options: YieldingOptions): 
 
   /** Whether the latency allows fewer calls than were learned. */
   function isCut(): boolean {
-    return target !== null && target.most < learned.limit;
+    return most() < learned.limit;
+  }
+
+  /** Whether it has been found out what the upstream bears. */
+  function isKnown(): boolean {
+    return isCut() ? target?.isMet === true : learned.settled;
   }
 
   return {
@@ -78,7 +91,7 @@ export function createYielding(learned: Concurrency, options: YieldingOptions): 
     served(sentAt, now, wasFull) {
       const wasCut = isCut();
       learned.served(sentAt, now, wasFull && !wasCut && phase !== "hold");
-      target?.answered(sentAt, now, { limit, wasFull });
+      target?.answered(sentAt, now, { limit, wasFull: wasFull && limit >= most() });
       if (wasCut && !isCut()) learned.resume(now);
       goOn(now);
     },
