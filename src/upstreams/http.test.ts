@@ -2,7 +2,7 @@ import { spawn } from "node:child_process";
 import { getEventListeners, once } from "node:events";
 import { readFileSync } from "node:fs";
 import { createServer } from "node:https";
-import type { AddressInfo } from "node:net";
+import { type AddressInfo, createServer as createTcpServer, type Socket } from "node:net";
 import { fileURLToPath } from "node:url";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import { type AskedCall, ask } from "../../test/support/ask.ts";
@@ -129,6 +129,19 @@ describe("an HTTP upstream", () => {
     const answer = await ask(upstream, call());
     expect(answer).toMatchObject({ ok: false, reason: "refused", error: { code: "connection_failed" } });
     expect(answer.ok ? "" : answer.error.message).toContain("nobody listens there");
+  });
+
+  test("calls it refused when the connection is not there in time", async () => {
+    const silent = createTcpServer();
+    const sockets: Socket[] = [];
+    silent.on("connection", (socket) => sockets.push(socket));
+    await once(silent.listen(0, "127.0.0.1"), "listening");
+    const url = `https://127.0.0.1:${(silent.address() as AddressInfo).port}/v1`;
+    const answer = await ask(open({ url, connectTimeoutMs: 50 }), call());
+    expect(answer).toMatchObject({ ok: false, reason: "refused" });
+    expect(answer.ok ? "" : answer.error.message).toContain("did not accept the connection in time");
+    for (const socket of sockets) socket.destroy();
+    silent.close();
   });
 
   test("calls it refused when the host has no address", async () => {

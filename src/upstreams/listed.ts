@@ -1,9 +1,9 @@
-import { NerifError } from "../batch/errors.ts";
 import { baseUrl } from "./base-url.ts";
 import { type ExtraHeaders, noHeaders, resolveHeaders } from "./headers.ts";
-import { parseTimeWindow } from "./off-peak.ts";
+import { resolvePriority, resolveYielding } from "./live-traffic.ts";
 import type { ConcurrencyOption, Environment, ModelsOption, UpstreamOptions } from "./options.ts";
 import { proxyUrl } from "./proxy.ts";
+import { checkedTime, unusable } from "./unusable.ts";
 import type { Yielding } from "./upstream.ts";
 import { requiredVariable } from "./variable.ts";
 
@@ -80,15 +80,6 @@ export function namedKey(name: string, env: Environment): string {
   return requiredVariable(name, { env, what: "its key", param: "upstream_api_key_env" });
 }
 
-function checkedTime(
-  options: UpstreamOptions,
-  key: "connectTimeoutMs" | "requestTimeoutMs" | "targetLatencyMs",
-): number | undefined {
-  const ms = options[key];
-  if (ms === undefined || ms > 0) return ms;
-  throw refusal(options, `its ${key} is ${ms} and must be more than 0`);
-}
-
 function resolveProxy(options: UpstreamOptions, env: Environment): string | null | undefined {
   const { proxy } = options;
   if (proxy === undefined || proxy === "none") return proxy === undefined ? undefined : null;
@@ -98,41 +89,12 @@ function resolveProxy(options: UpstreamOptions, env: Environment): string | null
       : requiredVariable(proxy.env, { env, what: "its proxy", param: "proxy" });
   const url = proxyUrl(text);
   // The value stays out of the message: it may hold a password.
-  if (url === null) throw refusal(options, "its proxy is no http or https URL");
+  if (url === null) throw unusable(options.name, "its proxy is no http or https URL");
   if (typeof proxy === "string" && (url.username !== "" || url.password !== "")) {
-    throw refusal(
-      options,
+    throw unusable(
+      options.name,
       "the URL of its proxy holds credentials; put it into a variable and name that with env",
     );
   }
   return url.href;
-}
-
-function resolvePriority(options: UpstreamOptions): number | null {
-  const { priority = null } = options;
-  if (priority === null || (Number.isInteger(priority) && Math.abs(priority) < 2 ** 31)) return priority;
-  throw refusal(options, `its priority is ${priority} and must be a whole number of 32 bits`);
-}
-
-function resolveYielding(options: UpstreamOptions): Yielding | undefined {
-  const { maxShare = 1, offPeak = [] } = options;
-  const targetLatencyMs = checkedTime(options, "targetLatencyMs") ?? null;
-  if (!(maxShare > 0 && maxShare <= 1)) {
-    throw refusal(options, `its max_share is ${maxShare} and must be more than 0 and at most 1`);
-  }
-  if (offPeak.length > 0 && maxShare === 1) throw refusal(options, "off_peak needs a max_share below 1");
-  const windows = offPeak.map((text) => {
-    const window = parseTimeWindow(text);
-    if (window !== null) return window;
-    const like = "it must look like 22:00-06:00, sat-sun or mon-fri 20:00-07:00";
-    throw refusal(options, `cannot read ${JSON.stringify(text.slice(0, 100))} in off_peak: ${like}`);
-  });
-  if (maxShare === 1 && targetLatencyMs === null) return undefined;
-  return { maxShare, offPeak: windows, targetLatencyMs };
-}
-
-function refusal({ name }: UpstreamOptions, reason: string): NerifError {
-  return new NerifError("invalid_configuration", `Cannot use upstream ${JSON.stringify(name)}: ${reason}`, {
-    param: "upstreams",
-  });
 }

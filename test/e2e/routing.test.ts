@@ -49,6 +49,16 @@ describe("an upstream of the configuration", () => {
     expect(work.sent().sort()).toEqual(sums.sort());
   });
 
+  it("gets its own time for an answer", async () => {
+    await using work = await createCliWorkspace({ script: [{ answer: "hang" }] });
+    work.write("in.jsonl", requestFile(1));
+    const upstream = { name: "sim", url: work.url, request_timeout: "50ms" };
+    work.write("nerif.config.json", JSON.stringify({ upstreams: [upstream], request_timeout: "1h" }));
+    const result = await work.run(["run", "in.jsonl"], { env: { NERIF_UPSTREAM: "" } });
+    expect(result.code).toBe(3);
+    expect(work.lines("in.errors.jsonl")).toMatchObject([{ error: { code: "request_timeout" } }]);
+  });
+
   it("takes all calls at once in its off-peak time", async () => {
     await using work = await createCliWorkspace({ latency: { kind: "fixed", ms: 5 } });
     work.write("in.jsonl", requestFile(120));
