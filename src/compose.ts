@@ -20,7 +20,8 @@ import { createByteBudgets } from "./service/quotas.ts";
 import { createUploadService } from "./service/uploads.ts";
 import { createWebhookService } from "./service/webhooks.ts";
 import { createHttpUpstream } from "./upstreams/http.ts";
-import { type ConcurrencyOption, resolveUpstreams, type UpstreamOptions } from "./upstreams/resolve.ts";
+import type { ConcurrencyOption, UpstreamOptions } from "./upstreams/options.ts";
+import { resolveUpstreams } from "./upstreams/resolve.ts";
 import { createRouter } from "./upstreams/route.ts";
 import type { Upstream } from "./upstreams/upstream.ts";
 import { createSenderOnDemand } from "./webhooks/on-demand.ts";
@@ -194,7 +195,7 @@ function connect(options: NerifOptions): Upstream[] {
     createHttpUpstream({
       ...upstream,
       concurrency: concurrency === "auto" ? autoConcurrency : concurrency,
-      requestTimeoutMs,
+      requestTimeoutMs: upstream.requestTimeoutMs ?? requestTimeoutMs,
       keepAlive,
     }),
   );

@@ -24,11 +24,11 @@ export async function runReal(scenario: Scenario, seed: number): Promise<Scenari
     const simulator = createSimulator({ script: rules, seed: seed * 100 + nth, onScripted });
     servers.push({ simulator, name, ...(await simulator.listen()) });
   }
-  const { concurrency, limits } = scenario;
+  const { concurrency, limits, yields } = scenario;
   const bounds = concurrency && { least: concurrency.floor, most: concurrency.ceiling };
   const nerif = createNerif({
     dataDir,
-    upstreams: servers.map(({ name, url }) => ({ name, url, concurrency: bounds, limits })),
+    upstreams: servers.map(({ name, url }) => ({ name, url, concurrency: bounds, limits, ...yields })),
   });
   try {
     const ids = await runBatches(scenario, { nerif, begun });

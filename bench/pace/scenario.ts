@@ -11,6 +11,7 @@ export interface Scenario {
   batches: { lines: readonly ScenarioLine[]; startMs?: number }[];
   concurrency?: { floor: number; ceiling: number };
   limits?: { requestsPerMinute?: number; tokensPerMinute?: number };
+  yields?: { maxShare?: number; targetLatencyMs?: number };
   /** It is broken off after so many milliseconds; what was done until then counts. */
   endMs: number;
   judge(result: ScenarioResult): Verdict;

@@ -107,7 +107,7 @@ function clockOf(world: World): Clock {
 }
 
 function upstreamOf(server: SimulatedUpstream, scenario: Scenario, nth: number): Upstream {
-  const { concurrency = { floor: 1, ceiling: 1_000 }, limits = {} } = scenario;
+  const { concurrency = { floor: 1, ceiling: 1_000 }, limits = {}, yields = {} } = scenario;
   return {
     name: scenario.upstreams[nth]?.name ?? "",
     serves: () => true,
@@ -115,6 +115,7 @@ function upstreamOf(server: SimulatedUpstream, scenario: Scenario, nth: number):
       concurrency: { least: concurrency.floor, most: concurrency.ceiling },
       requestsPerMinute: limits.requestsPerMinute ?? null,
       tokensPerMinute: limits.tokensPerMinute ?? null,
+      yields: { maxShare: 1, offPeak: [], targetLatencyMs: null, ...yields },
     },
     send(call) {
       const [batch = 0, index = 0] = call.idempotencyKey.split(":").map(Number);

@@ -1,37 +1,20 @@
 import { existsSync, readFileSync } from "node:fs";
 import { createRequire } from "node:module";
-import { extname, resolve } from "node:path";
+import { dirname, extname, resolve } from "node:path";
 import { z } from "zod";
 import { errnoOf, NerifError } from "../batch/errors.ts";
-import { concurrencySchema, keyOf, type OptionName, optionNames, specOf } from "./options.ts";
+import type { UpstreamOptions } from "../compose.ts";
+import { upstreamOptions, upstreamSchema } from "./config-upstreams.ts";
+import { keyOf, type OptionName, optionNames, specOf } from "./options.ts";
 
-/** What a configuration file says; values are not converted yet. */
+/** What a configuration file says; values of options are not converted yet. */
 export interface ConfigFile {
   path: string;
   values: Partial<Record<OptionName, unknown>>;
-  upstreams: UpstreamEntry[] | undefined;
+  upstreams: UpstreamOptions[] | undefined;
 }
 
-export type UpstreamEntry = z.output<typeof upstreamSchema>;
-
 const names = ["nerif.config.yaml", "nerif.config.json"];
-
-const upstreamSchema = z.strictObject({
-  name: z.string().min(1),
-  url: z.string().min(1),
-  api_key_env: z
-    .string()
-    .regex(/^[A-Za-z_][A-Za-z0-9_]*$/, "it must be the name of an environment variable")
-    .optional(),
-  models: z.array(z.string().min(1)).min(1).optional(),
-  concurrency: concurrencySchema.optional(),
-  limits: z
-    .strictObject({
-      requests_per_minute: z.number().min(1).max(1e12).optional(),
-      tokens_per_minute: z.number().min(1).max(1e12).optional(),
-    })
-    .optional(),
-});
 
 /**
  * Reads the configuration file `given`, else the one in the working directory, else none.
@@ -85,11 +68,13 @@ function toConfigFile(path: string, content: unknown): ConfigFile {
   if (typeof content !== "object" || Array.isArray(content))
     throw refusal(`${path} is not a list of keys and values`);
   const values: ConfigFile["values"] = {};
-  let upstreams: UpstreamEntry[] | undefined;
+  let upstreams: UpstreamOptions[] | undefined;
   for (const [key, value] of Object.entries(content)) {
     const name = optionNames.find((option) => option !== "config" && keyOf(option) === key);
-    if (key === "upstreams") upstreams = checked(z.array(upstreamSchema), value, { path, key });
-    else if (name === undefined)
+    if (key === "upstreams") {
+      const entries = checked(z.array(upstreamSchema), value, { path, key });
+      upstreams = entries.map((entry) => upstreamOptions(entry, dirname(path)));
+    } else if (name === undefined)
       throw refusal(`${path} has the unknown key ${JSON.stringify(key)}`, undefined, key);
     else if (value !== null) {
       checked(specOf(name).schema, value, { path, key });

@@ -137,6 +137,61 @@ describe("resolveConfig()", () => {
     expect(upstreams({}, { NERIF_UPSTREAM: "http://b/v1" })).toBeUndefined();
   });
 
+  it("reads what is said of each upstream, its paths from where the file is", () => {
+    writeFileSync(
+      join(cwd, "nerif.config.yaml"),
+      `upstreams:
+  - name: far
+    url: https://models.example/team-a/v1
+    api_key_env: FAR_KEY
+    models: { gpt-4o: llama-3, "llama-*": ~ }
+    limits: { requests_per_minute: 60 }
+    headers: { x-team: batch, x-gateway-key: { env: GATEWAY_KEY } }
+    connect_timeout: 2s
+    request_timeout: 15m
+    proxy: none
+    ca_file: certs/internal.pem
+    priority: 10
+    max_share: 0.5
+    off_peak: ["22:00-06:00", sat-sun]
+    target_latency: 800ms
+`,
+    );
+    expect(resolveConfig([], {}, { env: {}, cwd }).upstreams).toEqual([
+      {
+        name: "far",
+        url: "https://models.example/team-a/v1",
+        apiKeyEnv: "FAR_KEY",
+        models: { "gpt-4o": "llama-3", "llama-*": null },
+        limits: { requestsPerMinute: 60 },
+        headers: { "x-team": "batch", "x-gateway-key": { env: "GATEWAY_KEY" } },
+        connectTimeoutMs: 2_000,
+        requestTimeoutMs: 900_000,
+        proxy: "none",
+        caFile: join(cwd, "certs", "internal.pem"),
+        priority: 10,
+        maxShare: 0.5,
+        offPeak: ["22:00-06:00", "sat-sun"],
+        targetLatencyMs: 800,
+      },
+    ]);
+  });
+
+  it.each([
+    ["headers: { x-a: { env: sk-canary-1 } }", /headers\.x-a\.env in .*: it must be the name of an env/],
+    ["headers: { x-a: [sk-canary-1] }", /upstreams\.0\.headers\.x-a in .*text, or env: VARIABLE/],
+    ["models: { a: 5 }", /upstreams\.0\.models in .*globs, or pairs/],
+    ["max_share: 0", /upstreams\.0\.max_share in /],
+    ["max_share: 1.5", /upstreams\.0\.max_share in /],
+    ["priority: high", /upstreams\.0\.priority in /],
+    ["request_timeout: 0s", /upstreams\.0\.request_timeout in .*longer/],
+  ])("refuses %j in an upstream without repeating what may be a key", (text, message) => {
+    writeFileSync(join(cwd, "nerif.config.yaml"), `upstreams: [{ name: a, url: "http://a/v1", ${text} }]\n`);
+    const resolve = () => resolveConfig([], {}, { env: {}, cwd });
+    expect(resolve).toThrow(message);
+    expect(resolve).not.toThrow(/canary/);
+  });
+
   it.each([
     ["max_attempt: 5\n", /nerif\.config\.yaml has the unknown key "max_attempt"/],
     ["upstreams: [{ name: a, url: u, modles: [] }]\n", /unknown key "upstreams\.0\.modles"/],

@@ -2,13 +2,14 @@ import { homedir } from "node:os";
 import { dirname, join, resolve } from "node:path";
 import { type Command, Option } from "commander";
 import { NerifError } from "../batch/errors.ts";
-import { type ConfigFile, readConfigFile, type UpstreamEntry } from "./config-file.ts";
+import type { UpstreamOptions } from "../compose.ts";
+import { type ConfigFile, readConfigFile } from "./config-file.ts";
 import { flagOf, keyOf, type OptionName, type OptionValues, specOf, variableOf } from "./options.ts";
 
 export interface Config<N extends OptionName> {
   values: OptionValues<N>;
   /** `upstreams` of the configuration file; undefined when a flag or variable names another upstream. */
-  upstreams: UpstreamEntry[] | undefined;
+  upstreams: UpstreamOptions[] | undefined;
 }
 
 export interface Surroundings {

@@ -27,14 +27,7 @@ export function nerifOptions({ values, upstreams }: EngineConfig, command: strin
     dataDir: values.dataDir,
     upstream: values.upstream,
     upstreamApiKeyEnv: values.upstreamApiKeyEnv,
-    upstreams: upstreams?.map(({ api_key_env, limits, ...upstream }) => ({
-      ...upstream,
-      apiKeyEnv: api_key_env,
-      limits: {
-        requestsPerMinute: limits?.requests_per_minute,
-        tokensPerMinute: limits?.tokens_per_minute,
-      },
-    })),
+    upstreams,
     concurrency: values.concurrency,
     requestTimeoutMs: values.requestTimeout,
     settings: {

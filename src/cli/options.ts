@@ -29,7 +29,8 @@ const onOff = z.union(
   "it must be true or false",
 );
 const filled = z.string("it must be text").trim().min(1, "it is empty");
-const variable = z.string().regex(/^[A-Za-z_][A-Za-z0-9_]*$/, {
+/** The name of an environment variable. */
+export const variableSchema = z.string().regex(/^[A-Za-z_][A-Za-z0-9_]*$/, {
   error: "it must be the name of an environment variable, never a key itself",
 });
 
@@ -48,6 +49,9 @@ export const concurrencySchema = z
     context.addIssue({ code: "custom", message: concurrencyReason });
     return z.NEVER;
   });
+
+/** A time that is not 0, in milliseconds. */
+export const durationSchema = parsed(positiveDuration);
 
 /** Every option there is. Durations are in milliseconds, sizes in bytes. */
 export const optionTable = {
@@ -72,7 +76,7 @@ export const optionTable = {
   upstreamApiKeyEnv: {
     value: "<variable>",
     help: "environment variable that holds the model server's key",
-    schema: variable,
+    schema: variableSchema,
     secret: true,
   },
   concurrency: {

@@ -5,6 +5,7 @@ import type { Clock } from "./clock.ts";
 import { createLane, type Lane, type LineSource } from "./lane.ts";
 import type { Line } from "./line.ts";
 import { createBudget } from "./pace/budget.ts";
+import { createShare } from "./pace/share.ts";
 import { createPace, type Pace } from "./pace.ts";
 
 /** Sends lines to one upstream: as fast as each of its lanes may be asked, in turn from all lanes. */
@@ -23,8 +24,9 @@ export interface Dispatcher {
 
 export function createDispatcher(upstream: Upstream, deps: { journal: Journal; clock: Clock }): Dispatcher {
   const { journal, clock } = deps;
-  const { concurrency, requestsPerMinute, tokensPerMinute } = upstream.bounds;
-  const pace = createPace(concurrency.most);
+  const { concurrency, requestsPerMinute, tokensPerMinute, yields } = upstream.bounds;
+  const share = yields === undefined ? null : createShare(yields, clock);
+  const pace = createPace(concurrency.most, share);
   const requests = requestsPerMinute === null ? null : createBudget(requestsPerMinute);
   const tokens = tokensPerMinute === null ? null : createBudget(tokensPerMinute);
   const byRoute = new Map<string, Lane>();
@@ -112,7 +114,7 @@ export function createDispatcher(upstream: Upstream, deps: { journal: Journal; c
       const key = JSON.stringify([endpoint, model]);
       let lane = byRoute.get(key);
       if (lane === undefined) {
-        lane = createLane({ endpoint, model }, { upstream, clock, requests, tokens });
+        lane = createLane({ endpoint, model }, { upstream, clock, requests, tokens, share });
         byRoute.set(key, lane);
         lanes.push(lane);
       }

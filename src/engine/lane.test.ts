@@ -11,7 +11,13 @@ function setup() {
   const clock = createTestClock();
   const lane = createLane(
     { endpoint: "/v1/embeddings", model: "m" },
-    { upstream: createScriptedUpstream(echo), clock, requests: null, tokens: null },
+    {
+      upstream: createScriptedUpstream(echo),
+      clock,
+      requests: null,
+      tokens: null,
+      share: null,
+    },
   );
   let index = 0;
   function fail(batchId: string, reason: FailureReason): void {

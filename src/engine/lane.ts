@@ -1,4 +1,4 @@
-import type { Answer, FailureReason, Upstream } from "../upstreams/upstream.ts";
+import type { Answer, FailureReason, Upstream, UpstreamBounds } from "../upstreams/upstream.ts";
 import type { Clock } from "./clock.ts";
 import type { LaneState } from "./engine.ts";
 import type { Line } from "./line.ts";
@@ -6,6 +6,7 @@ import type { Budget } from "./pace/budget.ts";
 import { type Circuit, createCircuit } from "./pace/circuit.ts";
 import { createController, type PacedCall } from "./pace/controller.ts";
 import { createFairTurns, type Entrant } from "./pace/fair-turns.ts";
+import type { Share } from "./pace/share.ts";
 import { createRateMeter } from "./rate-meter.ts";
 
 /** One route (endpoint and model) at one upstream, shared by all batches of this process. */
@@ -64,6 +65,8 @@ export interface LaneOptions {
   /** What all lanes of the upstream share. */
   requests: Budget | null;
   tokens: Budget | null;
+  /** The share that it may take at present; null: all. */
+  share: Share | null;
 }
 
 const ownWords = {
@@ -74,11 +77,10 @@ const ownWords = {
 
 export function createLane(
   route: { endpoint: string; model: string | null },
-  { upstream, clock, requests, tokens }: LaneOptions,
+  { upstream, clock, requests, tokens, share }: LaneOptions,
 ): Lane {
   const circuit = createCircuit();
-  const { least, most } = upstream.bounds.concurrency;
-  const controller = createController({ floor: least, ceiling: most, requests, tokens });
+  const controller = createController({ ...paceOf(upstream.bounds, share), requests, tokens });
   const turns = createFairTurns<LineSource>();
   const failures = noFailures();
   let meter = createRateMeter();
@@ -200,6 +202,15 @@ function noFailures(): Record<FailureReason, number> {
   return {
     ...{ rejected: 0, account: 0, throttled: 0, unavailable: 0, refused: 0 },
     ...{ reset: 0, timeout: 0, too_large: 0, aborted: 0 },
+  };
+}
+
+function paceOf({ concurrency, yields }: UpstreamBounds, share: Share | null) {
+  const targetLatencyMs = yields?.targetLatencyMs ?? null;
+  return {
+    floor: concurrency.least,
+    ceiling: concurrency.most,
+    yields: share === null && targetLatencyMs === null ? null : { share, targetLatencyMs },
   };
 }
 

@@ -1,4 +1,5 @@
 import type { UpstreamBounds } from "../upstreams/upstream.ts";
+import type { Share } from "./pace/share.ts";
 
 /**
  * What `auto` means: calls in flight per upstream and process, as many as prove useful. More than a thousand at once
@@ -17,14 +18,17 @@ export interface Pace {
   answered(bytes: number): void;
 }
 
-export function createPace(limit: number): Pace {
+/** @param share of the limit; null: all */
+export function createPace(limit: number, share: Share | null = null): Pace {
   let inFlight = 0;
   let bytesInFlight = 0;
   return {
     get inFlight() {
       return inFlight;
     },
-    hasRoom: () => inFlight < limit && (inFlight === 0 || bytesInFlight < maxBytesInFlight),
+    hasRoom: () =>
+      inFlight < (share === null ? limit : partOf(limit, share())) &&
+      (inFlight === 0 || bytesInFlight < maxBytesInFlight),
     sent(bytes) {
       inFlight += 1;
       bytesInFlight += bytes;
@@ -34,6 +38,10 @@ export function createPace(limit: number): Pace {
       bytesInFlight -= bytes;
     },
   };
+}
+
+function partOf(limit: number, share: number): number {
+  return Math.max(1, Math.floor(limit * share));
 }
 
 /** Lines of a route that may wait for another try before nothing new is sent on it. */

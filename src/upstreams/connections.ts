@@ -4,7 +4,8 @@ import { getCACertificates } from "node:tls";
 import { buildConnector, Client, type Dispatcher, ProxyAgent } from "undici";
 import { NerifError } from "../batch/errors.ts";
 import type { Call } from "./call.ts";
-import { type Environment, proxyFor } from "./proxy.ts";
+import type { Environment } from "./options.ts";
+import { proxyFor } from "./proxy.ts";
 
 /** Connections to one upstream. Each carries one call at a time: pipelining and HTTP/2 are slower here. */
 export interface Connections {
@@ -24,7 +25,6 @@ export interface Connection {
   call: Call | null;
 }
 
-const connectTimeoutMs = 10_000;
 const maxHeaderSize = 64 * 1024;
 /** Servers commonly close an idle connection after 5 s; a call sent at that very moment would be lost. */
 const keepAliveTimeout = 4_000;
@@ -32,20 +32,28 @@ const keepAliveTimeout = 4_000;
 /** The deadline of a call is kept elsewhere, over the whole of it; undici's own timeouts would cut it into parts. */
 const noTimeouts = { headersTimeout: 0, bodyTimeout: 0 };
 
-/**
- * @param keepAlive whether open connections keep the process alive while a call runs. Behind a proxy they always do
- * @throws NerifError `invalid_configuration`
- */
-export function createConnections(
-  url: URL,
-  { keepAlive, env }: { keepAlive: boolean; env: Environment },
-): Connections {
-  const tls = url.protocol === "https:" ? trusted(env) : {};
-  const proxy = proxyFor(url, env);
-  return proxy === null ? direct(url.origin, { keepAlive, tls }) : proxied(proxy, tls);
+export interface ConnectionOptions {
+  /** Whether open connections keep the process alive while a call runs. Behind a proxy they always do. */
+  keepAlive: boolean;
+  env: Environment;
+  /** URL of the proxy to go through; null: none. Undefined: what `env` says. */
+  proxy: string | null | undefined;
+  /** PEM file with certificates to trust beside the others. */
+  caFile: string | null;
+  /** Milliseconds until a connection must have been accepted. */
+  connectTimeoutMs: number;
 }
 
-function direct(origin: string, { keepAlive, tls }: { keepAlive: boolean; tls: Trust }): Connections {
+/** @throws NerifError `invalid_configuration` */
+export function createConnections(url: URL, options: ConnectionOptions): Connections {
+  const tls = url.protocol === "https:" ? trusted(options) : {};
+  const proxy = options.proxy === undefined ? proxyFor(url, options.env) : options.proxy;
+  return proxy === null ? direct(url.origin, { ...options, tls }) : proxied(proxy, { ...options, tls });
+}
+
+type Settled = Pick<ConnectionOptions, "keepAlive" | "connectTimeoutMs"> & { tls: Trust };
+
+function direct(origin: string, { keepAlive, connectTimeoutMs, tls }: Settled): Connections {
   // One connector for all, so that they share TLS sessions.
   const connector = buildConnector({ ...tls, timeout: connectTimeoutMs, allowH2: false });
   const connecting = new Set<Socket>();
@@ -70,7 +78,7 @@ function direct(origin: string, { keepAlive, tls }: { keepAlive: boolean; tls: T
   );
 }
 
-function proxied(uri: string, tls: Trust): Connections {
+function proxied(uri: string, { connectTimeoutMs, tls }: Settled): Connections {
   const agent = new ProxyAgent({
     uri,
     requestTls: { ...tls, allowH2: false },
@@ -116,14 +124,28 @@ function letGo(socket: Socket): void {
 
 type Trust = { ca?: string[] };
 
-/** `NODE_EXTRA_CA_CERTS` is Node's own affair; what OpenSSL's `SSL_CERT_FILE` names is trusted beside the defaults. */
-function trusted(env: Environment): Trust {
-  const path = env.SSL_CERT_FILE;
-  if (path === undefined || path === "") return {};
+/** `NODE_EXTRA_CA_CERTS` is Node's own affair; what the others name is trusted beside the defaults. */
+function trusted({ env, caFile }: ConnectionOptions): Trust {
+  const named = [
+    { path: env.SSL_CERT_FILE, by: "SSL_CERT_FILE" },
+    { path: caFile, by: "ca_file" },
+  ];
+  const own = named.flatMap(({ path, by }) => (path ? [certificates(path, by)] : []));
+  return own.length === 0 ? {} : { ca: [...getCACertificates("default"), ...own] };
+}
+
+function certificates(path: string, by: string): string {
+  const refuse = (reason: string, cause?: unknown) =>
+    new NerifError("invalid_configuration", `Cannot use the certificates that ${by} names: ${reason}`, {
+      cause,
+    });
+  let text: string;
   try {
-    return { ca: [...getCACertificates("default"), readFileSync(path, "utf8")] };
+    text = readFileSync(path, "utf8");
   } catch (cause) {
-    const message = "Cannot use the certificates that SSL_CERT_FILE names: the file cannot be read";
-    throw new NerifError("invalid_configuration", message, { cause });
+    throw refuse("the file cannot be read", cause);
   }
+  // Node passes over a file that holds none, and every connection would fail later.
+  if (!text.includes("-----BEGIN")) throw refuse("the file holds none in PEM form");
+  return text;
 }

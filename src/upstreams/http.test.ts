@@ -1,5 +1,9 @@
 import { spawn } from "node:child_process";
 import { getEventListeners, once } from "node:events";
+import { readFileSync } from "node:fs";
+import { createServer } from "node:https";
+import { type AddressInfo, createServer as createTcpServer, type Socket } from "node:net";
+import { fileURLToPath } from "node:url";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import { type AskedCall, ask } from "../../test/support/ask.ts";
 import {
@@ -127,6 +131,19 @@ describe("an HTTP upstream", () => {
     expect(answer.ok ? "" : answer.error.message).toContain("nobody listens there");
   });
 
+  test("calls it refused when the connection is not there in time", async () => {
+    const silent = createTcpServer();
+    const sockets: Socket[] = [];
+    silent.on("connection", (socket) => sockets.push(socket));
+    await once(silent.listen(0, "127.0.0.1"), "listening");
+    const url = `https://127.0.0.1:${(silent.address() as AddressInfo).port}/v1`;
+    const answer = await ask(open({ url, connectTimeoutMs: 50 }), call());
+    expect(answer).toMatchObject({ ok: false, reason: "refused" });
+    expect(answer.ok ? "" : answer.error.message).toContain("did not accept the connection in time");
+    for (const socket of sockets) socket.destroy();
+    silent.close();
+  });
+
   test("calls it refused when the host has no address", async () => {
     const upstream = open({ url: "http://nobody.invalid/v1" });
     expect(await ask(upstream, call())).toMatchObject({ ok: false, reason: "refused" });
@@ -158,6 +175,41 @@ describe("an HTTP upstream", () => {
       "content-length": String(body.length),
     });
     expect(headers["user-agent"]).toMatch(/^nerif\/\d+\.\d+\.\d+/);
+  });
+
+  test("sends the headers of the configuration, which take the place of its own", async () => {
+    const byName = new Map(Object.entries({ "x-team": "batch", authorization: "Basic abc", accept: "*/*" }));
+    await ask(upstreamTo("ok", { apiKey: "k", headers: { byName, secrets: [] } }), call());
+    expect(seen().headers).toMatchObject({ "x-team": "batch", authorization: "Basic abc", accept: "*/*" });
+  });
+
+  test("changes the name of the model and nothing else when it is another one there", async () => {
+    const upstream = upstreamTo("ok", { models: { "gpt-*": "llama-3", "llama-*": null } });
+    const bodies = ['{ "model" : "gpt-4o", "n": 1.0 }', '{"model":"llama-3.1","n":1.0}'];
+    for (const body of bodies) await ask(upstream, call({ body: Buffer.from(body) }));
+    const sent = server.requests.slice(-2);
+    expect(sent.map(({ body }) => body.toString())).toEqual(['{ "model" : "llama-3", "n": 1.0 }', bodies[1]]);
+    expect(sent.map(({ headers }) => headers["content-length"])).toEqual(["33", "29"]);
+  });
+
+  test("puts its priority into bodies that have none", async () => {
+    await ask(upstreamTo("ok", { priority: 10 }), call({ body: Buffer.from('{"model":"m"}') }));
+    expect(seen().body.toString()).toBe('{"priority":10,"model":"m"}');
+  });
+
+  test("trusts the certificates of its own file, and no other server's", async () => {
+    const fixture = (name: string) => fileURLToPath(new URL(`../../test/fixtures/${name}`, import.meta.url));
+    const [cert, key] = ["localhost-cert.pem", "localhost-key.pem"].map((name) =>
+      readFileSync(fixture(name)),
+    );
+    const secure = createServer({ cert, key }, (_, response) => response.end(JSON.stringify(goodAnswer)));
+    await once(secure.listen(0, "127.0.0.1"), "listening");
+    const url = `https://localhost:${(secure.address() as AddressInfo).port}/v1`;
+    const trusting = open({ url, caFile: fixture("localhost-cert.pem") });
+    expect(await ask(trusting, call())).toMatchObject({ ok: true });
+    expect(await ask(open({ url }), call())).toMatchObject({ ok: false, reason: "refused" });
+    await Promise.all(opened.splice(0).map((upstream) => upstream.close()));
+    secure.close();
   });
 
   test.each([
@@ -267,6 +319,13 @@ describe("an HTTP upstream", () => {
     },
   );
 
+  test("keeps what its headers hold of variables to itself as well", async () => {
+    const headers = { byName: new Map([["x-gateway-key", canary]]), secrets: [canary] };
+    const answer = await ask(upstreamTo("echo_headers", { apiKey: "another-key-0123", headers }), call());
+    expect(textOf(answer)).toContain("****");
+    expect(textOf(answer)).not.toMatch(/canary|another-key/);
+  });
+
   test("lets the process end in the middle of a call when it is told not to keep it alive", async () => {
     const script = `
       import { createHttpUpstream } from ${JSON.stringify(new URL("http.ts", import.meta.url).href)};
@@ -304,6 +363,8 @@ describe("an HTTP upstream", () => {
     [{ url: "http://me:secret@localhost/v1" }, "holds credentials"],
     [{ url: "http://localhost/v1", apiKey: "clé" }, "characters that a header cannot carry"],
     [{ url: "https://localhost/v1", env: { SSL_CERT_FILE: "/nowhere.pem" } }, "SSL_CERT_FILE"],
+    [{ url: "https://localhost/v1", caFile: "/nowhere.pem" }, "ca_file names: the file cannot be read"],
+    [{ url: "https://localhost/v1", caFile: import.meta.filename }, "ca_file names: the file holds none"],
   ])("refuses to be made of %j", (options, reason) => {
     expect(() => open(options)).toThrow(reason);
     expect(() => open(options)).toThrow(expect.objectContaining({ code: "invalid_configuration" }));

@@ -1,10 +1,13 @@
 import { readFileSync } from "node:fs";
 import { NerifError } from "../batch/errors.ts";
 import { limits } from "../batch/limits.ts";
+import { baseUrl } from "./base-url.ts";
 import { aborted, Call, type CallSettings, timedOut } from "./call.ts";
 import { createConnections } from "./connections.ts";
-import { createModelMatcher } from "./glob.ts";
-import type { Environment } from "./proxy.ts";
+import { createBodyEditor } from "./edit-body.ts";
+import { type ExtraHeaders, noHeaders } from "./headers.ts";
+import { createModelNames, type ModelNames } from "./models.ts";
+import type { Environment, ModelsOption } from "./options.ts";
 import { createSecret } from "./secret.ts";
 import type { Answer, Upstream, UpstreamBounds } from "./upstream.ts";
 
@@ -14,15 +17,27 @@ export interface HttpUpstreamOptions {
   url: string | URL;
   /** Sent as bearer token. Default: none. */
   apiKey?: string | null | undefined;
-  /** Globs over the model of a line. Default: every model. */
-  models?: readonly string[] | null | undefined;
+  /** Which models it takes, and what it calls them. Default: every model, under its own name. */
+  models?: ModelsOption | null | undefined;
   /** Calls that may be in flight at once: a fixed number, or the range within which it is learned. */
   concurrency: number | UpstreamBounds["concurrency"];
   /** Default: none. */
   requestsPerMinute?: number | null | undefined;
   tokensPerMinute?: number | null | undefined;
+  /** What is left to live traffic. Default: nothing in particular. */
+  yields?: UpstreamBounds["yields"];
+  /** Sent with every call. Default: none. */
+  headers?: ExtraHeaders | undefined;
+  /** Put into bodies that have none of their own. Default: nothing is put in. */
+  priority?: number | null | undefined;
+  /** Milliseconds until a connection must have been accepted. Default 10,000. */
+  connectTimeoutMs?: number | undefined;
   /** Milliseconds for a whole call, from sending to the last byte. Default 600,000. */
   requestTimeoutMs?: number | undefined;
+  /** URL of the proxy to go through; null: none. Default: what `env` says. */
+  proxy?: string | null | undefined;
+  /** PEM file with certificates to trust beside the others. Default: none. */
+  caFile?: string | null | undefined;
   /** Largest answer in bytes. Default `limits.answerBytes`. */
   maxAnswerBytes?: number | undefined;
   /** Whether a running call keeps the process alive. Default true. */
@@ -44,20 +59,27 @@ const version: string = JSON.parse(
  * @throws NerifError `invalid_configuration` for a URL, key or certificate file that cannot be used
  */
 export function createHttpUpstream(options: HttpUpstreamOptions): Upstream {
-  const url = baseUrl(options);
+  const url = baseUrl(`${options.url}`, `the URL of upstream ${JSON.stringify(options.name)}`);
   const { origin } = url;
   const pathOf = pathsBelow(url);
   const key = checkedKey(options);
-  const headers = commonHeaders(key);
+  const extra = options.headers ?? noHeaders;
+  const headers = commonHeaders(key, extra);
   const postHeaders = [...headers, "content-type", "application/json", "idempotency-key"];
   const timeoutMs = Math.min(options.requestTimeoutMs ?? 600_000, longestTimerMs);
   const connections = createConnections(url, {
     keepAlive: options.keepAlive ?? true,
     env: options.env ?? process.env,
+    proxy: options.proxy,
+    caFile: options.caFile ?? null,
+    connectTimeoutMs: Math.min(options.connectTimeoutMs ?? 10_000, longestTimerMs),
   });
+  const secrets = key === null ? extra.secrets : [key, ...extra.secrets];
+  const names = createModelNames(options.models);
+  const edit = createBodyEditor({ rename: names.rename, priority: options.priority ?? null });
   const settings: CallSettings = {
     maxAnswerBytes: options.maxAnswerBytes ?? limits.answerBytes,
-    secret: key === null ? null : createSecret(key),
+    secret: secrets.length === 0 ? null : createSecret(secrets),
     onFree: connections.give,
   };
   const watched = new WeakSet<AbortSignal>();
@@ -107,15 +129,16 @@ export function createHttpUpstream(options: HttpUpstreamOptions): Upstream {
   return {
     name: options.name,
     bounds: boundsOf(options),
-    serves: createModelMatcher(options.models),
-    send({ endpoint, body, idempotencyKey, signal, onAnswer }) {
+    serves: names.serves,
+    send({ endpoint, body: given, idempotencyKey, signal, onAnswer }) {
+      const body = edit === null ? given : edit(given);
       start({ method: "POST", endpoint, headers: [...postHeaders, idempotencyKey], body, signal, onAnswer });
     },
     async models(signal) {
       const answer = await new Promise<Answer>((onAnswer) =>
         start({ method: "GET", endpoint: "/v1/models", headers, body: null, signal, onAnswer }),
       );
-      return modelsIn(answer, options.name);
+      return modelsIn(answer, options.name).flatMap((model) => [model, ...aliased(model, names)]);
     },
     async close() {
       closed = true;
@@ -135,29 +158,18 @@ interface Request {
   onAnswer: (answer: Answer) => void;
 }
 
-function boundsOf({ concurrency, requestsPerMinute, tokensPerMinute }: HttpUpstreamOptions): UpstreamBounds {
+function boundsOf({
+  concurrency,
+  requestsPerMinute,
+  tokensPerMinute,
+  yields,
+}: HttpUpstreamOptions): UpstreamBounds {
   return {
     concurrency: typeof concurrency === "number" ? { least: concurrency, most: concurrency } : concurrency,
     requestsPerMinute: requestsPerMinute ?? null,
     tokensPerMinute: tokensPerMinute ?? null,
+    yields,
   };
-}
-
-function baseUrl({ name, url: given }: HttpUpstreamOptions): URL {
-  const url = URL.parse(given.toString());
-  const refuse = (reason: string) =>
-    new NerifError(
-      "invalid_configuration",
-      `Cannot use the URL of upstream ${JSON.stringify(name)}: ${reason}`,
-      {
-        param: "url",
-      },
-    );
-  if (url === null || (url.protocol !== "http:" && url.protocol !== "https:")) {
-    throw refuse("it is not an http or https URL");
-  }
-  if (url.username !== "" || url.password !== "") throw refuse("it holds credentials");
-  return url;
 }
 
 function checkedKey({ name, apiKey }: HttpUpstreamOptions): string | null {
@@ -173,16 +185,16 @@ function checkedKey({ name, apiKey }: HttpUpstreamOptions): string | null {
   );
 }
 
-function commonHeaders(key: string | null): string[] {
-  const headers = [
-    "accept",
-    "application/json",
-    "accept-encoding",
-    "identity",
-    "user-agent",
-    `nerif/${version}`,
-  ];
-  return key === null ? headers : [...headers, "authorization", `Bearer ${key}`];
+/** Names and values in turn. Those of the configuration take the place of ours. */
+function commonHeaders(key: string | null, extra: ExtraHeaders): string[] {
+  const headers = new Map([
+    ["accept", "application/json"],
+    ["accept-encoding", "identity"],
+    ["user-agent", `nerif/${version}`],
+  ]);
+  if (key !== null) headers.set("authorization", `Bearer ${key}`);
+  for (const [name, value] of extra.byName) headers.set(name, value);
+  return [...headers].flat();
 }
 
 /** The base URL stands for `/v1`, as in OpenAI's clients: what follows it in the endpoint is appended. */
@@ -201,4 +213,11 @@ function modelsIn(answer: Answer, name: string): unknown[] {
     "upstream_unreachable",
     `Cannot list the models of upstream ${JSON.stringify(name)}: ${reason}`,
   );
+}
+
+/** What requests call the model, where that is another name. */
+function aliased(model: unknown, names: ModelNames): object[] {
+  if (typeof model !== "object" || model === null || !("id" in model) || typeof model.id !== "string")
+    return [];
+  return names.aliasesOf(model.id).map((id) => ({ ...model, id }));
 }

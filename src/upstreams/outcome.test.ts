@@ -8,7 +8,7 @@ const now = Date.parse("2026-05-01T12:00:00Z");
 function answer(reply: { status?: number; headers?: Reply["headers"]; body: unknown }, key?: string): Answer {
   const { status = 200, headers = {}, body } = reply;
   const text = typeof body === "string" || Buffer.isBuffer(body) ? body : JSON.stringify(body);
-  const secret = key === undefined ? null : createSecret(key);
+  const secret = key === undefined ? null : createSecret([key]);
   return answerOf({ status, headers, body: Buffer.from(text as string) }, { secret, now });
 }
 

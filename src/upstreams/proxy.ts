@@ -1,8 +1,6 @@
 import { BlockList, isIP } from "node:net";
 import { NerifError } from "../batch/errors.ts";
-
-/** Environment variables; a parameter so that tests need not change their own. */
-export type Environment = Readonly<Record<string, string | undefined>>;
+import type { Environment } from "./options.ts";
 
 /**
  * The proxy for an upstream as `HTTP_PROXY`, `HTTPS_PROXY` and `NO_PROXY` (in either case) say, or null for none.
@@ -14,10 +12,20 @@ export function proxyFor(url: URL, env: Environment): string | null {
   const name = url.protocol === "https:" ? "https_proxy" : "http_proxy";
   const proxy = read(env, name);
   if (proxy === null || isLoopback(url.hostname) || isExempt(url, read(env, "no_proxy") ?? "")) return null;
-  const full = /^[a-z][a-z0-9+.-]*:\/\//i.test(proxy) ? proxy : `http://${proxy}`;
+  const full = withScheme(proxy);
   if (URL.canParse(full)) return full;
   // The value stays out of the message: it may hold a password.
   throw new NerifError("invalid_configuration", `Cannot use the proxy that ${name} names: it is no URL`);
+}
+
+/** What a configuration names as proxy, or null when it is none that can be used. */
+export function proxyUrl(text: string): URL | null {
+  const url = URL.parse(withScheme(text));
+  return url?.protocol === "http:" || url?.protocol === "https:" ? url : null;
+}
+
+function withScheme(proxy: string): string {
+  return /^[a-z][a-z0-9+.-]*:\/\//i.test(proxy) ? proxy : `http://${proxy}`;
 }
 
 function read(env: Environment, name: string): string | null {

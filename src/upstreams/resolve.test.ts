@@ -1,6 +1,7 @@
 import { expect, test } from "vitest";
 import { NerifError } from "../batch/errors.ts";
-import { type Environment, resolveUpstreams, type UpstreamChoice } from "./resolve.ts";
+import type { Environment } from "./options.ts";
+import { resolveUpstreams, type UpstreamChoice } from "./resolve.ts";
 
 const everything: Environment = {
   NERIF_UPSTREAM: "http://from-variable/v1",
@@ -96,6 +97,61 @@ test("resolveUpstreams() gives each listed upstream its own concurrency and mode
   const [a, b] = resolveUpstreams({ upstreams, concurrency: 7 }, {});
   expect(a).toMatchObject({ name: "a", models: ["llama-*"], concurrency: 3 });
   expect(b).toMatchObject({ name: "b", models: null, concurrency: 7 });
+});
+
+test("resolveUpstreams() reads the variables that a listed upstream names", () => {
+  const upstreams = [
+    { name: "a", url: "http://a", headers: { "x-key": { env: "GATEWAY" } }, proxy: { env: "PROXY" } },
+    { name: "b", url: "http://b", proxy: "proxy:3128", requestTimeoutMs: 1 },
+    { name: "c", url: "http://c", proxy: "none" },
+    { name: "d", url: "http://d" },
+  ];
+  const resolved = resolveUpstreams({ upstreams }, { GATEWAY: "g", PROXY: "http://me:secret@proxy:3128" });
+  expect(resolved.map(({ proxy }) => proxy)).toEqual([
+    "http://me:secret@proxy:3128/",
+    "http://proxy:3128/",
+    null,
+    undefined,
+  ]);
+  expect(resolved[0]?.headers).toEqual({ byName: new Map([["x-key", "g"]]), secrets: ["g"] });
+  expect(resolved.map(({ requestTimeoutMs }) => requestTimeoutMs)).toEqual([
+    undefined,
+    1,
+    undefined,
+    undefined,
+  ]);
+});
+
+test("resolveUpstreams() reads what is left to live traffic", () => {
+  const yields = (options: object) =>
+    resolveUpstreams({ upstreams: [{ name: "a", url: "http://a", ...options }] }, {})[0]?.yields;
+  expect(yields({ maxShare: 0.5, offPeak: ["sat 20:00-22:00"], targetLatencyMs: 800 })).toEqual({
+    maxShare: 0.5,
+    offPeak: [{ days: [6], from: 1_200, minutes: 120 }],
+    targetLatencyMs: 800,
+  });
+  expect(yields({ targetLatencyMs: 1 })).toEqual({ maxShare: 1, offPeak: [], targetLatencyMs: 1 });
+  expect(yields({ maxShare: 1 })).toBeUndefined();
+});
+
+test.each([
+  [{ proxy: "http://me:secret@proxy" }, /credentials.*variable/],
+  [{ proxy: "socks5://secret" }, /no http or https URL/],
+  [{ proxy: { env: "PROXY" } }, /PROXY, which should hold its proxy, is not set/],
+  [{ requestTimeoutMs: 0 }, /requestTimeoutMs is 0/],
+  [{ headers: { host: "secret" } }, /Nerif's own/],
+  [{ maxShare: 0 }, /max_share is 0/],
+  [{ maxShare: Number.NaN }, /max_share is NaN/],
+  [{ offPeak: ["22:00-06:00"] }, /off_peak needs a max_share/],
+  [{ maxShare: 0.5, offPeak: ["nights"] }, /cannot read "nights" in off_peak: it must look like 22:00-06:00/],
+  [{ targetLatencyMs: -1 }, /targetLatencyMs is -1/],
+  [{ priority: 0.5 }, /priority is 0.5/],
+])("resolveUpstreams() refuses a listed upstream with %j, without the secret", (options, message) => {
+  const error = thrownBy(() =>
+    resolveUpstreams({ upstreams: [{ name: "a", url: "http://a", ...options }] }, {}),
+  );
+  expect(error).toMatchObject({ code: "invalid_configuration", message: expect.stringMatching(message) });
+  expect(error.message).not.toContain("secret");
 });
 
 test.each<[string, UpstreamChoice, Environment, string, RegExp]>([

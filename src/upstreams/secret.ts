@@ -1,6 +1,6 @@
-/** An API key that must not come back in an answer, whatever the upstream echoes. */
+/** Keys that must not come back in an answer, whatever the upstream echoes. */
 export interface Secret {
-  /** Overwrites the key with asterisks, in place; the length stays. */
+  /** Overwrites the keys with asterisks, in place; the length stays. */
   blank(bytes: Buffer, options: { ok: boolean }): void;
   blankText(text: string): string;
 }
@@ -12,22 +12,29 @@ export interface Secret {
  */
 const shortest = { ok: 12, failed: 6 };
 
-export function createSecret(key: string): Secret {
-  const needles = spellings(key).map((text) => Buffer.from(text));
+export function createSecret(keys: readonly string[]): Secret {
+  // Of keys that hold one another the longest has to be looked for first.
+  const known = keys
+    .filter((key) => key.length >= shortest.failed)
+    .sort((a, b) => b.length - a.length)
+    .map((key) => ({ key, needles: spellings(key).map((text) => Buffer.from(text)) }));
   return {
     blank(bytes, { ok }) {
-      if (key.length < (ok ? shortest.ok : shortest.failed)) return;
-      for (const needle of needles) {
-        for (let at = bytes.indexOf(needle); at !== -1; at = bytes.indexOf(needle, at + needle.length)) {
-          bytes.fill("*", at, at + needle.length);
-        }
+      for (const { key, needles } of known) {
+        if (ok && key.length < shortest.ok) continue;
+        for (const needle of needles) overwrite(bytes, needle);
       }
     },
     blankText(text) {
-      const known = key.length >= shortest.failed && text.includes(key);
-      return known ? text.replaceAll(key, "*".repeat(key.length)) : text;
+      return known.reduce((blanked, { key }) => blanked.replaceAll(key, "*".repeat(key.length)), text);
     },
   };
+}
+
+function overwrite(bytes: Buffer, needle: Buffer): void {
+  for (let at = bytes.indexOf(needle); at !== -1; at = bytes.indexOf(needle, at + needle.length)) {
+    bytes.fill("*", at, at + needle.length);
+  }
 }
 
 /** The key as JSON writers put it: plain, with `\/`, and with everything but letters and digits as `\u002b` or `\u002B`. */

@@ -24,6 +24,28 @@ export interface UpstreamBounds {
   /** Null: no limit. */
   requestsPerMinute: number | null;
   tokensPerMinute: number | null;
+  /** What is left to live traffic at the same upstream. Undefined: nothing in particular. */
+  yields?: Yielding | undefined;
+}
+
+/** How batch traffic makes room for others. */
+export interface Yielding {
+  /** Share of the calls at once that it may take, above 0 and up to 1. */
+  maxShare: number;
+  /** When it may take all of them. */
+  offPeak: readonly TimeWindow[];
+  /** Mean milliseconds of an answer above which it takes fewer; null: none. */
+  targetLatencyMs: number | null;
+}
+
+/** A stretch of local time that comes back on days of the week. */
+export interface TimeWindow {
+  /** The days on which it begins; 0 is Sunday. */
+  days: readonly number[];
+  /** Its beginning, in minutes after midnight. */
+  from: number;
+  /** Its length, at most a day; it may go on after midnight. */
+  minutes: number;
 }
 
 export interface UpstreamCall {

@@ -4,6 +4,8 @@ import { createRound } from "./round.ts";
 export interface Concurrency {
   /** A whole number between floor and ceiling. */
   readonly limit: number;
+  /** More was tried and did no better, or cannot be tried: as far as is known, the limit is what the upstream bears. */
+  readonly settled: boolean;
   /**
    * The upstream did its work, whatever it answered.
    * @param wasFull whether as many calls as are allowed were in flight meanwhile: else the answer says nothing about the limit
@@ -15,6 +17,8 @@ export interface Concurrency {
   failed(sentAt: number, now: number): void;
   /** Begins small again, after an outage or a long rest. */
   restart(now: number): void;
+  /** Goes on after a time in which fewer calls were let through than the limit says: a trial of that time tells nothing. */
+  resume(now: number): void;
 }
 
 export interface ConcurrencyOptions {
@@ -75,6 +79,7 @@ export function createConcurrency({ floor, ceiling }: ConcurrencyOptions): Concu
   let backedOffAt = Number.NEGATIVE_INFINITY;
   let holdMs = 0;
   let holdUntil = 0;
+  let settled = false;
 
   function clamp(wanted: number): number {
     return Math.round(Math.min(ceiling, Math.max(floor, wanted)));
@@ -122,7 +127,10 @@ export function createConcurrency({ floor, ceiling }: ConcurrencyOptions): Concu
     base = { limit, rate };
     if (isSlow(rate)) tryFewer(now);
     else if (now >= holdUntil && limit < ceiling) tryMore(now);
-    else round.begin(now);
+    else {
+      settled = true;
+      round.begin(now);
+    }
   }
 
   function isSlow(rate: number): boolean {
@@ -139,11 +147,13 @@ export function createConcurrency({ floor, ceiling }: ConcurrencyOptions): Concu
 
   function tryFewer(now: number): void {
     trying = "fewer";
+    settled = false;
     change(Math.min(limit - 1, limit / step()), now);
   }
 
   function tryMore(now: number): void {
     trying = "more";
+    settled = false;
     const most = limit * step();
     change(Math.max(limit + 1, growth > 0 ? Math.min(limit + growth, most) : most), now);
   }
@@ -154,6 +164,8 @@ export function createConcurrency({ floor, ceiling }: ConcurrencyOptions): Concu
     // A handful more cannot be seen in the rate; that nothing was refused is all that there is to know.
     const unseen = growth > 0 && limit - base.limit <= 2;
     if (!unseen && !isHarmless(rate) && rate < base.rate * ratio ** worthwhile) {
+      // Else fewer may do as well, which is looked at next.
+      settled = base.limit / base.rate <= best * suspectLatency;
       rest(now);
       change(base.limit, now);
       return;
@@ -171,6 +183,7 @@ export function createConcurrency({ floor, ceiling }: ConcurrencyOptions): Concu
     if (base.rate >= rate * ratio ** worthwhile) {
       // It takes longer now with any number in flight, and that is the best there is.
       best = limit / rate;
+      settled = true;
       change(base.limit, now);
       return;
     }
@@ -193,19 +206,27 @@ export function createConcurrency({ floor, ceiling }: ConcurrencyOptions): Concu
     backedOffAt = now;
     change(wanted, now);
     borne = limit;
+    settled = true;
   }
 
   return {
     get limit() {
       return limit;
     },
+    get settled() {
+      return settled;
+    },
     served(sentAt, now, wasFull) {
       if (!round.answered(sentAt, now, wasFull)) return;
       if (round.answers < limit) return;
       const isUncertain = round.uncertainty > (doubling ? tolerance.start : tolerance.later);
       if (isUncertain && round.answers < Math.min(enoughAnswers, 4 * limit)) return;
-      if (round.wasFull) endRound(now);
-      else round.begin(now);
+      if (round.wasFull) {
+        endRound(now);
+      } else {
+        round.begin(now);
+        settled = !doubling;
+      }
     },
     refused(sentAt, now) {
       // One event, not one per call: those that were on their way tell nothing new.
@@ -223,7 +244,14 @@ export function createConcurrency({ floor, ceiling }: ConcurrencyOptions): Concu
       best = Number.POSITIVE_INFINITY;
       borne = growth = holdMs = 0;
       backedOffAt = now;
+      settled = false;
       change(Math.min(limit, firstLimit), now);
+    },
+    resume(now) {
+      const from = trying === "nothing" ? limit : base.limit;
+      trying = "nothing";
+      settled = false;
+      change(from, now);
     },
   };
 }

@@ -7,7 +7,14 @@ import { type ControllerOptions, createController, type PacedCall } from "./cont
 const body = { length: 100 };
 
 function setup(options: Partial<ControllerOptions> = {}) {
-  return createController({ floor: 1, ceiling: 1_000, requests: null, tokens: null, ...options });
+  return createController({
+    floor: 1,
+    ceiling: 1_000,
+    requests: null,
+    tokens: null,
+    yields: null,
+    ...options,
+  });
 }
 
 function call(): PacedCall {

@@ -4,6 +4,7 @@ import type { Budget } from "./budget.ts";
 import { type ConcurrencyOptions, createConcurrency } from "./concurrency.ts";
 import { createLearnedRate } from "./learned-rate.ts";
 import { createTokenEstimate } from "./token-estimate.ts";
+import { createYielding, type YieldingOptions } from "./yielding.ts";
 
 /** How fast one route may be asked at one upstream. Consulted for every call: plain numbers, nothing allocated. */
 export interface Controller {
@@ -34,6 +35,8 @@ export interface ControllerOptions extends ConcurrencyOptions {
   /** Of the configuration, shared by all routes of the upstream; null: none. */
   requests: Budget | null;
   tokens: Budget | null;
+  /** What is left to others; null: nothing in particular. */
+  yields: Omit<YieldingOptions, keyof ConcurrencyOptions> | null;
 }
 
 /** Longer wishes are cut: a wrong header must not put a route to sleep for days. */
@@ -43,7 +46,9 @@ const restMs = 60_000;
 
 export function createController(options: ControllerOptions): Controller {
   const { requests, tokens } = options;
-  const concurrency = createConcurrency(options);
+  const learned = createConcurrency(options);
+  const { yields } = options;
+  const concurrency = yields === null ? learned : createYielding(learned, { ...options, ...yields });
   const rate = createLearnedRate();
   const requestAllowance = createAllowance();
   const tokenAllowance = createAllowance();
