@@ -2,6 +2,7 @@ import { access, rm } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { NerifError } from "../batch/errors.ts";
 import { newBatchId, newFileId } from "../batch/ids.ts";
+import { lessWorkMetadata } from "../batch/less-work.ts";
 import { newBatch } from "../batch/lifecycle.ts";
 import type { Opened } from "../compose.ts";
 import { decide, type WantedRun } from "./run-decision.ts";
@@ -78,7 +79,8 @@ export async function exists(path: string): Promise<boolean> {
   );
 }
 
-function newRecord({ places, input, limit, strict, force }: WantedRun): RunRecord {
+function newRecord(wanted: WantedRun): RunRecord {
+  const { places, input, limit, strict, dedupe, groupByPrefix, force } = wanted;
   const now = Date.now();
   return {
     version: 1,
@@ -89,6 +91,8 @@ function newRecord({ places, input, limit, strict, force }: WantedRun): RunRecor
     errors: places.errors,
     limit,
     strict,
+    dedupe,
+    group_by_prefix: groupByPrefix,
     overwrite: force,
     created_at: now,
     elapsed_ms: 0,
@@ -139,7 +143,7 @@ async function ensureBatch(
       created_at,
       // No window unless there is a deadline, which `prolong` sets at each start.
       expires_at: null,
-      metadata: null,
+      metadata: lessWorkMetadata({ dedupe: record.dedupe, groupByPrefix: record.group_by_prefix }),
       output_expires_after: null,
     }),
   );
@@ -152,6 +156,7 @@ async function forgetOthers({ control, journal, fileStore }: Opened): Promise<vo
     for (const { id } of batches) {
       await journal.remove(id);
       await fileStore.delete(`${id}.plan`);
+      await fileStore.delete(`${id}.followers`);
       await control.deleteBatch(id);
     }
     if (batches.length < 100) return;
