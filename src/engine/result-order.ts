@@ -36,7 +36,7 @@ export class ShardDamage extends NerifError {
 /**
  * The results of a batch in input order, over all routes. Payloads may be looked at only until the next ones are
  * asked for: their memory is reused. Only shards whose lines are due are open: one for each
- * route at most.
+ * route at most, sixteen where lines are grouped by prefix.
  *
  * @throws ShardDamage when `ending` is completed and a line has no result
  */
@@ -133,7 +133,7 @@ interface CursorOptions {
 
 async function openCursor(shard: Shard, options: CursorOptions): Promise<ShardCursor> {
   const { journal, input, plan, batch, ending, copies, arena } = options;
-  const records = await readShard(plan, shard.planOffset);
+  const records = (await readShard(plan, shard.planOffset)).sort((a, b) => a.line - b.line);
   const index = await indexShard(shard, { journal, arena });
   if (copies !== null) for (const [line, result] of index.results) copies.note(line, shard, result);
   let at = 0;

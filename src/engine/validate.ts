@@ -183,10 +183,10 @@ async function openPlan(options: ValidateOptions): Promise<LinePlan | null> {
 
 /** The plan's writer, with its shards handed on in larger groups. */
 async function openShardedPlan(
-  { onShards }: ValidateOptions,
+  { lessWork, onShards }: ValidateOptions,
   { files, planKey }: { files: FileStore; planKey: string },
 ): Promise<LinePlan> {
-  const writer = await createPlanWriter(files, planKey);
+  const writer = await createPlanWriter(files, planKey, { groupByPrefix: lessWork?.groupByPrefix });
   let waiting: NewShard[] = [];
 
   async function handOn(least: number): Promise<void> {
