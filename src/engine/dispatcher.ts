@@ -109,7 +109,7 @@ export function createDispatcher(upstream: Upstream, deps: { journal: Journal; c
       const key = JSON.stringify([endpoint, model]);
       let lane = byRoute.get(key);
       if (lane === undefined) {
-        lane = createLane({ endpoint, model }, { upstream, clock, requests, tokens });
+        lane = createLane({ endpoint, model }, { upstream, clock, requests, tokens, onTested: pump });
         byRoute.set(key, lane);
         lanes.push(lane);
       }
