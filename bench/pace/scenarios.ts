@@ -25,7 +25,9 @@ export function scenarios(): Scenario[] {
     tokenBudget(),
     quota(),
     contentPolicy(),
-    poison(),
+    poison("three", 3),
+    poison("twenty", 20),
+    lastLinesOutage(),
     besideHuge(),
     twoUpstreams(),
     shareOfCapacity(),
@@ -278,10 +280,10 @@ function longestGap({ calls }: ScenarioResult): number {
   return times.reduce((most, at, i) => Math.max(most, at - (times[i - 1] ?? 0)), 0);
 }
 
-function poison(): Scenario {
-  const all = lines(2_000, (i) => (i >= 1_997 ? { text: "poison" } : {}));
+function poison(name: string, count: number): Scenario {
+  const all = lines(2_000, (i) => (i >= 2_000 - count ? { text: "poison" } : {}));
   return {
-    name: "three poison lines at the end of a file",
+    name: `${name} poison lines at the end of a file`,
     reach: "they fail after their tries, within two minutes at default settings",
     upstreams: [
       {
@@ -300,7 +302,37 @@ function poison(): Scenario {
       const last = Math.max(...ended.map(({ at }) => at));
       return {
         figures: `${failed.length} of ${ended.length} lines failed after ${tries} calls, all done after ${(last / 1_000).toFixed(1)} s`,
-        reached: failed.length === 3 && ended.length === 2_000 && last < 120_000,
+        reached: failed.length === count && ended.length === 2_000 && last < 120_000,
+      };
+    },
+  };
+}
+
+function lastLinesOutage(): Scenario {
+  const answer = { status: 500, code: null, message: "Down" };
+  const endMs = 700_000;
+  return {
+    name: "600 s outage while the last 40 lines of a file run",
+    reach: "no line failed, goes on by itself",
+    upstreams: [
+      {
+        name: "a",
+        rules: [
+          { latency: { kind: "fixed", ms: 1_000 }, slots: 20 },
+          { from: 2_500, until: 602_500, answer },
+        ],
+      },
+    ],
+    batches: [{ lines: lines(80) }],
+    concurrency: { floor: 20, ceiling: 20 },
+    endMs,
+    judge({ calls, ended }) {
+      const failed = ended.filter(({ ok }) => !ok).length;
+      const outage = calls.filter(({ ok, answeredAt }) => !ok && !Number.isNaN(answeredAt)).length;
+      const last = Math.max(...ended.map(({ at }) => at));
+      return {
+        figures: `${failed} lines failed, ${outage} calls wasted, all done ${((last - 602_500) / 1_000).toFixed(1)} s after its end`,
+        reached: failed === 0 && ended.length === 80 && last < endMs,
       };
     },
   };

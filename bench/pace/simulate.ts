@@ -4,6 +4,7 @@ import { createDispatcher, type Dispatcher } from "../../src/engine/dispatcher.t
 import type { Line } from "../../src/engine/line.ts";
 import { newHistory } from "../../src/engine/retry.ts";
 import { createRouteQueue, type RouteQueue } from "../../src/engine/route-queue.ts";
+import { testCallPrefix } from "../../src/engine/test-call.ts";
 import { recordKinds } from "../../src/journal/journal.ts";
 import { createMemoryJournal } from "../../src/journal/memory.ts";
 import { createRandom } from "../../src/upstreams/simulator/random.ts";
@@ -118,6 +119,11 @@ function upstreamOf(server: SimulatedUpstream, scenario: Scenario, nth: number):
       yields: { maxShare: 1, offPeak: [], targetLatencyMs: null, ...yields },
     },
     send(call) {
+      if (call.idempotencyKey.startsWith(testCallPrefix)) {
+        const test = { index: -1, model: "m", text: "test", tokens: { input: 1, output: 1 } };
+        server.send(test, call.onAnswer);
+        return;
+      }
       const [batch = 0, index = 0] = call.idempotencyKey.split(":").map(Number);
       const line = scenario.batches[batch]?.lines[index];
       if (line === undefined) throw new Error(`There is no line ${call.idempotencyKey}`);

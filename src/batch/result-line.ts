@@ -37,6 +37,15 @@ export function failureLine(
   return [start, response.body ?? nullBody, Buffer.from(`}${end}`)];
 }
 
+/**
+ * The finished line of one request under the name of another that asked for the same. The request id stays: it is
+ * that of the one call that was made.
+ */
+export function copiedLine(finished: Uint8Array, name: LineName): Uint8Array[] {
+  const key = lineKey(name.batchId, name.line);
+  return [Buffer.from(head(name, key)), finished.subarray(headEnd(finished))];
+}
+
 /** The error of a line that was never answered because its batch was ended before. */
 export function neverRunError(ending: Exclude<Ending, "completed">): LineError {
   return ending === "expired"
@@ -71,6 +80,15 @@ const nullBody = Buffer.from("null");
 
 function head({ customId }: LineName, key: string): string {
   return `{"id":"${lineIdPrefix}${key}","custom_id":${customId}`;
+}
+
+const idHead = head({ batchId: "", line: 0, customId: "" }, "0".repeat(32)).length;
+
+/** Where the `custom_id` of a finished line ends: nothing in front of it varies in length. */
+function headEnd(finished: Uint8Array): number {
+  let at = idHead + 1;
+  while (finished[at] !== 0x22 && at < finished.length) at += finished[at] === 0x5c ? 2 : 1;
+  return at + 1;
 }
 
 function responseHead(response: UpstreamResponse, key: string): string {

@@ -112,6 +112,16 @@ export const optionTable = {
     schema: onOff,
     default: false,
   },
+  dedupe: {
+    help: "send equal requests once, where equal requests have equal answers: embeddings and temperature 0",
+    schema: onOff,
+    default: false,
+  },
+  groupByPrefix: {
+    help: "run requests that begin alike one after another, for the model server's prefix cache",
+    schema: onOff,
+    default: false,
+  },
   cancelGrace: {
     value: "<duration>",
     help: "time for calls in flight after a cancel",

@@ -87,6 +87,7 @@ async function* oldBatches(
         }
         await journal.remove(id);
         await fileStore.delete(`${id}.plan`);
+        await fileStore.delete(`${id}.followers`);
         await control.deleteBatch(id);
       },
     };

@@ -2,6 +2,7 @@ import { access, rm } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { NerifError } from "../batch/errors.ts";
 import { newBatchId, newFileId } from "../batch/ids.ts";
+import { lessWorkMetadata } from "../batch/less-work.ts";
 import { newBatch } from "../batch/lifecycle.ts";
 import type { Opened } from "../compose.ts";
 import { withPriority } from "../service/batch-params.ts";
@@ -81,7 +82,8 @@ export async function exists(path: string): Promise<boolean> {
   );
 }
 
-function newRecord({ places, input, limit, strict, force }: WantedRun): RunRecord {
+function newRecord(wanted: WantedRun): RunRecord {
+  const { places, input, limit, strict, dedupe, groupByPrefix, force } = wanted;
   const now = Date.now();
   return {
     version: 1,
@@ -92,6 +94,8 @@ function newRecord({ places, input, limit, strict, force }: WantedRun): RunRecor
     errors: places.errors,
     limit,
     strict,
+    dedupe,
+    group_by_prefix: groupByPrefix,
     overwrite: force,
     created_at: now,
     elapsed_ms: 0,
@@ -102,7 +106,7 @@ function newRecord({ places, input, limit, strict, force }: WantedRun): RunRecor
 async function ensureBatch(
   opened: Opened,
   record: RunRecord,
-  { store, maxLineBytes }: BeginOptions,
+  { store, priority, maxLineBytes }: BeginOptions,
 ): Promise<void> {
   const { control } = opened;
   const batch = await control.getBatch(null, record.batch_id);
@@ -142,7 +146,7 @@ async function ensureBatch(
       created_at,
       // No window unless there is a deadline, which `adjust` sets at each start.
       expires_at: null,
-      metadata: null,
+      metadata: metadataOf(record, priority),
       output_expires_after: null,
     }),
   );
@@ -155,6 +159,7 @@ async function forgetOthers({ control, journal, fileStore }: Opened): Promise<vo
     for (const { id } of batches) {
       await journal.remove(id);
       await fileStore.delete(`${id}.plan`);
+      await fileStore.delete(`${id}.followers`);
       await control.deleteBatch(id);
     }
     if (batches.length < 100) return;
@@ -171,11 +176,21 @@ async function adjust(
   for (;;) {
     const batch = await control.getBatch(null, record.batch_id);
     if (batch === null || batch.ending !== null) return;
-    const metadata = withPriority(undefined, priority) ?? null;
+    const metadata = metadataOf(record, priority);
     const isSame = JSON.stringify(batch.metadata) === JSON.stringify(metadata);
     if (batch.expires_at === expires_at && isSame) return;
     if ((await control.updateBatch(batch.id, batch.version, { expires_at, metadata })) !== null) return;
   }
+}
+
+/** What a run is to leave out stays as it was begun with; its priority is that of the last start. */
+function metadataOf(
+  { dedupe, group_by_prefix }: RunRecord,
+  priority: number | undefined,
+): Record<string, string> | null {
+  return (
+    withPriority(lessWorkMetadata({ dedupe, groupByPrefix: group_by_prefix }) ?? undefined, priority) ?? null
+  );
 }
 
 /** In whole seconds: a window that is over lies behind, any other lasts as long as it was meant to, or a bit longer. */

@@ -8,6 +8,8 @@ const wanted: WantedRun = {
   input: { bytes: 10, modified: "1", sha256: "aa" },
   limit: null,
   strict: false,
+  dedupe: false,
+  groupByPrefix: false,
   force: false,
 };
 const record: RunRecord = {
@@ -19,6 +21,8 @@ const record: RunRecord = {
   errors: places.errors,
   limit: null,
   strict: false,
+  dedupe: false,
+  group_by_prefix: false,
   overwrite: false,
   created_at: 0,
   elapsed_ms: 0,
@@ -57,6 +61,8 @@ describe("decide()", () => {
   it.each([
     [{ places: { ...places, input: "/other.jsonl" } }, /it belongs to a run of \/in\.jsonl/],
     [{ places: { ...places, input: null } }, /it belongs to a run of \/in\.jsonl/],
+    [{ dedupe: true }, /it belongs to a run without --dedupe/],
+    [{ groupByPrefix: true }, /it belongs to a run without --group-by-prefix/],
     [{ limit: 5 }, /it belongs to a run without --limit/],
     [{ strict: true }, /it belongs to a run without --strict/],
     [{ places: { ...places, errors: "/e" } }, /it belongs to a run with --errors \/out\.errors\.jsonl/],

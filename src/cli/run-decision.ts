@@ -9,6 +9,8 @@ export interface WantedRun {
   input: Fingerprint;
   limit: number | null;
   strict: boolean;
+  dedupe: boolean;
+  groupByPrefix: boolean;
   force: boolean;
 }
 
@@ -60,10 +62,14 @@ function changed(record: RunRecord, input: Fingerprint, anew: string): NerifErro
   );
 }
 
-function differences(record: RunRecord, { places, limit, strict }: WantedRun): string | null {
+function differences(record: RunRecord, wanted: WantedRun): string | null {
+  const { places, limit, strict, dedupe, groupByPrefix } = wanted;
   if (record.limit !== limit)
     return record.limit === null ? "without --limit" : `with --limit ${record.limit}`;
   if (record.strict !== strict) return record.strict ? "with --strict" : "without --strict";
+  if (record.dedupe !== dedupe) return record.dedupe ? "with --dedupe" : "without --dedupe";
+  if (record.group_by_prefix !== groupByPrefix)
+    return record.group_by_prefix ? "with --group-by-prefix" : "without --group-by-prefix";
   if (record.errors === places.errors || record.finished !== null) return null;
   return `with --errors ${record.errors ?? "-"}`;
 }

@@ -22,6 +22,8 @@ const record: RunRecord = {
   errors: "/errors.jsonl",
   limit: 3,
   strict: true,
+  dedupe: true,
+  group_by_prefix: false,
   overwrite: false,
   created_at: 5,
   elapsed_ms: 7,

@@ -16,6 +16,9 @@ const schema = z.object({
   errors: z.string().nullable(),
   limit: z.number().nullable(),
   strict: z.boolean(),
+  /** Runs of earlier versions knew neither. */
+  dedupe: z.boolean().default(false),
+  group_by_prefix: z.boolean().default(false),
   /** Whether results may take the place of files that this run did not write (`--force`). */
   overwrite: z.boolean(),
   /** Unix milliseconds. */

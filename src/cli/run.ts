@@ -32,6 +32,8 @@ const runOptions = [
   "output",
   "errors",
   ...engineOptions,
+  "dedupe",
+  "groupByPrefix",
   "limit",
   "deadline",
   "priority",
@@ -176,14 +178,14 @@ async function wantedRun(
   places: RunPlaces,
   { config, copy, record }: { config: RunConfig; copy: Spool | null; record: RunRecord | null },
 ): Promise<WantedRun> {
-  const { limit = null, strict, force } = config.values;
+  const { limit = null, strict, dedupe, groupByPrefix, force } = config.values;
   const known: Fingerprint | null =
     record?.input.path === places.input && record.limit === null ? record.input : null;
   const input =
     copy !== null || places.input === null
       ? { bytes: copy?.bytes ?? 0, modified: "", sha256: copy?.sha256 ?? "" }
       : await fingerprint(places.input, known);
-  return { places, input, limit, strict, force };
+  return { places, input, limit, strict, dedupe, groupByPrefix, force };
 }
 
 async function drive(

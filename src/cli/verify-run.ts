@@ -62,6 +62,8 @@ async function verifyFiles(
     output: hasOutput ? () => read(output) : null,
     errors: hasErrors && errors !== null ? () => read(errors) : null,
     merged: !hasErrors,
+    // Only the record says, and only the usage, which stands there too, depends on it.
+    deduped: false,
     maxLineBytes,
   });
 }

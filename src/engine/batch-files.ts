@@ -8,6 +8,11 @@ export function planKey(batchId: string): string {
   return `${batchId}.plan`;
 }
 
+/** Key of the list of lines that get the answer of another one. */
+export function followersKey(batchId: string): string {
+  return `${batchId}.followers`;
+}
+
 export function openPlan(batchId: string, { files }: { files: FileStore }): Promise<FileReader> {
   return files.open(planKey(batchId));
 }

@@ -114,7 +114,7 @@ export function createDispatcher(upstream: Upstream, deps: { journal: Journal; c
       const key = JSON.stringify([endpoint, model]);
       let lane = byRoute.get(key);
       if (lane === undefined) {
-        lane = createLane({ endpoint, model }, { upstream, clock, requests, tokens, share });
+        lane = createLane({ endpoint, model }, { upstream, clock, requests, tokens, share, onTested: pump });
         byRoute.set(key, lane);
         lanes.push(lane);
       }

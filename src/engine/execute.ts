@@ -3,6 +3,7 @@ import type { FileReader } from "../files/file-store.ts";
 import type { EngineDeps } from "./deps.ts";
 import type { Dispatcher } from "./dispatcher.ts";
 import type { Progress, RouteProgress } from "./engine.ts";
+import type { Followers } from "./followers.ts";
 import { createGather } from "./gather.ts";
 import type { Interrupt } from "./interrupt.ts";
 import { leaseLost } from "./lease-lost.ts";
@@ -34,6 +35,7 @@ export interface ExecutionOptions {
   batch: Batch;
   input: FileReader;
   plan: FileReader;
+  followers: Followers | null;
   holder: string;
   dispatchersFor: (model: string | null) => readonly Dispatcher[];
   interrupt: Interrupt;
@@ -98,6 +100,7 @@ export function execute(options: ExecutionOptions, deps: EngineDeps): Execution 
     const loader = createLoader({
       ...{ control, clock, journal: deps.journal, leaseMs, endpoint, model },
       ...{ batchId: batch.id, holder: options.holder, input: options.input, plan: options.plan },
+      followers: options.followers,
       target,
       onShard(shard) {
         shards.set(shard, loader);

@@ -5,6 +5,7 @@ import type { FileReader, FileWriter } from "../files/file-store.ts";
 import { recordKinds } from "../journal/journal.ts";
 import { unixSeconds } from "./clock.ts";
 import type { EngineDeps } from "./deps.ts";
+import type { Followers } from "./followers.ts";
 import { type OrderedResult, resultsInOrder } from "./result-order.ts";
 import { transition } from "./transition.ts";
 
@@ -24,7 +25,7 @@ const newline = Buffer.from("\n");
  */
 export async function finalize(
   batch: Batch & { ending: Ending; result_files: { output: string; error: string } },
-  read: { input: FileReader; plan: FileReader } | null,
+  read: { input: FileReader; plan: FileReader; followers: Followers | null } | null,
   deps: EngineDeps,
 ): Promise<void> {
   const { control, journal, place } = deps;

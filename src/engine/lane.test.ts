@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { createTestClock } from "../../test/support/clock.ts";
 import { createScriptedUpstream, echo, fails } from "../../test/support/scripted-upstream.ts";
-import type { FailureReason } from "../upstreams/upstream.ts";
+import type { Answer, FailureReason, UpstreamCall } from "../upstreams/upstream.ts";
 import { createLane, type LineSource } from "./lane.ts";
 import { newHistory } from "./retry.ts";
 
@@ -17,12 +17,12 @@ function setup() {
       requests: null,
       tokens: null,
       share: null,
+      onTested() {},
     },
   );
   let index = 0;
   function fail(batchId: string, reason: FailureReason): void {
-    const body = Buffer.from("{}");
-    const call = { batchId, index: index++, history: newHistory(), body, sentAt: 0, tokens: 0 };
+    const call = aCall(index++, batchId);
     lane.sent(call, 0);
     lane.answered(call, fails(reason), 0);
   }
@@ -45,6 +45,10 @@ const source: LineSource = {
   dueMs: () => Number.POSITIVE_INFINITY,
   answered() {},
 };
+
+function aCall(index: number, batchId = ours) {
+  return { batchId, index, history: newHistory(), body: Buffer.from("{}"), sentAt: 0, tokens: 0 };
+}
 
 describe("createLane()", () => {
   it.each([
@@ -91,4 +95,72 @@ describe("createLane()", () => {
     expect(lane.rate(3_600_000)).toBeNull();
     expect(lane.rate(3_601_000)).toBe(0);
   });
+});
+
+describe("a lane whose last lines all fail", () => {
+  /** Eight lines have failed, and two probes with the same lines. What a request of our own gets, `answer` decides. */
+  async function tested(answer: (call: UpstreamCall) => Answer) {
+    const upstream = createScriptedUpstream(answer);
+    const told = Promise.withResolvers<void>();
+    const lane = createLane(
+      { endpoint: "/v1/embeddings", model: "m" },
+      {
+        upstream,
+        clock: createTestClock(),
+        requests: null,
+        tokens: null,
+        share: null,
+        onTested: () => told.resolve(),
+      },
+    );
+    const calls = Array.from({ length: 8 }, (_, index) => aCall(index));
+    const taken: number[] = [];
+    const source: LineSource = {
+      ...{ project: "p", weight: 1, deadline: 1, signal: new AbortController().signal },
+      bytes: () => 2,
+      take() {
+        taken.push(1);
+        return null;
+      },
+      dueMs: () => 0,
+      answered() {},
+    };
+    let now = 0;
+    function fail(call: ReturnType<typeof aCall>): void {
+      now += 60_000;
+      lane.sent(call, now);
+      lane.answered(call, fails("unavailable"), now);
+    }
+    for (const call of [...calls, ...calls.slice(0, 2)]) fail(call);
+    expect(lane.circuit.open).toBe("outage");
+    lane.add(source);
+    expect(lane.take(now + 60_000)).toBeNull();
+    expect(taken).toEqual([]);
+    await told.promise;
+    return { lane, upstream, calls, fail };
+  }
+
+  it("asks something of its own, and learns that the upstream is well and the lines are not", async () => {
+    const { lane, upstream, calls, fail } = await tested(echo);
+    expect(upstream.calls).toHaveLength(1);
+    expect(upstream.calls[0]?.idempotencyKey).toMatch(/^nerif-test:\d+$/);
+    expect(Buffer.from(upstream.calls[0]?.body ?? "").toString()).toBe('{"model":"m","input":"Say OK."}');
+    expect([lane.circuit.open, lane.succeeded]).toEqual([null, 0]);
+    // Within the trust that it gives, lines that had failed before are no outage, however many they are.
+    for (const call of calls) {
+      lane.sent(call, 0);
+      lane.answered(call, fails("unavailable"), 0);
+    }
+    expect(lane.circuit.open).toBeNull();
+    for (const call of calls) fail(call);
+    expect(lane.circuit.open).toBe("outage");
+  });
+
+  it.each(["unavailable", "rejected", "throttled"] as const)(
+    "takes it for an outage as long as that is %s too",
+    async (reason) => {
+      const { lane } = await tested(() => fails(reason));
+      expect(lane.circuit.open).toBe("outage");
+    },
+  );
 });

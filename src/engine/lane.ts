@@ -8,6 +8,8 @@ import { createController, type PacedCall } from "./pace/controller.ts";
 import { createFairTurns, type Entrant } from "./pace/fair-turns.ts";
 import type { Share } from "./pace/share.ts";
 import { createRateMeter } from "./rate-meter.ts";
+import { longestBackoffMs } from "./retry.ts";
+import { testCallBody, testCallPrefix } from "./test-call.ts";
 
 /** One route (endpoint and model) at one upstream, shared by all batches of this process. */
 export interface Lane {
@@ -67,7 +69,12 @@ export interface LaneOptions {
   tokens: Budget | null;
   /** The share that it may take at present; null: all. */
   share: Share | null;
+  /** The circuit has changed without a line that came back: something may be sent. */
+  onTested: () => void;
 }
+
+/** How long a request of our own that succeeded shows that the upstream is well: the longest wait for another try. */
+const trustMs = longestBackoffMs;
 
 const ownWords = {
   outage: "The upstream fails one line after another; it is asked again from time to time",
@@ -77,13 +84,15 @@ const ownWords = {
 
 export function createLane(
   route: { endpoint: string; model: string | null },
-  { upstream, clock, requests, tokens, share }: LaneOptions,
+  { upstream, clock, requests, tokens, share, onTested }: LaneOptions,
 ): Lane {
   const circuit = createCircuit();
   const controller = createController({ ...paceOf(upstream.bounds, share), requests, tokens });
   const turns = createFairTurns<LineSource>();
   const failures = noFailures();
   let meter = createRateMeter();
+  /** When a request of our own succeeded last. */
+  let testedAt = Number.NEGATIVE_INFINITY;
 
   const lane: Lane = {
     ...route,
@@ -119,6 +128,10 @@ export function createLane(
       for (;;) {
         const source = controller.inFlight < controller.limit ? turns.next(now) : null;
         if (source === null || controller.waitMs(now, source.bytes(now)) > 0) return null;
+        if (circuit.wantsTest) {
+          test(source.signal);
+          return null;
+        }
         const line = source.take(now);
         // Its line went back with its shard: perhaps there is another one.
         if (line === null) continue;
@@ -153,7 +166,9 @@ export function createLane(
       const { history } = line;
       // Others got through since it failed before: it fails alone, and says nothing about the upstream. Without this,
       // eight such lines at the end of a file would look like an outage for ever.
-      const alone = history.succeededBefore !== null && lane.succeeded > history.succeededBefore;
+      const alone =
+        history.succeededBefore !== null &&
+        (lane.succeeded > history.succeededBefore || now - testedAt < trustMs);
       history.succeededBefore = lane.succeeded;
       const { reason, error } = answer;
       switch (reason) {
@@ -190,6 +205,28 @@ export function createLane(
     },
   };
   return lane;
+
+  /** Shows whether the upstream is well: if so, the lines that it fails are the trouble. */
+  function test(signal: AbortSignal): void {
+    circuit.sent();
+    upstream.send({
+      endpoint: route.endpoint,
+      body: testCallBody(route),
+      // Never one that it has seen: what it answered then says nothing about now.
+      idempotencyKey: `${testCallPrefix}:${clock.now()}`,
+      signal,
+      onAnswer(answer) {
+        const now = clock.monotonic();
+        if (answer.ok) {
+          testedAt = now;
+          if (circuit.open === "outage") controller.restart(now);
+          circuit.succeeded();
+        } else if (answer.reason === "aborted") circuit.inconclusive(now);
+        else circuit.testFailed(now);
+        onTested();
+      },
+    });
+  }
 
   /** While one line fails after another, with no success between, ever fewer are risked. */
   function isInDoubt(): boolean {

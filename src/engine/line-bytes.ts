@@ -38,9 +38,9 @@ export async function readLines(
     const record = records[until];
     if (record === undefined) break;
     const span = spanOf(record);
-    const near =
-      record.offset + span.start - end <= gapBytes && record.offset + span.end - start <= readBytes;
-    if (!near) break;
+    const gap = record.offset + span.start - end;
+    // Lines that are grouped by prefix may lie before the ones that they follow.
+    if (gap < 0 || gap > gapBytes || record.offset + span.end - start > readBytes) break;
     end = record.offset + span.end;
   }
   const bytes = await input.read(start, end - start);

@@ -2,6 +2,7 @@ import { NerifError } from "../batch/errors.ts";
 import { noTokens } from "../batch/usage.ts";
 import type { ControlStore, Shard } from "../control/control-store.ts";
 import { type Journal, recordKinds } from "../journal/journal.ts";
+import type { Followers } from "./followers.ts";
 import { leaseLost } from "./lease-lost.ts";
 import { indexShard } from "./shard-index.ts";
 import { countResult } from "./tally.ts";
@@ -13,10 +14,7 @@ const leaseMs = 15_000;
  * Takes over each shard that some holder left unfinished and notes how far its segments count, so that the result
  * files can be derived. Shards that nobody ever leased have no segments.
  */
-export async function noteDeadHolders(
-  batchId: string,
-  deps: { control: ControlStore; journal: Journal; holder: string },
-): Promise<void> {
+export async function noteDeadHolders(batchId: string, deps: NotingDeps): Promise<void> {
   let after = -1;
   for (;;) {
     const shards = await deps.control.shardsInOrder(batchId, after, shardsAtATime);
@@ -27,9 +25,16 @@ export async function noteDeadHolders(
   }
 }
 
+interface NotingDeps {
+  control: ControlStore;
+  journal: Journal;
+  followers: Followers | null;
+  holder: string;
+}
+
 async function noteShard(
   { batchId, shard, endpoint, model }: Shard,
-  { control, journal, holder }: { control: ControlStore; journal: Journal; holder: string },
+  { control, journal, followers, holder }: NotingDeps,
 ): Promise<void> {
   const [lease] = await control.leaseShards({ batchId, shard, endpoint, model, holder, limit: 1, leaseMs });
   if (lease === undefined) {
@@ -42,7 +47,10 @@ async function noteShard(
   const index = await indexShard(lease, {
     journal,
     below: lease.epoch,
-    onResult: (kind, payload) => countResult(tally, kind, kind === recordKinds.output ? payload : null),
+    onResult(kind, payload, line) {
+      const tokens = kind === recordKinds.output ? payload : null;
+      countResult(tally, { kind, tokens }, followers?.weight(line));
+    },
   });
   if (!(await control.releaseShard(lease, index.segments, tally))) throw leaseLost(lease);
 }

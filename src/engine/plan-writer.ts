@@ -12,6 +12,7 @@ import {
   sealBlock,
   storedEndpoints,
 } from "./plan.ts";
+import { createPrefixOrder, type PrefixOrder } from "./prefix-order.ts";
 
 export interface PlanWriter {
   /** Takes the next line of the file; a line's shard is known when its block is written. */
@@ -27,13 +28,25 @@ export interface PlanWriter {
 /** The highest line index; records have 32 bits for it and the set of ids keeps one for itself. */
 const maxLine = 2 ** 32 - 2;
 
+/** Shards of one route whose lines are put in the order of their prefixes together. */
+const groupedShards = 16;
+
+export interface PlanWriterOptions {
+  /** The lines of a route stand in the order of how their bodies begin, some shards at a time. Default: as in the file. */
+  groupByPrefix?: boolean | undefined;
+}
+
 /**
  * Distributes lines over shards: each of the first routes of a file has one open shard of its own, so that a
  * route that is throttled holds back no other; the lines of all further routes share one.
  *
  * @throws NerifError `disk_full`, `storage_unavailable`, `too_many_lines`, also from the writer's methods
  */
-export async function createPlanWriter(files: FileStore, key: string): Promise<PlanWriter> {
+export async function createPlanWriter(
+  files: FileStore,
+  key: string,
+  { groupByPrefix = false }: PlanWriterOptions = {},
+): Promise<PlanWriter> {
   const file = await files.create(key);
   const routes = createRoutes();
   let shards = 0;
@@ -42,11 +55,16 @@ export async function createPlanWriter(files: FileStore, key: string): Promise<P
   let finished: NewShard[] = [];
 
   function close(shard: OpenShard): void {
-    const { bytes, lines } = shard;
-    const { number, endpoint, model, firstLine } = shard;
-    const block = bytes.subarray(0, blockHeaderBytes + lines * recordBytes);
-    sealBlock(block, { shard: number, lines });
-    finished.push({ shard: number, endpoint, model, firstLine, lines, planOffset: writtenBytes });
+    const { number, bytes, lines, order } = shard;
+    if (order === null) write(shard, number, bytes.subarray(0, blockHeaderBytes + lines * recordBytes));
+    else for (const block of orderedBlocks(bytes, order.sorted())) write(shard, shards++, block);
+  }
+
+  function write({ endpoint, model }: OpenShard, shard: number, block: Buffer): void {
+    const lines = (block.length - blockHeaderBytes) / recordBytes;
+    const firstLine = firstLineIn(block);
+    sealBlock(block, { shard, lines });
+    finished.push({ shard, endpoint, model, firstLine, lines, planOffset: writtenBytes });
     written.push(block);
     writtenBytes += block.length;
   }
@@ -69,11 +87,12 @@ export async function createPlanWriter(files: FileStore, key: string): Promise<P
         );
       }
       const route = routes.of(request.endpoint, request.model);
-      route.open ??= openShard(shards++, line, route);
+      route.open ??= groupByPrefix ? openGroup(route) : openShard(shards++, route);
       const { open } = route;
       encodeRecord(open.view, blockHeaderBytes + open.lines * recordBytes, planned);
+      open.order?.add(planned.bytes.subarray(request.bodyStart, request.bodyEnd));
       open.lines += 1;
-      if (open.lines < limits.shardLines) return;
+      if (open.lines < open.most) return;
       close(open);
       route.open = null;
     },
@@ -99,11 +118,14 @@ interface Route {
 }
 
 interface OpenShard {
+  /** Given when the shard begins; those of a group are given when it ends. */
   number: number;
   endpoint: Endpoint | null;
   model: string | null;
-  firstLine: number;
   lines: number;
+  most: number;
+  /** Null where lines stay as they stand in the file. */
+  order: PrefixOrder | null;
   bytes: Buffer;
   /** The same memory. */
   view: DataView;
@@ -133,8 +155,40 @@ function createRoutes(): Routes {
   };
 }
 
-function openShard(number: number, firstLine: number, { endpoint, model }: Route): OpenShard {
-  const bytes = Buffer.alloc(blockHeaderBytes + limits.shardLines * recordBytes);
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
-  return { number, endpoint, model, firstLine, lines: 0, bytes, view };
+function openShard(number: number, { endpoint, model }: Route): OpenShard {
+  const most = limits.shardLines;
+  return { number, endpoint, model, lines: 0, most, order: null, ...roomFor(most) };
+}
+
+function openGroup({ endpoint, model }: Route): OpenShard {
+  const most = groupedShards * limits.shardLines;
+  return { number: -1, endpoint, model, lines: 0, most, order: createPrefixOrder(most), ...roomFor(most) };
+}
+
+function roomFor(lines: number): { bytes: Buffer; view: DataView } {
+  const bytes = Buffer.alloc(blockHeaderBytes + lines * recordBytes);
+  return { bytes, view: new DataView(bytes.buffer, bytes.byteOffset, bytes.length) };
+}
+
+/** Cuts a group into the blocks of shards; a shard runs in the order of its block. */
+function orderedBlocks(group: Buffer, order: Uint32Array): Buffer[] {
+  const blocks: Buffer[] = [];
+  for (let from = 0; from < order.length; from += limits.shardLines) {
+    const some = order.subarray(from, from + limits.shardLines);
+    const block = Buffer.alloc(blockHeaderBytes + some.length * recordBytes);
+    for (const [to, at] of some.entries()) {
+      const start = blockHeaderBytes + at * recordBytes;
+      group.copy(block, blockHeaderBytes + to * recordBytes, start, start + recordBytes);
+    }
+    blocks.push(block);
+  }
+  return blocks;
+}
+
+function firstLineIn(block: Buffer): number {
+  let first = Number.POSITIVE_INFINITY;
+  for (let at = blockHeaderBytes; at < block.length; at += recordBytes) {
+    first = Math.min(first, block.readUInt32LE(at));
+  }
+  return first;
 }

@@ -9,7 +9,8 @@ import type { FileReader } from "../files/file-store.ts";
  *
  * - File: magic `NERIFPLN`, version u32, zero u32; then one block for each shard, in the order in which they
  *   became full.
- * - Block: crc32 u32 over everything behind it, shard number u32, count u32, then `count` records.
+ * - Block: crc32 u32 over everything behind it, shard number u32, count u32, then `count` records in the order in which
+ *   they run: that of the file, unless lines are grouped by prefix.
  * - Record, 40 bytes: line index u32, line offset u48, id start u32, id length u16, model start u32, model length
  *   u16, body start u32, body length u32, endpoint u8, zero u8, crc32 of the id u32, crc32 of the body, in which the
  *   model lies, u32. Starts are relative to the line's offset. In version 1 the last two are missing.
@@ -90,7 +91,7 @@ export function encodeRecord(block: DataView, at: number, planned: PlannedLine):
 }
 
 /**
- * The records of one shard, by line.
+ * The records of one shard, in the order in which they run.
  *
  * @param planOffset where the shard's block begins, as the control store has it
  * @throws NerifError `data_damaged`, `data_too_new`

@@ -1,6 +1,7 @@
 import type { Batch } from "../batch/batch.ts";
 import { NerifError } from "../batch/errors.ts";
-import { openInput, planKey } from "./batch-files.ts";
+import { lessWorkOf } from "../batch/less-work.ts";
+import { followersKey, openInput, planKey } from "./batch-files.ts";
 import type { EngineDeps } from "./deps.ts";
 import { PlanDamage } from "./plan.ts";
 import { validateInput } from "./validate.ts";
@@ -31,7 +32,8 @@ export async function rebuildingPlan(
 async function isPlanLost(batch: Batch, reason: unknown, { files }: EngineDeps): Promise<boolean> {
   if (reason instanceof PlanDamage) return true;
   if (!(reason instanceof NerifError) || reason.code !== "file_not_found") return false;
-  return (await files.size(planKey(batch.id))) === null;
+  if ((await files.size(planKey(batch.id))) === null) return true;
+  return lessWorkOf(batch.metadata).dedupe && (await files.size(followersKey(batch.id))) === null;
 }
 
 async function rebuild(batch: Batch, deps: EngineDeps): Promise<void> {
@@ -40,6 +42,7 @@ async function rebuild(batch: Batch, deps: EngineDeps): Promise<void> {
   try {
     const result = await validateInput({
       ...{ input, settings: { ...settings, strict: false }, files, planKey: planKey(batch.id) },
+      ...{ followersKey: followersKey(batch.id), lessWork: lessWorkOf(batch.metadata) },
       sha256: input.sha256,
     });
     if (result.ok && result.total === batch.request_counts.total) return;

@@ -5,6 +5,8 @@ import type { ControlStore, Shard } from "../control/control-store.ts";
 import type { FileReader } from "../files/file-store.ts";
 import type { Journal, RecordKind } from "../journal/journal.ts";
 import { type Arena, createArenaPool } from "./arena.ts";
+import { createFollowerResults, type FollowerResults } from "./follower-results.ts";
+import type { Followers } from "./followers.ts";
 import { readLines } from "./line-bytes.ts";
 import { type PlanRecord, readShard } from "./plan.ts";
 import { indexShard, type ShardIndex } from "./shard-index.ts";
@@ -34,14 +36,40 @@ export class ShardDamage extends NerifError {
 /**
  * The results of a batch in input order, over all routes. Payloads may be looked at only until the next ones are
  * asked for: their memory is reused. Only shards whose lines are due are open: one for each
- * route at most.
+ * route at most, sixteen where lines are grouped by prefix.
  *
  * @throws ShardDamage when `ending` is completed and a line has no result
  */
 export async function* resultsInOrder(
   batch: Batch,
   ending: Ending,
-  deps: { control: ControlStore; journal: Journal; input: FileReader; plan: FileReader },
+  sources: ResultSources,
+): AsyncGenerator<OrderedResult[]> {
+  const { followers } = sources;
+  if (followers === null) {
+    yield* shardResults(batch, ending, { ...sources, copies: null });
+    return;
+  }
+  const copies = createFollowerResults({ ...sources, followers, batch, ending });
+  try {
+    yield* shardResults(batch, ending, { ...sources, copies });
+  } finally {
+    await copies.close();
+  }
+}
+
+interface ResultSources {
+  control: ControlStore;
+  journal: Journal;
+  input: FileReader;
+  plan: FileReader;
+  followers: Followers | null;
+}
+
+async function* shardResults(
+  batch: Batch,
+  ending: Ending,
+  deps: ResultSources & { copies: FollowerResults | null },
 ): AsyncGenerator<OrderedResult[]> {
   const upcoming = shardsByFirstLine(batch.id, deps.control);
   let next = await upcoming.next();
@@ -60,6 +88,12 @@ export async function* resultsInOrder(
     }
     const cursor = open.get(line);
     if (cursor === undefined) {
+      const results = (await deps.copies?.takeRun(line)) ?? [];
+      if (results.length > 0) {
+        line += results.length;
+        yield results;
+        continue;
+      }
       throw new NerifError(
         "data_damaged",
         `Cannot write the results of ${batch.id}: the plan lacks line index ${line}`,
@@ -92,13 +126,16 @@ interface CursorOptions {
   journal: Journal;
   input: FileReader;
   plan: FileReader;
+  /** Told where each result is that others may get as well. */
+  copies: FollowerResults | null;
   arena: Arena | null;
 }
 
 async function openCursor(shard: Shard, options: CursorOptions): Promise<ShardCursor> {
-  const { journal, input, plan, batch, ending, arena } = options;
-  const records = await readShard(plan, shard.planOffset);
+  const { journal, input, plan, batch, ending, copies, arena } = options;
+  const records = (await readShard(plan, shard.planOffset)).sort((a, b) => a.line - b.line);
   const index = await indexShard(shard, { journal, arena });
+  if (copies !== null) for (const [line, result] of index.results) copies.note(line, shard, result);
   let at = 0;
 
   return {

@@ -23,7 +23,7 @@ export function newHistory(): LineHistory {
 export type Verdict = { type: "final" } | { type: "wait"; ms: number };
 
 const firstBackoffMs = 500;
-const longestBackoffMs = 30_000;
+export const longestBackoffMs = 30_000;
 /** A timeout is retried once: a request that takes too long twice will do so again. */
 const maxTimeouts = 2;
 

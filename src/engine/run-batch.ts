@@ -2,13 +2,15 @@ import { randomUUID } from "node:crypto";
 import type { Batch } from "../batch/batch.ts";
 import { NerifError } from "../batch/errors.ts";
 import { newFileId } from "../batch/ids.ts";
+import { lessWorkOf } from "../batch/less-work.ts";
 import { isFinal } from "../batch/lifecycle.ts";
-import { openInput, openPlan, planKey } from "./batch-files.ts";
+import { followersKey, openInput, openPlan, planKey } from "./batch-files.ts";
 import { unixSeconds } from "./clock.ts";
 import type { EngineDeps } from "./deps.ts";
 import type { Dispatcher } from "./dispatcher.ts";
 import { type Execution, execute } from "./execute.ts";
 import { finalize } from "./finalize.ts";
+import { openFollowers } from "./followers.ts";
 import { createInterrupt, type Interrupt } from "./interrupt.ts";
 import { noteDeadHolders } from "./note-segments.ts";
 import { rebuildingPlan } from "./rebuild-plan.ts";
@@ -78,6 +80,7 @@ async function validate(run: BatchRun, { id, version: read }: Batch, context: Ru
   try {
     const result = await validateInput({
       ...{ input, endpoint: batch.endpoint, settings, files, planKey: planKey(id) },
+      ...{ followersKey: followersKey(id), lessWork: lessWorkOf(batch.metadata) },
       sha256: input.sha256,
       signal: run.interrupt.begun,
       knownModel: context.knowsModel,
@@ -112,14 +115,16 @@ async function runLines(run: BatchRun, batch: Batch, context: RunContext): Promi
   const holder = newHolder(context);
   const input = await openInput(batch, context);
   const plan = await openPlan(batch.id, context);
+  const followers = await openFollowers(batch, context);
   try {
     run.execution = execute(
-      { batch, input, plan, holder, dispatchersFor, interrupt: run.interrupt },
+      { batch, input, plan, followers, holder, dispatchersFor, interrupt: run.interrupt },
       context,
     );
     return await run.execution.finished;
   } finally {
     run.execution = null;
+    await followers?.close();
     await plan.close();
     await input.close();
   }
@@ -131,8 +136,12 @@ async function settle(
   type: "executed" | "window_over" | "drained",
   context: RunContext,
 ): Promise<void> {
-  if (batch.request_counts.total > 0)
-    await noteDeadHolders(batch.id, { ...context, holder: newHolder(context) });
+  if (batch.request_counts.total > 0) {
+    const followers = await openFollowers(batch, context);
+    await noteDeadHolders(batch.id, { ...context, followers, holder: newHolder(context) }).finally(() =>
+      followers?.close(),
+    );
+  }
   await transition(batch, { type }, context);
 }
 
@@ -149,7 +158,11 @@ async function writeResults(run: BatchRun, ended: Batch, context: RunContext): P
   const { ending, result_files } = batch;
   const hasLines = batch.request_counts.total > 0;
   const read = hasLines
-    ? { input: await openInput(batch, context), plan: await openPlan(batch.id, context) }
+    ? {
+        input: await openInput(batch, context),
+        plan: await openPlan(batch.id, context),
+        followers: await openFollowers(batch, context),
+      }
     : null;
   try {
     await finalize({ ...batch, ending, result_files }, read, context);
@@ -161,5 +174,6 @@ async function writeResults(run: BatchRun, ended: Batch, context: RunContext): P
   } finally {
     await read?.input.close();
     await read?.plan.close();
+    await read?.followers?.close();
   }
 }

@@ -35,7 +35,7 @@ export async function indexShard(
     below?: number;
     /** Keeps the payloads in memory. */
     arena?: Arena | null;
-    onResult?: (kind: RecordKind, payload: Buffer) => void;
+    onResult?: (kind: RecordKind, payload: Buffer, line: number) => void;
   },
 ): Promise<ShardIndex> {
   const { journal, below = 0, arena = null, onResult } = options;
@@ -56,7 +56,7 @@ export async function indexShard(
       if (known !== undefined && known.kind !== recordKinds.unfinished) return;
       const kept = arena === null ? null : arena.copy(payload);
       index.results.set(line, { kind, epoch, offset, length: payload.length, payload: kept });
-      onResult?.(kind, payload);
+      onResult?.(kind, payload, line);
     });
     for (const stretch of report.damaged) index.damagedBytes += stretch.length;
     if (end !== null || report.records === 0) continue;

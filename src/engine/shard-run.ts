@@ -9,6 +9,7 @@ import {
   recordKinds,
   type SegmentWriter,
 } from "../journal/journal.ts";
+import type { Followers } from "./followers.ts";
 import { leaseLost } from "./lease-lost.ts";
 import type { Line } from "./line.ts";
 import type { PlanRecord } from "./plan.ts";
@@ -47,6 +48,8 @@ export interface ShardRunOptions {
   control: ControlStore;
   journal: Journal;
   leaseMs: number;
+  /** Lines that get the answers of others: they count with them. */
+  followers: Followers | null;
   /** Lines of the shard have become durable, or were dropped. */
   onSettled: (shard: ShardRun) => void;
   onDamage: (shard: Shard, bytes: number) => void;
@@ -63,14 +66,15 @@ export async function openShardRun(
   planned: PlanRecord[],
   options: ShardRunOptions,
 ): Promise<ShardRun> {
-  const { control, journal } = options;
+  const { control, journal, followers } = options;
   const { batchId, shard: number, epoch } = lease;
   const tally: ShardTally = { completed: 0, failed: 0, tokens: noTokens() };
   const index = await indexShard(lease, {
     journal,
     below: epoch,
-    onResult(kind, payload) {
-      countResult(tally, kind, kind === recordKinds.output ? payload : null);
+    onResult(kind, payload, line) {
+      const tokens = kind === recordKinds.output ? payload : null;
+      countResult(tally, { kind, tokens }, followers?.weight(line));
     },
   });
   if (index.damagedBytes > 0) options.onDamage(lease, index.damagedBytes);
@@ -90,7 +94,7 @@ export async function openShardRun(
   let leftLines = 0;
 
   function onDurable(entries: Entry[]): void {
-    for (const entry of entries) countResult(tally, entry.kind, entry.tokens);
+    for (const entry of entries) countResult(tally, entry, followers?.weight(entry.line));
     outstanding -= entries.length;
     options.onSettled(run);
   }

@@ -2,7 +2,7 @@ import { isAbsolute } from "node:path";
 import { isId } from "../batch/ids.ts";
 import { isFinal } from "../batch/lifecycle.ts";
 import { limits } from "../batch/limits.ts";
-import { planKey } from "./batch-files.ts";
+import { followersKey, planKey } from "./batch-files.ts";
 import { unixSeconds } from "./clock.ts";
 import type { EngineDeps } from "./deps.ts";
 import { removeParts } from "./upload-parts.ts";
@@ -25,6 +25,8 @@ export async function removeWorkingFiles(
 ): Promise<void> {
   // The journal last: as long as it is there, a start finds what is left to be removed.
   await files.delete(planKey(batchId));
+  // Few batches have one, and removing it costs a sync also where there is none.
+  if ((await files.size(followersKey(batchId))) !== null) await files.delete(followersKey(batchId));
   await journal.remove(batchId);
 }
 
@@ -69,7 +71,7 @@ async function sweepUnnamed({ control, files }: SweepDeps): Promise<void> {
   // Result files are written before anything names them but their batch, which will write them again.
   const batches = await control.unfinishedBatches();
   const results = batches.flatMap(({ result_files }) => Object.values(result_files ?? {}));
-  const plans = batches.map(({ id }) => planKey(id));
+  const plans = batches.flatMap(({ id }) => [planKey(id), followersKey(id)]);
   await files.removeUnnamed("batch_", async () => plans);
   await files.removeUnnamed("file-", async (keys) => [...(await control.namedKeys(keys)), ...results]);
 }

@@ -4,11 +4,16 @@ import { type RecordKind, recordKinds } from "../journal/journal.ts";
 
 /**
  * Counts one durable result.
- * @param source the tokens of the answer, or the finished result line to read them from
+ * @param result `tokens`: those of the answer, or the finished result line to read them from
+ * @param lines how many lines it is for; its tokens were used once
  */
-export function countResult(tally: ShardTally, kind: RecordKind, source: Tokens | Buffer | null): void {
-  if (kind === recordKinds.output) tally.completed += 1;
-  if (kind === recordKinds.error) tally.failed += 1;
+export function countResult(
+  tally: ShardTally,
+  { kind, tokens: source }: { kind: RecordKind; tokens: Tokens | Buffer | null },
+  lines = 1,
+): void {
+  if (kind === recordKinds.output) tally.completed += lines;
+  if (kind === recordKinds.error) tally.failed += lines;
   const tokens = Buffer.isBuffer(source) ? tokensOfLine(source) : source;
   if (tokens !== null) addTokens(tally.tokens, tokens);
 }

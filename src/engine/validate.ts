@@ -1,16 +1,18 @@
 import { createHash, randomBytes } from "node:crypto";
 import type { BatchError } from "../batch/batch.ts";
 import { NerifError } from "../batch/errors.ts";
+import type { LessWork } from "../batch/less-work.ts";
 import { type Endpoint, limits } from "../batch/limits.ts";
 import { type LineError, lineErrors } from "../batch/line-errors.ts";
 import { checkRequestLine, type RequestLine } from "../batch/request-line.ts";
 import type { NewShard } from "../control/control-store.ts";
 import type { FileReader, FileStore } from "../files/file-store.ts";
+import { dedupedPlan, type LinePlan } from "./deduped-plan.ts";
 import { createDuplicateCheck, type LinePlace } from "./duplicates.ts";
 import { createErrorList } from "./error-list.ts";
 import { createIdSet } from "./id-set.ts";
 import { forEachLine } from "./lines.ts";
-import { createPlanWriter, type PlanWriter } from "./plan-writer.ts";
+import { createPlanWriter } from "./plan-writer.ts";
 import type { EngineSettings } from "./settings.ts";
 
 export interface ValidateOptions {
@@ -23,6 +25,10 @@ export interface ValidateOptions {
   /** Where the plan goes; without a file store none is written. */
   files?: FileStore | undefined;
   planKey?: string | undefined;
+  /** Where it is written who gets whose answer; only with `lessWork.dedupe`, and needed there. */
+  followersKey?: string | undefined;
+  /** Whether lines share answers, and run in another order than they stand. Default: neither. */
+  lessWork?: LessWork | undefined;
   /** Told the shards of the plan, up to 1,000 at a time. They are void when validation does not end well. */
   onShards?: ((shards: NewShard[]) => Promise<void>) | undefined;
   /** Whether there is an upstream for a model. Default: for all. */
@@ -64,7 +70,7 @@ export async function validateInput(options: ValidateOptions): Promise<Validatio
   }
 }
 
-async function checkLines(options: ValidateOptions, plan: ShardedPlan | null): Promise<Validation> {
+async function checkLines(options: ValidateOptions, plan: LinePlan | null): Promise<Validation> {
   const { input, settings, limit = Number.POSITIVE_INFINITY } = options;
   // Positions in a line have 32 bits in the plan.
   const maxLineBytes = Math.min(settings.maxLineBytes, 2 ** 32 - 1);
@@ -162,17 +168,25 @@ function createModelCheck({ settings, knownModel = () => true }: ValidateOptions
 
 const shardsAtATime = 1_000;
 
-interface ShardedPlan {
-  add: PlanWriter["add"];
-  flush(): Promise<void>;
-  commit(): Promise<void>;
-  abort(): Promise<void>;
+async function openPlan(options: ValidateOptions): Promise<LinePlan | null> {
+  const { input, files, planKey, followersKey: key, lessWork } = options;
+  if (files === undefined || planKey === undefined) return null;
+  const plan = await openShardedPlan(options, { files, planKey });
+  if (!lessWork?.dedupe || key === undefined) return plan;
+  try {
+    return await dedupedPlan(plan, { input, files, key });
+  } catch (reason) {
+    await plan.abort();
+    throw reason;
+  }
 }
 
 /** The plan's writer, with its shards handed on in larger groups. */
-async function openPlan({ files, planKey, onShards }: ValidateOptions): Promise<ShardedPlan | null> {
-  if (files === undefined || planKey === undefined) return null;
-  const writer = await createPlanWriter(files, planKey);
+async function openShardedPlan(
+  { lessWork, onShards }: ValidateOptions,
+  { files, planKey }: { files: FileStore; planKey: string },
+): Promise<LinePlan> {
+  const writer = await createPlanWriter(files, planKey, { groupByPrefix: lessWork?.groupByPrefix });
   let waiting: NewShard[] = [];
 
   async function handOn(least: number): Promise<void> {

@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { parseCompletionWindow } from "../batch/duration.ts";
 import { NerifError } from "../batch/errors.ts";
+import { isLessWorkPair } from "../batch/less-work.ts";
 import { endpointOf, endpoints, limits } from "../batch/limits.ts";
 import { isPriority, priorityKey } from "../engine/priority.ts";
 import { expiresAfter } from "./expires-after.ts";
@@ -97,6 +98,7 @@ function checkMetadata(value: unknown): Record<string, string> | null {
     if (typeof text !== "string") throw wrongType(text, { param, expected: "a string" });
     if (characters(text) > valueLength) throw tooLong(param, valueLength, characters(text));
     if (key === priorityKey && !isPriority(text)) throw badPriority(text);
+    if (!isLessWorkPair(key, text)) throw badSwitch(key, text);
     checked.push([key, text]);
   }
   return Object.fromEntries(checked);
@@ -128,6 +130,14 @@ function badPriority(text: string): NerifError {
     `Invalid 'metadata.${priorityKey}': it must be a whole number from 1 to 100, not ${JSON.stringify(text.slice(0, 80))}.`,
     { param: `metadata.${priorityKey}` },
   );
+}
+
+function badSwitch(key: string, text: string): NerifError {
+  const param = `metadata.${key}`;
+  const shown = JSON.stringify(text.slice(0, 80));
+  return new NerifError("invalid_value", `Invalid '${param}': it must be "true" or "false", not ${shown}.`, {
+    param,
+  });
 }
 
 /** Characters as people count them, not UTF-16 units. */

@@ -89,6 +89,7 @@ describe("batch service", () => {
       "metadata.tags",
       "Invalid type for 'metadata.tags': expected a string, but got an array instead.",
     ],
+    [{ metadata: { nerif_dedupe: "yes" } }, "invalid_value", "metadata.nerif_dedupe", /"true" or "false"/],
     [{ metadata: { nerif_priority: "101" } }, "invalid_value", "metadata.nerif_priority", /from 1 to 100/],
     [{ metadata: { n: null } }, "invalid_type", "metadata.n", /got null instead/],
     [

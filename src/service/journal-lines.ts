@@ -1,5 +1,8 @@
+import type { Batch } from "../batch/batch.ts";
 import type { ControlStore, Shard } from "../control/control-store.ts";
+import type { FileStore } from "../files/file-store.ts";
 import { type Journal, recordKinds, type SegmentId } from "../journal/journal.ts";
+import { type CopyLines, openCopyLines } from "./copy-lines.ts";
 import type { LineSet } from "./result-index.ts";
 
 const newline = Buffer.of(0x0a);
@@ -17,11 +20,32 @@ export interface JournalPass {
   finished: Set<number>;
 }
 
-/** The lines of a running batch that are in its journal and were not given yet, in buffers of whole lines. */
-export async function* journalLines(
-  { control, journal, batchId }: { control: ControlStore; journal: Journal; batchId: string },
+interface JournalSources {
+  control: ControlStore;
+  files: FileStore;
+  journal: Journal;
+  batch: Batch;
+}
+
+/**
+ * The lines of a running batch that are in its journal and were not given yet, and those that get the same answers, in
+ * buffers of whole lines.
+ */
+export async function* journalLines(sources: JournalSources, pass: JournalPass): AsyncGenerator<Buffer> {
+  // Before it is validated it has no plan, and no results.
+  const copies = sources.batch.request_counts.total === 0 ? null : await openCopyLines(sources);
+  try {
+    yield* linesOfShards({ ...sources, copies }, pass);
+  } finally {
+    await copies?.close();
+  }
+}
+
+async function* linesOfShards(
+  { control, journal, batch, copies }: JournalSources & { copies: CopyLines | null },
   pass: JournalPass,
 ): AsyncGenerator<Buffer> {
+  const batchId = batch.id;
   let after = -1;
   for (;;) {
     const shards = await control.shardsInOrder(batchId, after, shardPage);
@@ -30,7 +54,7 @@ export async function* journalLines(
       for (const { epoch, end } of segmentsOf(shard)) {
         const id = { batchId, shard: shard.shard, epoch };
         const confirmedEnd = () => endByNow(control, { shard, epoch });
-        yield* segmentLines(journal, { id, end, confirmedEnd, given: pass.given });
+        yield* segmentLines(journal, { id, end, confirmedEnd, given: pass.given, copies });
       }
       if (shard.state === "done") pass.finished.add(shard.shard);
     }
@@ -63,11 +87,12 @@ interface SegmentOptions {
   end: number | null;
   confirmedEnd: () => Promise<number | null>;
   given: LineSet;
+  copies: CopyLines | null;
 }
 
 async function* segmentLines(
   journal: Journal,
-  { id, end, confirmedEnd, given }: SegmentOptions,
+  { id, end, confirmedEnd, given, copies }: SegmentOptions,
 ): AsyncGenerator<Buffer> {
   const lines = new Set<number>();
   let found: Payload[] = [];
@@ -101,6 +126,11 @@ async function* segmentLines(
           newline,
         ]),
       );
+      if (copies === null) continue;
+      for (const { line, offset, length } of run.payloads) {
+        const finished = bytes.subarray(offset - run.start, offset - run.start + length);
+        yield* copies.of(line, { finished, given });
+      }
     }
   } finally {
     await reader.close();

@@ -12,6 +12,8 @@ export interface ResultContext {
   merged: boolean;
   /** The index of each request by its `custom_id`. */
   requests: IdSet;
+  /** Requests that got the answer of an earlier one; null where none did. */
+  repeated: LineSet | null;
   /** Requests whose result was found; grows. */
   seen: LineSet;
   /** Counts and problems; grow. */
@@ -70,7 +72,8 @@ export function createResultCheck(
     seen.add(result.index);
     before = Math.max(before, result.index);
     verification[result.outcome] += 1;
-    if (result.outcome === "succeeded") addTokensOf(result, verification.tokens);
+    if (result.outcome === "succeeded" && !context.repeated?.has(result.index))
+      addTokensOf(result, verification.tokens);
   }
 }
 

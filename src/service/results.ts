@@ -50,7 +50,7 @@ export async function* streamResults(
   const finished = new Set<number>();
   for (;;) {
     try {
-      yield* journalLines({ ...deps, batchId: batch.id }, { given, finished });
+      yield* journalLines({ ...deps, batch }, { given, finished });
     } catch (reason) {
       // A batch that ends takes its journal with it, also from under those who read it; its files have the rest.
       if (!isFinal((await load()).status)) throw reason;

@@ -3,6 +3,7 @@ import { checkRequestLine, readString } from "../batch/request-line.ts";
 import { noTokens, type Tokens } from "../batch/usage.ts";
 import { createIdSet, type IdSet } from "../engine/id-set.ts";
 import { forEachLine } from "../engine/lines.ts";
+import { createRepeatedBodies, type RepeatedBodies } from "./repeated-bodies.ts";
 import { createResultCheck, type ResultContext, shownId } from "./result-check.ts";
 import { createLineSet, type LineSet } from "./result-index.ts";
 import { createProblemList, type ProblemList, type VerifiedFile } from "./verify-problems.ts";
@@ -16,6 +17,8 @@ export interface VerifySources {
   errors: (() => AsyncIterable<Buffer>) | null;
   /** Failed lines stand in the output, in their place. */
   merged: boolean;
+  /** Lines that asked for the same got one answer, which counts as used once. */
+  deduped: boolean;
   /** Longest input line in bytes. */
   maxLineBytes: number;
 }
@@ -50,9 +53,10 @@ export async function verifyLines(sources: VerifySources): Promise<Verification>
     bytes: { input: null, output: null, errors: null },
     problems: createProblemList(),
   };
-  const requests = await readRequests(sources, verification);
+  const repeated = sources.deduped ? createRepeatedBodies() : null;
+  const requests = await readRequests(sources, { verification, repeated });
   const seen = createLineSet();
-  const context = { ...sources, requests, seen, verification };
+  const context = { ...sources, requests, repeated: repeated?.lines ?? null, seen, verification };
   for (const file of ["output", "errors"] as const) await readResults(file, context);
   if (countOf(verification) !== verification.total || verification.problems.count > 0) {
     await nameMissing(sources, { seen, verification });
@@ -64,7 +68,10 @@ function countOf({ succeeded, failed, neverRun }: Verification): number {
   return succeeded + failed + neverRun;
 }
 
-async function readRequests(sources: VerifySources, verification: Verification): Promise<IdSet> {
+async function readRequests(
+  sources: VerifySources,
+  { verification, repeated }: { verification: Verification; repeated: RepeatedBodies | null },
+): Promise<IdSet> {
   const { problems } = verification;
   const requests = createIdSet(randomBytes(8));
   const source = taken("input", sources.input(), verification);
@@ -80,6 +87,7 @@ async function readRequests(sources: VerifySources, verification: Verification):
         const utf8 = Buffer.from(readString(bytes, id.idStart, id.idEnd));
         requests.addBeside({ bytes: utf8, start: 0, end: utf8.length }, verification.total);
       }
+      if (check.ok) repeated?.add(verification.total, { bytes, request: check.request });
       verification.total += 1;
     },
     onTooLong(_offset, length, physicalLine) {

@@ -57,6 +57,7 @@ function sourcesOf(
       status: "expired",
       request_counts: { total: 6, completed: 2, failed: 2 },
       usage: usageOf({ ...noTokens(), input: 4, output: 6, total: 10 }),
+      metadata: null,
       ...changes,
     },
     input: file(texts.input),

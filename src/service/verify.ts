@@ -1,6 +1,7 @@
 import { isAbsolute } from "node:path";
 import type { Batch, BatchObject } from "../batch/batch.ts";
 import { NerifError } from "../batch/errors.ts";
+import { lessWorkOf } from "../batch/less-work.ts";
 import { isFinal } from "../batch/lifecycle.ts";
 import { usageOf } from "../batch/usage.ts";
 import type { ControlStore } from "../control/control-store.ts";
@@ -16,7 +17,7 @@ export interface RecordedFile {
 }
 
 export interface VerifyBatchSources {
-  batch: Pick<BatchObject, "id" | "status" | "request_counts" | "usage">;
+  batch: Pick<BatchObject, "id" | "status" | "request_counts" | "usage" | "metadata">;
   input: RecordedFile;
   output: RecordedFile | null;
   errors: RecordedFile | null;
@@ -38,6 +39,7 @@ export async function verifySources(sources: VerifyBatchSources): Promise<Verifi
     output: output?.open ?? null,
     errors: errors?.open ?? null,
     merged,
+    deduped: lessWorkOf(batch.metadata).dedupe,
     maxLineBytes,
   });
   for (const file of ["input", "output", "errors"] as const) checkBytes(file, sources[file], verification);

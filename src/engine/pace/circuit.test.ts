@@ -10,6 +10,7 @@ function setup() {
     fail: (line: string, reason: FailureReason, message = "") =>
       circuit.failed(line, { reason, message }, now),
     inconclusive: () => circuit.inconclusive(now),
+    testFailed: () => circuit.testFailed(now),
     waitMs: () => circuit.waitMs(now),
     advance(ms: number) {
       now += ms;
@@ -118,6 +119,37 @@ describe("the circuit of a route", () => {
     circuit.sent();
     fail("0", "refused");
     expect(waitMs()).toBe(15_000);
+  });
+
+  test("wants a probe of our own when two in a row with lines that had failed before have told nothing new", () => {
+    const { circuit, fail, testFailed, waitMs, advance } = setup();
+    for (let line = 0; line < 8; line++) fail(`${line}`, "unavailable");
+    function probe(line: string): boolean {
+      advance(waitMs());
+      circuit.sent();
+      fail(line, "unavailable");
+      return circuit.wantsTest;
+    }
+    expect([probe("0"), probe("8"), probe("0"), probe("1")]).toEqual([false, false, false, true]);
+    advance(waitMs());
+    circuit.sent();
+    testFailed();
+    expect(circuit.wantsTest).toBe(false);
+    expect(waitMs()).toBe(2_700);
+    expect([probe("2"), probe("3")]).toEqual([false, true]);
+    circuit.succeeded();
+    expect([circuit.open, circuit.wantsTest]).toEqual([null, false]);
+  });
+
+  test("wants none of our own where nobody accepts connections, and none for the account", () => {
+    for (const reason of ["refused", "account"] as const) {
+      const { circuit, fail } = setup();
+      for (let i = 0; i < 5; i++) {
+        circuit.sent();
+        fail("0", reason);
+      }
+      expect([circuit.open === null, circuit.wantsTest]).toEqual([false, false]);
+    }
   });
 
   test("counts the lines that fail in a row as doubts, before it opens", () => {

@@ -7,13 +7,16 @@ const accountLines = 2;
 
 /** Milliseconds between probes: they double up to `longest`. */
 const probeDelays = { outage: { first: 500, longest: 2_700 }, account: { first: 1_000, longest: 60_000 } };
+/** Probes in a row with lines that had failed before in the same outage, after which another one would tell no more. */
+const staleProbes = 2;
 /** A long outage is looked at less often: after such a share of the time that it lasts, at most so many milliseconds. */
 const longOutage = { share: 1 / 22, longest: 15_000 };
 
 /**
  * Tells the trouble of an upstream from the trouble of a line. Closed: calls go out. Open: lines wait without
- * spending attempts, and one call at a time probes whether it is over; any success closes it. Times are monotonic
- * milliseconds.
+ * spending attempts, and one call at a time probes whether it is over; any success closes it. Where all lines that are
+ * left have failed, every third probe is a request of our own, or bad lines at the end of a file would look like an
+ * outage for ever. Times are monotonic milliseconds.
  */
 export interface Circuit {
   readonly open: "outage" | "account" | null;
@@ -27,6 +30,8 @@ export interface Circuit {
   readonly doubts: number;
   /** Milliseconds until a call may be sent: 0 now, Infinity when a probe is under way. */
   waitMs(now: number): number;
+  /** Whether the next probe is to be no line, since those that are left cannot tell an outage from their own fault. */
+  readonly wantsTest: boolean;
   /** To be called when a call is sent; while open it becomes the probe. */
   sent(): void;
   succeeded(): void;
@@ -34,6 +39,8 @@ export interface Circuit {
   failed(line: string, failure: { reason: FailureReason; message: string }, now: number): void;
   /** The probe ended without telling anything: it was aborted, throttled, or the line itself was refused. */
   inconclusive(now: number): void;
+  /** The probe was no line, and did not succeed. */
+  testFailed(now: number): void;
 }
 
 export function createCircuit(): Circuit {
@@ -48,6 +55,7 @@ export function createCircuit(): Circuit {
   let hasSucceeded = false;
   let confirmed = false;
   let unreachable = false;
+  let stale = 0;
 
   function close(): void {
     // Emptying an empty set allocates, and this runs for each line.
@@ -55,6 +63,7 @@ export function createCircuit(): Circuit {
     if (failing.account.size > 0) failing.account.clear();
     open = message = teller = null;
     probing = confirmed = false;
+    stale = 0;
   }
 
   function probeLater(now: number): void {
@@ -85,6 +94,9 @@ export function createCircuit(): Circuit {
       if (open === null) return 0;
       return probing ? Number.POSITIVE_INFINITY : Math.max(0, probeAt - now);
     },
+    get wantsTest() {
+      return stale >= staleProbes && open === "outage" && !unreachable;
+    },
     sent() {
       if (open !== null) probing = true;
     },
@@ -94,6 +106,7 @@ export function createCircuit(): Circuit {
     },
     failed(line, failure, now) {
       const kind = failure.reason === "account" ? "account" : "outage";
+      if (probing) stale = failing[kind].has(line) ? stale + 1 : 0;
       failing[kind].add(line);
       // Nobody accepts connections: a second line would tell no more.
       const refused = failure.reason === "refused";
@@ -115,6 +128,11 @@ export function createCircuit(): Circuit {
     },
     inconclusive(now) {
       if (probing) probeLater(now);
+    },
+    testFailed(now) {
+      stale = 0;
+      delay = Math.min(delay * 2, probeDelays.outage.longest);
+      probeLater(now);
     },
   };
 }

@@ -1,0 +1,81 @@
+import type { Batch, Ending } from "../batch/batch.ts";
+import { copiedLine, failureLine, neverRunError } from "../batch/result-line.ts";
+import type { Shard } from "../control/control-store.ts";
+import type { FileReader } from "../files/file-store.ts";
+import type { Journal } from "../journal/journal.ts";
+import type { Followers } from "./followers.ts";
+import type { Follower } from "./followers-file.ts";
+import { createKeptResults } from "./kept-results.ts";
+import { type LineBytes, readLines } from "./line-bytes.ts";
+import type { OrderedResult } from "./result-order.ts";
+import type { IndexedResult } from "./shard-index.ts";
+
+/** Results that are given at once, by number and by bytes. */
+const mostAtOnce = 256;
+const bytesAtOnce = 8 * 1024 * 1024;
+
+/** The results of lines that get the answers of others, in input order. */
+export interface FollowerResults {
+  /** Notes where the result of a line is. To be called for each line that has one, before its followers are asked for. */
+  note(line: number, shard: Shard, result: IndexedResult): void;
+  /** The results of the follower `line` and those right behind it, some of them at least; none if it is no follower. */
+  takeRun(line: number): Promise<OrderedResult[]>;
+  close(): Promise<void>;
+}
+
+interface FollowerOptions {
+  batch: Batch;
+  ending: Ending;
+  followers: Followers;
+  journal: Journal;
+  input: FileReader;
+}
+
+export function createFollowerResults(options: FollowerOptions): FollowerResults {
+  const { batch, ending, followers, journal, input } = options;
+  const kept = createKeptResults(followers.leaders, { batchId: batch.id, journal });
+  const blocks = followers.inOrder();
+  let block: Follower[] = [];
+  let next = 0;
+
+  async function resultOf({ record, customId }: LineBytes, leader: number): Promise<OrderedResult> {
+    const name = { batchId: batch.id, line: record.line, customId };
+    const result = await kept.read(followers.rankOf(leader));
+    if (result !== null) return { kind: result.kind, payload: copiedLine(result.payload, name) };
+    // Only where a batch was ended early: else the order of results ends at the leader that has none.
+    const error = neverRunError(ending === "completed" ? "cancelled" : ending);
+    return { kind: null, payload: failureLine(name, null, error) };
+  }
+
+  return {
+    note(line, shard, result) {
+      const rank = followers.rankOf(line);
+      if (rank !== -1) kept.note(rank, shard, result);
+    },
+    async takeRun(line) {
+      if (next === block.length) {
+        const more = await blocks.next();
+        block = more.done ? [] : more.value;
+        next = 0;
+      }
+      let until = next;
+      while (until - next < mostAtOnce && block[until]?.record.line === line + until - next) until += 1;
+      const run = block.slice(next, until);
+      const results: OrderedResult[] = [];
+      let bytes = 0;
+      for (const one of await readLines(
+        input,
+        run.map(({ record }) => record),
+        0,
+      )) {
+        const result = await resultOf(one, run[results.length]?.leader ?? 0);
+        results.push(result);
+        next += 1;
+        for (const piece of result.payload) bytes += piece.length;
+        if (bytes > bytesAtOnce) break;
+      }
+      return results;
+    },
+    close: kept.close,
+  };
+}
