@@ -191,6 +191,8 @@ export interface LeaseRequest {
   leaseMs: number;
   /** Only the shard with this number; `endpoint` and `model` are not looked at then. */
   shard?: number | undefined;
+  /** Only while the batch has this version: nothing is leased of a batch that is just being ended. Default: any. */
+  version?: number | undefined;
 }
 
 /** The right to execute the batches of a data directory; held by one process at a time. */

@@ -20,7 +20,9 @@ export async function migrate(db: Kysely<Schema>, dialect: MigrationDialect): Pr
 
 /** One migration in one transaction, so that a crash leaves a schema that has a number. True when none was left. */
 function migrateOnce(db: Kysely<Schema>, dialect: MigrationDialect): Promise<boolean> {
-  return db.transaction().execute(async (transaction) => {
+  // What another process has done while this one waited for the lock is to be seen.
+  const alone = db.transaction().setIsolationLevel("read committed");
+  return alone.execute(async (transaction) => {
     await dialect.lock(transaction);
     await transaction.schema
       .createTable("nerif_schema")
