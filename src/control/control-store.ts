@@ -6,6 +6,8 @@ import type { WebhookEvent } from "../batch/webhook.ts";
 import type { ApiKeyRecords } from "./api-key-records.ts";
 import type { IdempotencyRecords } from "./idempotency-records.ts";
 import type { InsertOptions } from "./insert-options.ts";
+import type { LeaseRecords } from "./lease-records.ts";
+import type { StorageRecords } from "./storage-records.ts";
 import type { UploadRecords } from "./upload-records.ts";
 import type { WebhookRecords } from "./webhook-records.ts";
 
@@ -15,7 +17,13 @@ import type { WebhookRecords } from "./webhook-records.ts";
  *
  * Every method throws NerifError `storage_unavailable` when the database cannot be reached or stays locked.
  */
-export interface ControlStore extends ApiKeyRecords, IdempotencyRecords, UploadRecords, WebhookRecords {
+export interface ControlStore
+  extends ApiKeyRecords,
+    IdempotencyRecords,
+    LeaseRecords,
+    StorageRecords,
+    UploadRecords,
+    WebhookRecords {
   /** @throws NerifError `file_exists` when there is or was a file with this id, and those of the options */
   insertFile(file: StoredFile, options?: InsertOptions): Promise<void>;
   /** Null when there is none, or it belongs to another project, or it was deleted. `project` null: any. */
@@ -195,8 +203,10 @@ export interface LeaseRequest {
   version?: number | undefined;
 }
 
-/** The right to execute the batches of a data directory; held by one process at a time. */
+/** The right to execute the batches of a data directory; held by one process at a time, unless it is shared. */
 export interface ExecutorLock {
+  /** Any number of processes have it at once: leases alone decide who does what. Default false. */
+  readonly shared?: boolean;
   /** True when this process has it now. */
   acquire(): Promise<boolean>;
   /** Who has it, for messages; null when nobody does or it cannot be told. */

@@ -4,11 +4,12 @@ import type { Schema } from "../schema.ts";
 import type { MigrationDialect } from "../sql-database.ts";
 import { initial } from "./0001-initial.ts";
 import { api } from "./0002-api.ts";
+import { manyExecutors } from "./0003-many-executors.ts";
 
 type Migration = (db: Kysely<Schema>, dialect: MigrationDialect) => Promise<void>;
 
 /** Schema `n` is what the first `n` of these make. Add to the end; never change one that was released. */
-const migrations: readonly Migration[] = [initial, api];
+const migrations: readonly Migration[] = [initial, api, manyExecutors];
 
 /**
  * Brings a database to the newest schema. Several processes may do so at once.

@@ -1,0 +1,17 @@
+/** Leases of whatever only one of several executing processes may do at a time. */
+export interface LeaseRecords {
+  /**
+   * Takes the lease of a name, or prolongs it for who has it. False, and nothing is changed, while another holder
+   * has it. A lease that has run out is anybody's.
+   */
+  takeLease(request: NamedLease): Promise<boolean>;
+  /** Gives a lease back; nothing happens when another holder has it by now. */
+  dropLease(lease: Omit<NamedLease, "leaseMs">): Promise<void>;
+}
+
+export interface NamedLease {
+  name: string;
+  /** Names one process for as long as it lives. */
+  holder: string;
+  leaseMs: number;
+}
