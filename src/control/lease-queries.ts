@@ -1,3 +1,4 @@
+import { sql } from "kysely";
 import type { LeaseRecords } from "./lease-records.ts";
 import type { SqlDatabase } from "./sql-database.ts";
 
@@ -22,6 +23,17 @@ export function createLeaseQueries(database: SqlDatabase): LeaseRecords {
           .returning("name")
           .executeTakeFirst();
         return row !== undefined;
+      }),
+
+    countHolders: (group) =>
+      run("count the holders of leases", async (db) => {
+        const row = await db
+          .selectFrom("leases")
+          .select(({ fn }) => fn.countAll().as("count"))
+          .where("name", "=", sql<string>`${group} || holder`)
+          .where("leased_until", ">", Math.floor(database.leaseClock()))
+          .executeTakeFirst();
+        return Number(row?.count ?? 0);
       }),
 
     dropLease: ({ name, holder }) =>

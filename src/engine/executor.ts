@@ -2,6 +2,7 @@ import { randomUUID } from "node:crypto";
 import { NerifError } from "../batch/errors.ts";
 import type { UnfinishedBatch } from "../control/control-store.ts";
 import type { Upstream } from "../upstreams/upstream.ts";
+import { createBudgetShares } from "./budget-shares.ts";
 import { unixSeconds } from "./clock.ts";
 import type { EngineDeps } from "./deps.ts";
 import { createDispatcher, type Dispatcher } from "./dispatcher.ts";
@@ -26,6 +27,7 @@ export function createEngine(deps: EngineDeps): Engine {
   const watch = createWatch({ control, clock });
   const holder = randomUUID();
   const turns = createTurns({ ...deps, holder });
+  const shares = createBudgetShares({ ...deps, holder });
   const housekeeping = createHousekeeping(deps, { turns, watch });
   const context: RunContext = { ...deps, dispatchersFor, holder, turns };
   let state: "idle" | "starting" | "running" | "stopped" = "idle";
@@ -39,7 +41,7 @@ export function createEngine(deps: EngineDeps): Engine {
   function dispatcherAt(upstream: Upstream): Dispatcher {
     let dispatcher = dispatchers.get(upstream);
     if (dispatcher === undefined) {
-      dispatcher = createDispatcher(upstream, deps);
+      dispatcher = createDispatcher(upstream, { ...deps, part: shares.of(upstream.name) });
       deps.journal.onFlush(dispatcher.pump);
       dispatchers.set(upstream, dispatcher);
     }
@@ -162,6 +164,7 @@ export function createEngine(deps: EngineDeps): Engine {
       }
       await Promise.all([...runs.values()].map(({ ended }) => ended));
       await housekeeping.stop(graceMs);
+      shares.stop();
       watch.close();
       if (wasRunning) await lock.release();
     },

@@ -43,6 +43,37 @@ describe.skipIf(withoutPostgres !== null)(
       expect(repeats).toBeLessThanOrEqual(repeatsPerKill);
     });
 
+    test("wait while the database is away, say so, and go on when it is back", async () => {
+      await using cluster = await startCluster({ latencyMs: 100, concurrency: inFlight });
+      const { upstream, postgres } = cluster;
+      const [server] = await Promise.all([cluster.serve("s1"), cluster.worker("w1")]);
+      const id = await create(server.url, 6_000);
+      await Promise.all(["s1", "w1"].map((key) => upstream.untilAnswered(key, 200)));
+      await postgres.kill();
+      // It is asked until it has given up waiting.
+      while ((await fetch(`${server.url}/readyz`)).status !== 503);
+      await postgres.start();
+      const batch = await finished(server.url, id);
+      expect(batch).toMatchObject({
+        status: "completed",
+        request_counts: { total: 6_000, completed: 6_000 },
+      });
+      await expectEachLineOnce(server.url, batch.output_file_id, 6_000);
+      console.log(`${upstream.calls.length - 6_000} calls repeated after the database was away`);
+      expect(upstream.calls.length - 6_000).toBeLessThanOrEqual(2 * repeatsPerKill);
+    });
+
+    test("refuse a directory that is not the one of their database", async () => {
+      await using cluster = await startCluster({ latencyMs: 0, concurrency: 1 });
+      await cluster.worker("w1");
+      const foreign = `${cluster.sharedDir}-2`;
+      const { code, stderr } = await cluster.refused(["worker", "--shared-dir", foreign]);
+      expect([code, stderr]).toEqual([
+        2,
+        expect.stringContaining("maybe the right directory is not mounted"),
+      ]);
+    });
+
     test("count nothing of what a worker says that stood still for longer than its leases", async () => {
       await using cluster = await startCluster({ latencyMs: 100, concurrency: inFlight });
       const { upstream } = cluster;

@@ -1,7 +1,7 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { type CliProcess, killGroup, startCli } from "./cli-process.ts";
+import { type CliProcess, type CliResult, killGroup, startCli } from "./cli-process.ts";
 import { type KeyedUpstream, startKeyedUpstream } from "./keyed-upstream.ts";
 import { type PostgresServer, startPostgres } from "./postgres.ts";
 
@@ -15,6 +15,8 @@ export interface Cluster extends AsyncDisposable {
   serve(key: string, args?: string[]): Promise<{ process: CliProcess; url: string }>;
   /** Starts `nerif worker` and waits until it executes. */
   worker(key: string, args?: string[]): Promise<CliProcess>;
+  /** Runs a command that ends by itself. */
+  refused(command: string[]): Promise<CliResult>;
 }
 
 export async function startCluster({
@@ -60,6 +62,7 @@ export async function startCluster({
       await process.printed(/"event":"executing"/);
       return process;
     },
+    refused: (command) => start(command, "nobody").ended,
     async [Symbol.asyncDispose]() {
       await Promise.all(processes.map(killGroup));
       await upstream[Symbol.asyncDispose]();

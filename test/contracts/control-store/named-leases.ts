@@ -33,6 +33,21 @@ export function namedLeaseTests(stores: () => Stores): void {
     expect(await other.takeLease(b)).toBe(true);
   });
 
+  test("those who hold a lease of one group are counted, as long as it has not run out", async () => {
+    const { store, other, clock } = stores();
+    const member = (group: string, holder: string) => ({ name: `${group}${holder}`, holder, leaseMs: 500 });
+    expect(await store.countHolders("g/")).toBe(0);
+    await store.takeLease(member("g/", "a"));
+    await store.takeLease(member("g/h/", "a"));
+    clock.now += 400;
+    await other.takeLease(member("g/", "b"));
+    expect(await store.countHolders("g/")).toBe(2);
+    clock.now += 100;
+    expect(await store.countHolders("g/")).toBe(1);
+    await other.dropLease(member("g/", "b"));
+    expect(await store.countHolders("g/")).toBe(0);
+  });
+
   test("one of many gets a lease by name when all ask at once", async () => {
     const { store, other } = stores();
     const taken = await Promise.all(
