@@ -47,6 +47,7 @@ const failures = [
   ["53100", "disk_full", "the disk of the database is full"],
   ["53", "storage_unavailable", "the database has no room for more"],
   ["25006", "storage_unavailable", "the database is read-only"],
+  ["22021", "invalid_value", "it has a NUL character, which the database keeps in no text"],
   ["28", "storage_unavailable", "the database refuses this user or its password"],
   ["3D", "storage_unavailable", "there is no database of this name"],
   ["42501", "storage_unavailable", "the database user may not do this"],

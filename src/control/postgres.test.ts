@@ -70,13 +70,19 @@ describe.skipIf(withoutPostgres !== null)(`the control store on PostgreSQL ${wit
     const missing = url.replace(/[^/]+$/, "missing");
     await expect(openPostgresControlStore({ url: missing })).rejects.toMatchObject({
       code: "storage_unavailable",
-      message: "Cannot look for changes: there is no database of this name",
+      message: "Cannot open the database: there is no database of this name",
     });
     const nobody = openPostgresControlStore({ url: "postgres://u:secret@127.0.0.1:1/x", awayMs: 0 });
     await expect(nobody).rejects.toMatchObject({
       code: "storage_unavailable",
-      message: "Cannot look for changes: the database cannot be reached",
+      message: "Cannot open the database: the database cannot be reached",
     });
+  });
+
+  test("a text with a NUL character is refused as the caller's mistake", async () => {
+    const store = await open();
+    const query = { project: "default", now: 1, limit: 1, order: "asc", purpose: "batch\0" } as const;
+    await expect(store.listFiles(query)).rejects.toMatchObject({ code: "invalid_value" });
   });
 
   test("what is inserted is there once, and said to be there, when the answer to its commit was lost", async () => {

@@ -18,6 +18,8 @@ export interface PostgresControlStoreOptions {
   awayMs?: number;
 }
 
+const connectMs = 5_000;
+const longestMigrationMs = 60 * 60_000;
 /** One number for all of Nerif: who holds this lock of a database migrates it. */
 const migrationLock = 0x6e65_7269;
 
@@ -26,15 +28,31 @@ const migrationLock = 0x6e65_7269;
  * @throws NerifError `storage_unavailable`, `data_too_new`, `invalid_configuration`
  */
 export async function openPostgresControlStore(options: PostgresControlStoreOptions): Promise<ControlStore> {
+  if (!URL.canParse(options.url)) {
+    const shape = "it must look like postgres://user@host/name";
+    throw new NerifError("invalid_configuration", `Cannot use the URL of the database: ${shape}`);
+  }
   const database = createDatabase(options);
   try {
+    await database.run("open the database", () => bringUpToDate(options.url));
+    // From here on the server's clock is known.
     await database.changeCounter();
-    await database.run("open the database", (db) => migrate(db, migrationDialect));
   } catch (error) {
     await database.close();
     throw error;
   }
   return createSqlStore(database);
+}
+
+/** Over a connection of its own, whose statements may take as long as large tables need. */
+async function bringUpToDate(url: string): Promise<void> {
+  const dialect = createPostgresDialect({ url, connections: 1, connectMs, statementMs: longestMigrationMs });
+  const db = new Kysely<Schema>({ dialect });
+  try {
+    await migrate(db, migrationDialect);
+  } finally {
+    await db.destroy();
+  }
 }
 
 const migrationDialect: MigrationDialect = {
@@ -46,7 +64,7 @@ const migrationDialect: MigrationDialect = {
 
 function createDatabase({ url, leaseClock, awayMs = 10_000 }: PostgresControlStoreOptions): SqlDatabase {
   const db = new Kysely<Schema>({
-    dialect: createPostgresDialect({ url, connections: 10, connectMs: 5_000, statementMs: 10_000 }),
+    dialect: createPostgresDialect({ url, connections: 10, connectMs, statementMs: 10_000 }),
   });
   const running = new Set<Promise<unknown>>();
   let closing: Promise<void> | null = null;
