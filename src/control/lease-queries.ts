@@ -36,6 +36,12 @@ export function createLeaseQueries(database: SqlDatabase): LeaseRecords {
         return Number(row?.count ?? 0);
       }),
 
+    removeLapsedLeases: (ms) =>
+      run("remove lapsed leases", async (db) => {
+        const before = Math.floor(database.leaseClock() - ms);
+        await db.deleteFrom("leases").where("leased_until", "<", before).execute();
+      }),
+
     dropLease: ({ name, holder }) =>
       run("give a lease back", async (db) => {
         await db.deleteFrom("leases").where("name", "=", name).where("holder", "=", holder).execute();

@@ -7,6 +7,8 @@ export interface LeaseRecords {
   takeLease(request: NamedLease): Promise<boolean>;
   /** Gives a lease back; nothing happens when another holder has it by now. */
   dropLease(lease: Omit<NamedLease, "leaseMs">): Promise<void>;
+  /** Removes leases by name that ran out more than `ms` milliseconds ago: their holders died, and nobody else wanted them. */
+  removeLapsedLeases(ms: number): Promise<void>;
   /** How many hold a lease, not run out, that is named by `group` and themselves: several do the same together. */
   countHolders(group: string): Promise<number>;
 }

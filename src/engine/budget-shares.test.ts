@@ -12,7 +12,7 @@ import { createBudget } from "./pace/budget.ts";
 
 const perMinute = 6_000;
 
-test("processes that come, die and go on spend what is configured together, and never more in any minute", async () => {
+test("processes that come, stop and go on spend what is configured together, and never more in any minute", async () => {
   const { clock, spender } = await aStore();
   const spent: { at: number; cost: number }[] = [];
   const [a, b, c] = [spender("a"), spender("b"), spender("c")];
@@ -37,8 +37,8 @@ test("processes that come, die and go on spend what is configured together, and 
   expect(await pass(60, [a])).toBeGreaterThan(0.95 * perMinute);
   await pass(70, [a, b, c]);
   expect(await pass(60, [a, b, c])).toBeGreaterThan(0.95 * perMinute);
-  // One is killed, another one has nothing more to do.
-  a.shares.stop();
+  // One stops, another one has nothing more to do.
+  await a.shares.stop();
   await pass(140, [b]);
   expect(await pass(60, [b])).toBeGreaterThan(0.95 * perMinute);
 

@@ -14,7 +14,8 @@ export interface BudgetShares {
    * wants to spend some.
    */
   of(upstream: string): (now: number) => number;
-  stop(): void;
+  /** Leaves its parts to the others. */
+  stop(): Promise<void>;
 }
 
 interface Share {
@@ -41,6 +42,7 @@ export function createBudgetShares({
 }: Pick<EngineDeps, "control" | "clock" | "lock" | "log"> & { holder: string }): BudgetShares {
   const shares = new Map<string, Share>();
   let cancelBeat: (() => void) | null = null;
+  let beating = Promise.resolve();
   let stopped = false;
 
   function ask(upstream: string, now: number): number {
@@ -52,7 +54,10 @@ export function createBudgetShares({
   }
 
   function beatAfter(ms: number): void {
-    cancelBeat = clock.after(ms, () => void beat(), { keepAlive: false });
+    const begin = () => {
+      beating = beat();
+    };
+    cancelBeat = clock.after(ms, begin, { keepAlive: false });
   }
 
   async function beat(): Promise<void> {
@@ -84,9 +89,16 @@ export function createBudgetShares({
 
   return {
     of: (upstream) => (lock.shared ? (now) => ask(upstream, now) : () => 1),
-    stop() {
+    async stop() {
       stopped = true;
       cancelBeat?.();
+      await beating;
+      const joined = [...shares].filter(([, { joinedAt }]) => joinedAt !== null);
+      const dropped = joined.map(([upstream]) =>
+        control.dropLease({ name: `budget/${upstream}/${holder}`, holder }),
+      );
+      // One that could not be dropped runs out.
+      await Promise.allSettled(dropped);
     },
   };
 }

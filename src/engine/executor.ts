@@ -164,7 +164,7 @@ export function createEngine(deps: EngineDeps): Engine {
       }
       await Promise.all([...runs.values()].map(({ ended }) => ended));
       await housekeeping.stop(graceMs);
-      shares.stop();
+      await shares.stop();
       watch.close();
       if (wasRunning) await lock.release();
     },

@@ -6,6 +6,8 @@ import type { Turns } from "./turns.ts";
 import type { Watch } from "./watch.ts";
 
 const sweepMs = 10 * 60_000;
+/** Leases that ran out so long ago are forgotten, in milliseconds. */
+const lapsedMs = 60 * 60_000;
 /** How often a process looks whether the one that keeps house is still there, in milliseconds. */
 const lookMs = 4_000;
 
@@ -21,7 +23,7 @@ export function createHousekeeping(
   deps: EngineDeps,
   { turns, watch }: { turns: Turns; watch: Watch },
 ): Housekeeping {
-  const { clock, lock, log, sender } = deps;
+  const { clock, control, lock, log, sender } = deps;
   const stopping = new AbortController();
   let outbox: Outbox | null = null;
   let sweeping = Promise.resolve();
@@ -73,7 +75,10 @@ export function createHousekeeping(
 
   async function sweepAll(): Promise<void> {
     // A process that executes alone has done so when it began.
-    if (lock.shared) await deps.files.removeAbandoned();
+    if (lock.shared) {
+      await deps.files.removeAbandoned();
+      await control.removeLapsedLeases(lapsedMs);
+    }
     await sweep(deps);
   }
 

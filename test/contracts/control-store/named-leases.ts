@@ -48,6 +48,17 @@ export function namedLeaseTests(stores: () => Stores): void {
     expect(await store.countHolders("g/")).toBe(0);
   });
 
+  test("removing leases that ran out leaves those that are held", async () => {
+    const { store, other, clock } = stores();
+    await store.takeLease(a);
+    clock.now += 1_000;
+    await store.takeLease({ ...b, name: "batch_2" });
+    await other.removeLapsedLeases(600);
+    await other.removeLapsedLeases(0);
+    expect(await other.takeLease({ ...a, name: "batch_2" })).toBe(false);
+    expect(await other.takeLease(b)).toBe(true);
+  });
+
   test("one of many gets a lease by name when all ask at once", async () => {
     const { store, other } = stores();
     const taken = await Promise.all(
