@@ -28,7 +28,7 @@ if (version[0] < floor[0] || (version[0] === floor[0] && version[1] < floor[1]))
 // and can be told otherwise only when a process begins. So this process becomes one that was told; where that cannot
 // be done it goes on as it is.
 function becomeSmaller() {
-  const isLong = ["run", "serve"].includes(process.argv[2]);
+  const isLong = ["run", "serve", "worker"].includes(process.argv[2]);
   if (!isLong || process.platform === "win32" || typeof process.execve !== "function") return;
   const given = `${process.execArgv.join(" ")} ${process.env.NODE_OPTIONS}`;
   if (given.includes("max-semi-space-size")) return;

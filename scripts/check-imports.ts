@@ -10,6 +10,8 @@ const ports = [
   "control/webhook-records.ts",
   "control/idempotency-records.ts",
   "control/insert-options.ts",
+  "control/lease-records.ts",
+  "control/storage-records.ts",
   "control/upload-records.ts",
   "control/api-key-records.ts",
   "control/batch-count-records.ts",

@@ -1,17 +1,14 @@
 import { homedir } from "node:os";
-import { basename, join, resolve } from "node:path";
+import { join, resolve } from "node:path";
 import type { NerifError } from "./batch/errors.ts";
 import { limits } from "./batch/limits.ts";
 import type { ExecutorLock } from "./control/control-store.ts";
-import { createExecutorLock } from "./control/executor-lock.ts";
-import { openSqliteControlStore } from "./control/sqlite.ts";
 import { createSystemClock } from "./engine/clock.ts";
 import { type Logger, type ResultPlace, silentLogger } from "./engine/deps.ts";
 import { createEngine } from "./engine/executor.ts";
 import { autoConcurrency } from "./engine/pace.ts";
 import { defaultSettings, type EngineSettings } from "./engine/settings.ts";
-import { createDiskFileStore } from "./files/disk.ts";
-import { createDiskJournal } from "./journal/disk.ts";
+import { openStorage } from "./open-storage.ts";
 import { createBatchService } from "./service/batches.ts";
 import { createFileService } from "./service/files.ts";
 import type { Instance } from "./service/instance.ts";
@@ -35,6 +32,13 @@ export type { Logger, UpstreamOptions };
 export interface NerifOptions {
   /** Where everything is kept. Default `NERIF_DATA_DIR`, else `~/.nerif/batches`. */
   dataDir?: string | undefined;
+  /**
+   * A PostgreSQL database (`postgres://user@host/name`) in place of the data directory. Any number of processes that
+   * share it, and `sharedDir`, execute its batches together. Default: none.
+   */
+  databaseUrl?: string | undefined;
+  /** A directory that all processes on `databaseUrl` reach, such as an NFS mount: files and results on their way. */
+  sharedDir?: string | undefined;
   /** Base URL of the model server (`http://localhost:8000/v1`). What stands in for it is told in `upstreams/resolve.ts`. */
   upstream?: string | undefined;
   /** Name of the environment variable that holds the upstream's key. */
@@ -75,7 +79,7 @@ export interface NerifOptions {
   log?: Logger | undefined;
 }
 
-/** Everything built and connected, for one data directory. */
+/** Everything built and connected, for one data directory or one database. */
 export interface Opened extends Instance {
   settings: EngineSettings;
 }
@@ -83,20 +87,18 @@ export interface Opened extends Instance {
 /**
  * The one place that turns options into adapters. Opening neither executes nor sends anything.
  *
- * @throws NerifError `storage_unavailable`, `data_too_new`, `data_damaged`, `disk_full`
+ * @throws NerifError `storage_unavailable`, `data_too_new`, `data_damaged`, `disk_full`, `invalid_configuration`
  */
 export async function openNerif(options: NerifOptions = {}): Promise<Opened> {
-  const dataDir = resolveDataDir(options.dataDir);
   const onFatal = options.onFatal ?? exitAtOnce;
   const log = options.log ?? silentLogger;
   const settings = { ...defaultSettings, ...options.settings };
   const clock = createSystemClock({ keepAlive: options.keepAlive ?? true });
 
   const sender = await createSenderOnDemand({ allow: options.webhookAllow });
-  const control = await openSqliteControlStore({ path: join(dataDir, "nerif.db"), onFatal });
-  const files = createDiskFileStore(join(dataDir, "files"), { onFatal });
-  const journal = createDiskJournal({ directory: join(dataDir, "journal"), onFatal });
-  const lock = options.execute === false ? neverAcquired(executorLock()) : executorLock();
+  const storage = await openStorage({ ...options, dataDir: resolveDataDir(options.dataDir), onFatal });
+  const { control, files, journal, directory } = storage;
+  const lock = options.execute === false ? neverAcquired(storage.lock) : storage.lock;
   const upstreams = onceOnDemand(() => connect(options));
   const router = onceOnDemand(() => createRouter(upstreams.get()));
   // `nerif run` tells nobody: its private store has no endpoints.
@@ -142,17 +144,13 @@ export async function openNerif(options: NerifOptions = {}): Promise<Opened> {
     journal,
     lock,
     settings,
-    dataDir,
+    dataDir: directory,
     upstreams: upstreams.get,
     close(closeOptions = {}) {
       closing ??= closeAll(closeOptions.graceMs ?? 0);
       return closing;
     },
   };
-
-  function executorLock(): ExecutorLock {
-    return createExecutorLock({ directory: dataDir, command: options.command ?? scriptName() });
-  }
 
   /** A process without a usable upstream must not keep away one that has some. */
   function canExecute(): boolean {
@@ -215,10 +213,6 @@ function onceOnDemand<T>(build: () => T): { get(): T; peek(): T | undefined } {
 
 function neverAcquired(lock: ExecutorLock): ExecutorLock {
   return { acquire: async () => false, holder: () => lock.holder(), release: () => lock.release() };
-}
-
-function scriptName(): string {
-  return basename(process.argv[1] ?? "node");
 }
 
 function exitAtOnce(error: NerifError): void {

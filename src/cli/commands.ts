@@ -24,6 +24,11 @@ export const commands: Record<string, CommandEntry> = {
     description: "serve the OpenAI Files and Batches API and execute the batches in the same process",
     complete: async (command) => (await import("./serve.ts")).serveCommand(command),
   },
+  worker: {
+    term: "worker [options]",
+    description: "execute batches together with the servers and workers that share a PostgreSQL database",
+    complete: async (command) => (await import("./worker.ts")).workerCommand(command),
+  },
   validate: {
     term: "validate [options] <input>",
     description: "check every line of an input file, as a batch of it would be checked; sends nothing",

@@ -48,7 +48,10 @@ export function resolveConfig<N extends OptionName>(
   const file = readConfigFile(textOf(flags.config) ?? filled(env.NERIF_CONFIG), cwd);
   const sources = { flags, env, file };
   const values = Object.fromEntries(names.map((name) => [name, chosen(name, sources)]));
-  if (typeof values.dataDir === "string") values.dataDir = directory(values.dataDir, { sources, cwd });
+  for (const name of ["dataDir", "sharedDir"] as const) {
+    if (typeof values[name] === "string")
+      values[name] = directory(name, { path: values[name], sources, cwd });
+  }
   const overridden = flags.upstream !== undefined || filled(env.NERIF_UPSTREAM) !== undefined;
   return { values: values as OptionValues<N>, upstreams: overridden ? undefined : file?.upstreams };
 }
@@ -96,9 +99,12 @@ function shown(name: OptionName, { value, reason }: { value: unknown; reason: st
 const mostShown = 80;
 
 /** A path in a configuration file is meant from where the file is; `~` is the home directory in all sources. */
-function directory(path: string, { sources, cwd }: { sources: Sources; cwd: string }): string {
+function directory(
+  name: "dataDir" | "sharedDir",
+  { path, sources, cwd }: { path: string; sources: Sources; cwd: string },
+): string {
   if (path === "~" || path.startsWith("~/")) return join(homedir(), path.slice(1));
-  const fromFile = sources.flags.dataDir === undefined && filled(sources.env.NERIF_DATA_DIR) === undefined;
+  const fromFile = sources.flags[name] === undefined && filled(sources.env[variableOf(name)]) === undefined;
   return resolve(fromFile && sources.file !== null ? dirname(sources.file.path) : cwd, path);
 }
 

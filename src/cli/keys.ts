@@ -1,16 +1,17 @@
 import type { Command } from "commander";
 import type { ApiKeyObject } from "../batch/api-key.ts";
-import { type Opened, openNerif } from "../compose.ts";
+import { type NerifOptions, type Opened, openNerif } from "../compose.ts";
 import { addOptions, resolveConfig } from "./config.ts";
+import { clusterOptions } from "./nerif-options.ts";
 import type { OptionName } from "./options.ts";
 import { dateOf, print, printItem, printJson } from "./show.ts";
 import { say } from "./terminal.ts";
 
-const common = ["dataDir", "json"] as const satisfies OptionName[];
+const common = ["dataDir", ...clusterOptions, "json"] as const satisfies OptionName[];
 const quotaOptions = ["storedBytes", "openUploads", "queuedLines", "requestsPerSecond"] as const;
 const createOptions = [...common, "project", "name", ...quotaOptions] as const;
 
-/** `nerif keys`: who may call the servers of the local data directory. */
+/** `nerif keys`: who may call the servers of the local data directory, or of a database. */
 export function keysCommand(keys: Command): void {
   const create = keys.command("create").description("make a key and print it, this once");
   addOptions(create, createOptions, { json: "print the key and what is known of it as JSON" }).action(add);
@@ -76,10 +77,14 @@ function keyLine({ id, hint, project, name, quotas, created_at, revoked_at }: Ap
 }
 
 async function withKeys(
-  { dataDir }: { dataDir: string | undefined },
+  { dataDir, databaseUrl, sharedDir }: Pick<NerifOptions, "dataDir" | "databaseUrl" | "sharedDir">,
   use: (keys: Opened["service"]["keys"]) => Promise<void>,
 ): Promise<void> {
-  const opened = await openNerif({ dataDir, execute: false, command: "nerif keys" });
+  const opened = await openNerif({
+    ...{ dataDir, databaseUrl, sharedDir },
+    execute: false,
+    command: "nerif keys",
+  });
   try {
     await use(opened.service.keys);
   } finally {

@@ -18,6 +18,9 @@ export const engineOptions = [
   "shutdownGrace",
 ] as const satisfies readonly OptionName[];
 
+/** What many processes share in place of a data directory. */
+export const clusterOptions = ["databaseUrl", "sharedDir"] as const satisfies readonly OptionName[];
+
 export type EngineConfig = Config<(typeof engineOptions)[number]>;
 
 /** What the composition root takes, from the options of the command. */

@@ -67,6 +67,16 @@ export const optionTable = {
     schema: filled,
     defaultText: "~/.nerif/batches",
   },
+  databaseUrl: {
+    value: "<url>",
+    help: "PostgreSQL database in place of the data directory, for many servers and workers: postgres://user@host/name",
+    schema: z.string().regex(/^postgres(ql)?:\/\/\S+$/, "it must look like postgres://user@host/name"),
+  },
+  sharedDir: {
+    value: "<dir>",
+    help: "directory that all servers and workers on the database reach, for files and results",
+    schema: filled,
+  },
   upstream: {
     value: "<url>",
     help: "base URL of the model server, such as http://localhost:8000/v1",

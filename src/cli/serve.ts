@@ -1,10 +1,10 @@
 import type { Command } from "commander";
-import pino from "pino";
 import { openNerif } from "../compose.ts";
 import { serveInstance } from "../http/serve.ts";
 import { addOptions, resolveConfig } from "./config.ts";
 import { exitCodes } from "./exit-codes.ts";
-import { engineOptions, nerifOptions } from "./nerif-options.ts";
+import { createLog } from "./log.ts";
+import { clusterOptions, engineOptions, nerifOptions } from "./nerif-options.ts";
 import type { OptionName } from "./options.ts";
 import { printJson } from "./show.ts";
 import { onStopSignal } from "./signals.ts";
@@ -16,6 +16,7 @@ const options = [
   "insecure",
   "corsOrigin",
   ...engineOptions,
+  ...clusterOptions,
   "completionWindows",
   "webhookAllow",
   "maxFileBytes",
@@ -36,6 +37,7 @@ const examples = `
 Examples:
   nerif serve --upstream http://localhost:8000/v1
   nerif serve --port 9000 --data-dir /var/lib/nerif --concurrency 256
+  nerif serve --database-url postgres://nerif@db/nerif --shared-dir /mnt/nerif
 
 Then point any OpenAI client at it:
   curl http://127.0.0.1:8787/v1/files -F purpose=batch -F file=@requests.jsonl
@@ -53,21 +55,18 @@ async function serve(flags: Record<string, unknown>): Promise<void> {
     completionWindows = null,
     maxFileBytes,
     webhookAllow,
+    databaseUrl,
+    sharedDir,
     logLevel,
     shutdownGrace,
     json,
   } = config.values;
-  // Keys reach no log by themselves; this is for those that stand in an error's fields.
-  const log = pino(
-    { level: logLevel, redact: ["*.authorization", "*.apiKey", "*.headers.authorization"] },
-    pino.destination({ dest: 2, sync: true }),
-  );
+  const log = createLog(logLevel);
   const built = nerifOptions(config, "nerif serve");
   const nerif = await openNerif({
     ...built,
     settings: { ...built.settings, completionWindows },
-    webhookAllow,
-    maxFileBytes,
+    ...{ databaseUrl, sharedDir, webhookAllow, maxFileBytes },
     ignoreOpenAIBaseUrl: true,
     log,
   });

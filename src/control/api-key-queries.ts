@@ -1,6 +1,7 @@
 import type { StoredApiKey } from "../batch/api-key.ts";
 import type { ApiKeyRecords } from "./api-key-records.ts";
 import { usageOf } from "./api-key-usage.ts";
+import { ifRecorded } from "./earlier.ts";
 import type { ApiKeyRow } from "./schema.ts";
 import { type SqlDatabase, snapshot } from "./sql-database.ts";
 
@@ -14,12 +15,16 @@ export function createApiKeyQueries({ run }: SqlDatabase): ApiKeyRecords {
 
   return {
     insertApiKey: ({ quotas, ...key }) =>
-      run("record the key", async (db) => {
-        await db
-          .insertInto("api_keys")
-          .values({ ...key, quotas_json: JSON.stringify(quotas) })
-          .execute();
-      }),
+      run(
+        "record the key",
+        async (db) => {
+          await db
+            .insertInto("api_keys")
+            .values({ ...key, quotas_json: JSON.stringify(quotas) })
+            .execute();
+        },
+        { earlier: ifRecorded({ table: "api_keys", id: key.id }, undefined) },
+      ),
 
     getApiKey: (id) => find("id", id),
 

@@ -7,6 +7,7 @@ import { checkUsage } from "./api-key-usage.ts";
 import { batchOf, changedColumns, newBatchRow, unfinishedBatchOf, unfinishedStatuses } from "./batch-row.ts";
 import type { BatchQuery, ControlStore, ShardTally } from "./control-store.ts";
 import { findCursor } from "./cursor.ts";
+import { ifRecorded } from "./earlier.ts";
 import { insertFile } from "./file-queries.ts";
 import { insertWithAnswer } from "./idempotency-queries.ts";
 import { pairText } from "./metadata-text.ts";
@@ -29,22 +30,25 @@ type BatchQueries = Pick<
 export function createBatchQueries({ run }: SqlDatabase): BatchQueries {
   return {
     insertBatch: (batch, { quotas, answer } = {}) =>
-      run("record the batch", (db) =>
-        insertWithAnswer(db, answer, async (transaction) => {
-          const input = await transaction
-            .selectFrom("files")
-            .select(["is_deleted", "lines"])
-            .where("id", "=", batch.input_file_id)
-            .executeTakeFirst();
-          if (input?.is_deleted === 1) {
-            throw new NerifError("input_file_gone", `Cannot record ${batch.id}: its input was deleted`, {
-              param: "input_file_id",
-            });
-          }
-          const more = input?.lines ?? 0;
-          await checkUsage(transaction, "queued_lines", { apiKey: batch.api_key, quotas, more });
-          await transaction.insertInto("batches").values(newBatchRow(batch)).execute();
-        }),
+      run(
+        "record the batch",
+        (db) =>
+          insertWithAnswer(db, answer, async (transaction) => {
+            const input = await transaction
+              .selectFrom("files")
+              .select(["is_deleted", "lines"])
+              .where("id", "=", batch.input_file_id)
+              .executeTakeFirst();
+            if (input?.is_deleted === 1) {
+              throw new NerifError("input_file_gone", `Cannot record ${batch.id}: its input was deleted`, {
+                param: "input_file_id",
+              });
+            }
+            const more = input?.lines ?? 0;
+            await checkUsage(transaction, "queued_lines", { apiKey: batch.api_key, quotas, more });
+            await transaction.insertInto("batches").values(newBatchRow(batch)).execute();
+          }),
+        { earlier: ifRecorded({ table: "batches", id: batch.id }, undefined) },
       ),
 
     getBatch: (project, id) =>

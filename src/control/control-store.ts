@@ -7,6 +7,8 @@ import type { ApiKeyRecords } from "./api-key-records.ts";
 import type { BatchCountRecords } from "./batch-count-records.ts";
 import type { IdempotencyRecords } from "./idempotency-records.ts";
 import type { InsertOptions } from "./insert-options.ts";
+import type { LeaseRecords } from "./lease-records.ts";
+import type { StorageRecords } from "./storage-records.ts";
 import type { UploadRecords } from "./upload-records.ts";
 import type { WebhookRecords } from "./webhook-records.ts";
 
@@ -20,6 +22,8 @@ export interface ControlStore
   extends ApiKeyRecords,
     BatchCountRecords,
     IdempotencyRecords,
+    LeaseRecords,
+    StorageRecords,
     UploadRecords,
     WebhookRecords {
   /** @throws NerifError `file_exists` when there is or was a file with this id, and those of the options */
@@ -197,10 +201,14 @@ export interface LeaseRequest {
   leaseMs: number;
   /** Only the shard with this number; `endpoint` and `model` are not looked at then. */
   shard?: number | undefined;
+  /** Only while the batch has this version: nothing is leased of a batch that is just being ended. Default: any. */
+  version?: number | undefined;
 }
 
-/** The right to execute the batches of a data directory; held by one process at a time. */
+/** The right to execute the batches of a data directory; held by one process at a time, unless it is shared. */
 export interface ExecutorLock {
+  /** Any number of processes have it at once: leases alone decide who does what. Default false. */
+  readonly shared?: boolean;
   /** True when this process has it now. */
   acquire(): Promise<boolean>;
   /** Who has it, for messages; null when nobody does or it cannot be told. */

@@ -17,11 +17,14 @@ type FileQueries = Pick<
 export function createFileQueries({ run }: SqlDatabase): FileQueries {
   return {
     insertFile: (file, { quotas, answer } = {}) =>
-      run("record the file", (db) =>
-        insertWithAnswer(db, answer, async (transaction) => {
-          await checkUsage(transaction, "stored_bytes", { apiKey: file.api_key, quotas, more: file.bytes });
-          await insertFile(transaction, file);
-        }),
+      run(
+        "record the file",
+        (db) =>
+          insertWithAnswer(db, answer, async (transaction) => {
+            await checkUsage(transaction, "stored_bytes", { apiKey: file.api_key, quotas, more: file.bytes });
+            await insertFile(transaction, file);
+          }),
+        { earlier: async (db) => ((await isRecorded(db, file)) ? undefined : null) },
       ),
 
     getFile: (project, id) =>
@@ -35,18 +38,20 @@ export function createFileQueries({ run }: SqlDatabase): FileQueries {
     listFiles: (query) => run("list the files", (db) => listFiles(db, query)),
 
     deleteFile: (project, id) =>
-      run("delete the file", async (db) => {
-        const result = await db
-          .updateTable("files")
-          .set({ is_deleted: 1 })
-          .where("id", "=", id)
-          .where("project", "=", project)
-          .where("is_deleted", "=", 0)
-          // In the same statement: a batch of this file may be recorded at this moment.
-          .where("id", "not in", inputsInUse(db))
-          .executeTakeFirst();
-        return result.numUpdatedRows > 0n;
-      }),
+      // A transaction, though it is one statement: a batch of this file may be recorded at this moment.
+      run("delete the file", (db) =>
+        db.transaction().execute(async (transaction) => {
+          const result = await transaction
+            .updateTable("files")
+            .set({ is_deleted: 1 })
+            .where("id", "=", id)
+            .where("project", "=", project)
+            .where("is_deleted", "=", 0)
+            .where("id", "not in", inputsInUse(transaction))
+            .executeTakeFirst();
+          return result.numUpdatedRows > 0n;
+        }),
+      ),
 
     removableFiles: (now, limit) =>
       run("look for removable files", async (db) => {
@@ -111,6 +116,19 @@ export async function insertFile(db: Kysely<Schema>, file: StoredFile): Promise<
       param: "id",
     });
   }
+}
+
+/** Whether this very file is recorded: its id may be one that a user gave it, and another had before. */
+export async function isRecorded(
+  db: Kysely<Schema>,
+  { id, sha256, created_at }: StoredFile,
+): Promise<boolean> {
+  const query = db
+    .selectFrom("files")
+    .select("seq")
+    .where("id", "=", id)
+    .where("created_at", "=", created_at);
+  return (await query.where("sha256", "=", sha256).executeTakeFirst()) !== undefined;
 }
 
 async function listFiles(db: Kysely<Schema>, query: FileQuery): Promise<StoredFile[]> {

@@ -18,6 +18,8 @@ export interface Schema {
   webhook_endpoints: WebhookEndpointsTable;
   webhook_deliveries: WebhookDeliveriesTable;
   idempotency_keys: IdempotencyKeysTable;
+  leases: LeasesTable;
+  storage: StorageTable;
   nerif_schema: SchemaTable;
 }
 
@@ -165,6 +167,21 @@ export interface IdempotencyKeysTable {
   fingerprint: string;
   answer_json: string;
   created_at: number;
+}
+
+/** Of what one of several processes does at a time. */
+export interface LeasesTable {
+  name: string;
+  holder: string;
+  /** On the lease clock, in milliseconds. */
+  leased_until: number;
+}
+
+export interface StorageTable {
+  /** Always 1: there is one row. */
+  only: number;
+  id: string;
+  is_placed: number;
 }
 
 export interface SchemaTable {

@@ -98,7 +98,7 @@ export function createShardQueries(database: SqlDatabase): ShardQueries {
         return rows.map(({ endpoint, model, shards }) => ({ endpoint, model, shards: Number(shards) }));
       }),
 
-    leaseShards: (request) => run("lease shards", (db) => leaseShards(db, database, request)),
+    leaseShards: (request) => leaseShards(database, request),
 
     renewLease: (lease, leaseMs, tally) =>
       run("renew a lease", (db) =>
@@ -198,13 +198,30 @@ async function insertRows(db: Kysely<Schema>, batchId: string, shards: NewShard[
     .execute();
 }
 
-async function leaseShards(
-  db: Kysely<Schema>,
-  database: SqlDatabase,
-  request: LeaseRequest,
-): Promise<Shard[]> {
-  const { batchId, endpoint, model, shard, holder, limit, leaseMs } = request;
+function leaseShards(database: SqlDatabase, request: LeaseRequest): Promise<Shard[]> {
   const now = Math.floor(database.leaseClock());
+  const until = now + Math.round(request.leaseMs);
+  return database.run("lease shards", (db) => leaseFree(db, { database, request, now, until }), {
+    // Leased again it would be other shards, and nobody would know of the first ones.
+    earlier: (db) => leasedUntil(db, request, until),
+  });
+}
+
+async function leaseFree(
+  db: Kysely<Schema>,
+  {
+    database,
+    request,
+    now,
+    until,
+  }: { database: SqlDatabase; request: LeaseRequest; now: number; until: number },
+): Promise<Shard[]> {
+  const { batchId, endpoint, model, shard, version, holder, limit } = request;
+  const ofVersion = db
+    .selectFrom("batches")
+    .select("id")
+    .where("id", "=", batchId)
+    .where("version", "=", version ?? -1);
   let free = db.selectFrom("shards").select("shard").where("batch_id", "=", batchId).where(notDone);
   if (shard === undefined) {
     free = free
@@ -213,25 +230,50 @@ async function leaseShards(
   } else {
     free = free.where("shard", "=", shard);
   }
+  if (version !== undefined) {
+    free = free.where(sql<boolean>`exists (select 1 from of_version)`);
+  }
   free = free
     .where((eb) =>
       eb.or([eb("state", "=", "open"), eb.and([eb("leased_until", "<=", now), eb("holder", "!=", holder)])]),
     )
     .orderBy("shard")
     .limit(limit);
+  // Named first: PostgreSQL may run a mere subquery more than once, and each time it would pass over what it has just
+  // locked, and take more.
   const rows = await db
+    .with("of_version", () => database.keepAsRead(ofVersion))
+    .with("free", () => database.skipLocked(free))
     .updateTable("shards")
     .set((eb) => ({
       state: "leased",
       holder,
-      leased_until: now + Math.round(leaseMs),
+      leased_until: until,
       epoch: eb("epoch", "+", 1),
     }))
     .where("batch_id", "=", batchId)
-    .where("shard", "in", database.skipLocked(free))
+    .where("shard", "in", (eb) => eb.selectFrom("free").select("free.shard"))
     .returningAll()
     .execute();
   return rows.map(shardOf).sort((a, b) => a.shard - b.shard);
+}
+
+/** What this holder has leased to the very millisecond, which tells one request of it from the others. */
+async function leasedUntil(
+  db: Kysely<Schema>,
+  { batchId, holder }: LeaseRequest,
+  until: number,
+): Promise<Shard[] | null> {
+  const rows = await db
+    .selectFrom("shards")
+    .selectAll()
+    .where("batch_id", "=", batchId)
+    .where(notDone)
+    .where("holder", "=", holder)
+    .where("leased_until", "=", until)
+    .orderBy("shard")
+    .execute();
+  return rows.length === 0 ? null : rows.map(shardOf);
 }
 
 interface FinishedShard {

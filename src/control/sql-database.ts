@@ -4,19 +4,30 @@ import type { Schema } from "./schema.ts";
 /** What the queries need of a database, and all in which SQLite and PostgreSQL differ. */
 export interface SqlDatabase {
   /**
-   * Runs one operation, from the start again while the database is locked.
+   * Runs one operation, from the start again while the database is locked or away.
    * @param action what is done, as in "Cannot <action>"
    * @throws NerifError `storage_unavailable`, `disk_full`, `data_damaged`, `internal_error`
    */
-  run<T>(action: string, work: (db: Kysely<Schema>) => Promise<T>): Promise<T>;
+  run<T>(action: string, work: (db: Kysely<Schema>) => Promise<T>, options?: RunOptions<T>): Promise<T>;
   /** Makes a search for free rows pass over those that another writer is just taking. */
   skipLocked<O>(query: SelectQueryBuilder<Schema, "shards", O>): SelectQueryBuilder<Schema, "shards", O>;
+  /** Makes whoever wants to change the rows that are read wait until the statement has ended. */
+  keepAsRead<O>(query: SelectQueryBuilder<Schema, "batches", O>): SelectQueryBuilder<Schema, "batches", O>;
   /** The clock that leases run by, in milliseconds. */
   leaseClock(): number;
-  /** A number that grows when any process has written. */
+  /** A number that changes when any process has written. */
   changeCounter(): Promise<number>;
   /** Waits for what is running. */
   close(): Promise<void>;
+}
+
+export interface RunOptions<T> {
+  /**
+   * Asked before a repetition when an earlier try may have been committed although its answer was lost: what that
+   * try would have answered, or null when nothing of it is there. Needed where doing it twice is wrong, or answers
+   * something else the second time; a change that compares an epoch or a version needs none.
+   */
+  earlier?: (db: Kysely<Schema>) => Promise<T | null>;
 }
 
 /** What a migration needs of a database beside the schema builder. */

@@ -4,8 +4,10 @@ import { createBatchQueries } from "./batch-queries.ts";
 import type { ControlStore } from "./control-store.ts";
 import { createFileQueries } from "./file-queries.ts";
 import { createIdempotencyQueries } from "./idempotency-queries.ts";
+import { createLeaseQueries } from "./lease-queries.ts";
 import { createShardQueries } from "./shard-queries.ts";
 import type { SqlDatabase } from "./sql-database.ts";
+import { createStorageQueries } from "./storage-queries.ts";
 import { createUploadQueries } from "./upload-queries.ts";
 import { createWebhookQueries } from "./webhook-queries.ts";
 
@@ -20,6 +22,8 @@ export function createSqlStore(database: SqlDatabase): ControlStore {
     ...createIdempotencyQueries(database),
     ...createUploadQueries(database),
     ...createApiKeyQueries(database),
+    ...createLeaseQueries(database),
+    ...createStorageQueries(database),
     changeCounter: () => database.changeCounter(),
     close: () => database.close(),
   };

@@ -70,7 +70,7 @@ describe("the SQLite control store", () => {
     await expect(openSqliteControlStore({ path })).rejects.toMatchObject({
       code: "data_too_new",
       message:
-        "Cannot open the data directory: it was written by a newer Nerif (schema 99, this one knows 2)",
+        "Cannot open the data directory: it was written by a newer Nerif (schema 99, this one knows 3)",
     });
     const later = new DatabaseSync(path);
     expect(later.prepare("select max(version) as version from nerif_schema").get()?.version).toBe(99);

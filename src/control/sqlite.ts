@@ -130,6 +130,7 @@ function createDatabase(connection: DatabaseSync, options: SqliteControlStoreOpt
     run,
     // SQLite has one writer at a time.
     skipLocked: (query) => query,
+    keepAsRead: (query) => query,
     leaseClock,
     changeCounter: () => run("look for changes", async () => countChanges(connection)),
     close() {

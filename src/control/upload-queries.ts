@@ -1,7 +1,8 @@
 import type { ExpressionBuilder } from "kysely";
 import type { StoredFile } from "../batch/file.ts";
 import { checkUsage } from "./api-key-usage.ts";
-import { insertFile } from "./file-queries.ts";
+import { ifRecorded } from "./earlier.ts";
+import { insertFile, isRecorded } from "./file-queries.ts";
 import { insertWithAnswer } from "./idempotency-queries.ts";
 import type { Schema } from "./schema.ts";
 import type { SqlDatabase } from "./sql-database.ts";
@@ -10,20 +11,23 @@ import type { UploadRecords } from "./upload-records.ts";
 export function createUploadQueries({ run }: SqlDatabase): UploadRecords {
   return {
     insertUpload: (upload, { quotas, answer } = {}) =>
-      run("record the upload", (db) =>
-        insertWithAnswer(db, answer, async (transaction) => {
-          const { api_key: apiKey, created_at: now } = upload;
-          // Before they are counted: the sweeper comes by only now and then.
-          await transaction
-            .updateTable("uploads")
-            .set({ status: "expired" })
-            .where("api_key", "=", apiKey)
-            .where("status", "=", "pending")
-            .where("expires_at", "<=", now)
-            .execute();
-          await checkUsage(transaction, "open_uploads", { apiKey, quotas, more: 1 });
-          await transaction.insertInto("uploads").values(upload).execute();
-        }),
+      run(
+        "record the upload",
+        (db) =>
+          insertWithAnswer(db, answer, async (transaction) => {
+            const { api_key: apiKey, created_at: now } = upload;
+            // Before they are counted: the sweeper comes by only now and then.
+            await transaction
+              .updateTable("uploads")
+              .set({ status: "expired" })
+              .where("api_key", "=", apiKey)
+              .where("status", "=", "pending")
+              .where("expires_at", "<=", now)
+              .execute();
+            await checkUsage(transaction, "open_uploads", { apiKey, quotas, more: 1 });
+            await transaction.insertInto("uploads").values(upload).execute();
+          }),
+        { earlier: ifRecorded({ table: "uploads", id: upload.id }, undefined) },
       ),
 
     getUpload: (project, id) =>
@@ -33,29 +37,32 @@ export function createUploadQueries({ run }: SqlDatabase): UploadRecords {
       }),
 
     insertPart: (part, room) =>
-      run("record the part", (db) =>
-        db.transaction().execute(async (transaction) => {
-          const result = await transaction
-            .updateTable("uploads")
-            .set((eb) => ({
-              part_count: eb("part_count", "+", 1),
-              part_bytes: eb("part_bytes", "+", part.bytes),
-            }))
-            .where("id", "=", part.upload_id)
-            .where(isOpen(room.now))
-            .where("part_count", "<", room.parts)
-            .where("part_bytes", "<=", room.bytes - part.bytes)
-            .executeTakeFirst();
-          if (result.numUpdatedRows === 0n) return false;
-          const { api_key: apiKey } = await transaction
-            .selectFrom("uploads")
-            .select("api_key")
-            .where("id", "=", part.upload_id)
-            .executeTakeFirstOrThrow();
-          await checkUsage(transaction, "stored_bytes", { apiKey, quotas: room.quotas, more: part.bytes });
-          await transaction.insertInto("upload_parts").values(part).execute();
-          return true;
-        }),
+      run(
+        "record the part",
+        (db) =>
+          db.transaction().execute(async (transaction) => {
+            const result = await transaction
+              .updateTable("uploads")
+              .set((eb) => ({
+                part_count: eb("part_count", "+", 1),
+                part_bytes: eb("part_bytes", "+", part.bytes),
+              }))
+              .where("id", "=", part.upload_id)
+              .where(isOpen(room.now))
+              .where("part_count", "<", room.parts)
+              .where("part_bytes", "<=", room.bytes - part.bytes)
+              .executeTakeFirst();
+            if (result.numUpdatedRows === 0n) return false;
+            const { api_key: apiKey } = await transaction
+              .selectFrom("uploads")
+              .select("api_key")
+              .where("id", "=", part.upload_id)
+              .executeTakeFirstOrThrow();
+            await checkUsage(transaction, "stored_bytes", { apiKey, quotas: room.quotas, more: part.bytes });
+            await transaction.insertInto("upload_parts").values(part).execute();
+            return true;
+          }),
+        { earlier: ifRecorded({ table: "upload_parts", id: part.id }, true) },
       ),
 
     uploadParts: (uploadId) =>
@@ -116,18 +123,21 @@ function completeUpload(
   { run }: Pick<SqlDatabase, "run">,
   { id, file, now }: { id: string; file: StoredFile; now: number },
 ): Promise<boolean> {
-  return run("complete the upload", (db) =>
-    db.transaction().execute(async (transaction) => {
-      const result = await transaction
-        .updateTable("uploads")
-        .set({ status: "completed", file_id: file.id })
-        .where("id", "=", id)
-        .where(isOpen(now))
-        .executeTakeFirst();
-      if (result.numUpdatedRows === 0n) return false;
-      await insertFile(transaction, file);
-      return true;
-    }),
+  return run(
+    "complete the upload",
+    (db) =>
+      db.transaction().execute(async (transaction) => {
+        const result = await transaction
+          .updateTable("uploads")
+          .set({ status: "completed", file_id: file.id })
+          .where("id", "=", id)
+          .where(isOpen(now))
+          .executeTakeFirst();
+        if (result.numUpdatedRows === 0n) return false;
+        await insertFile(transaction, file);
+        return true;
+      }),
+    { earlier: async (db) => ((await isRecorded(db, file)) ? true : null) },
   );
 }
 

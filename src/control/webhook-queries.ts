@@ -2,6 +2,7 @@ import type { Kysely, Transaction } from "kysely";
 import { newId } from "../batch/ids.ts";
 import type { StoredWebhookEndpoint, WebhookEvent } from "../batch/webhook.ts";
 import { findCursor } from "./cursor.ts";
+import { ifRecorded } from "./earlier.ts";
 import type { Schema, WebhookEndpointRow } from "./schema.ts";
 import type { SqlDatabase } from "./sql-database.ts";
 import type {
@@ -15,19 +16,22 @@ import type {
 export function createWebhookQueries({ run }: SqlDatabase): WebhookRecords {
   return {
     insertWebhookEndpoint: (endpoint, most) =>
-      run("record the webhook endpoint", (db) =>
-        db.transaction().execute(async (transaction) => {
-          const { count } = await transaction
-            .selectFrom("webhook_endpoints")
-            .select(({ fn }) => fn.countAll().as("count"))
-            .where("project", "=", endpoint.project)
-            .executeTakeFirstOrThrow();
-          if (Number(count) >= most) return false;
-          const { event_types, ...plain } = endpoint;
-          const row = { ...plain, event_types_json: JSON.stringify(event_types) };
-          await transaction.insertInto("webhook_endpoints").values(row).execute();
-          return true;
-        }),
+      run(
+        "record the webhook endpoint",
+        (db) =>
+          db.transaction().execute(async (transaction) => {
+            const { count } = await transaction
+              .selectFrom("webhook_endpoints")
+              .select(({ fn }) => fn.countAll().as("count"))
+              .where("project", "=", endpoint.project)
+              .executeTakeFirstOrThrow();
+            if (Number(count) >= most) return false;
+            const { event_types, ...plain } = endpoint;
+            const row = { ...plain, event_types_json: JSON.stringify(event_types) };
+            await transaction.insertInto("webhook_endpoints").values(row).execute();
+            return true;
+          }),
+        { earlier: ifRecorded({ table: "webhook_endpoints", id: endpoint.id }, true) },
       ),
 
     getWebhookEndpoint: (project, id) =>

@@ -22,13 +22,20 @@ export interface Dispatcher {
   pump(): void;
 }
 
-export function createDispatcher(upstream: Upstream, deps: { journal: Journal; clock: Clock }): Dispatcher {
-  const { journal, clock } = deps;
+export interface DispatcherDeps {
+  journal: Journal;
+  clock: Clock;
+  /** What part of the upstream's budgets may be spent here. Default: all of it. */
+  part?: (now: number) => number;
+}
+
+export function createDispatcher(upstream: Upstream, deps: DispatcherDeps): Dispatcher {
+  const { journal, clock, part } = deps;
   const { concurrency, requestsPerMinute, tokensPerMinute, yields } = upstream.bounds;
   const share = yields === undefined ? null : createShare(yields, clock);
   const pace = createPace(concurrency.most, share);
-  const requests = requestsPerMinute === null ? null : createBudget(requestsPerMinute);
-  const tokens = tokensPerMinute === null ? null : createBudget(tokensPerMinute);
+  const requests = requestsPerMinute === null ? null : createBudget(requestsPerMinute, part);
+  const tokens = tokensPerMinute === null ? null : createBudget(tokensPerMinute, part);
   const byRoute = new Map<string, Lane>();
   const lanes: Lane[] = [];
   let turn = 0;

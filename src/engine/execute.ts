@@ -14,8 +14,8 @@ import { createRateMeter } from "./rate-meter.ts";
 import { createRouteQueue, type RouteQueue } from "./route-queue.ts";
 import type { ShardRun } from "./shard-run.ts";
 
-const leaseMs = 15_000;
-const heartbeatMs = 5_000;
+const leaseMs = 12_000;
+const heartbeatMs = 4_000;
 const leaseLookMs = 2_000;
 /** How long a shard that is done may wait for others to be noted with it, while more of them are under way. */
 const finishTogetherMs = 500;
@@ -99,8 +99,14 @@ export function execute(options: ExecutionOptions, deps: EngineDeps): Execution 
     }
     const loader = createLoader({
       ...{ control, clock, journal: deps.journal, leaseMs, endpoint, model },
-      ...{ batchId: batch.id, holder: options.holder, input: options.input, plan: options.plan },
-      followers: options.followers,
+      ...{
+        batchId: batch.id,
+        version: batch.version,
+        holder: options.holder,
+        input: options.input,
+        plan: options.plan,
+        followers: options.followers,
+      },
       target,
       onShard(shard) {
         shards.set(shard, loader);

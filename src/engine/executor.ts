@@ -2,22 +2,23 @@ import { randomUUID } from "node:crypto";
 import { NerifError } from "../batch/errors.ts";
 import type { UnfinishedBatch } from "../control/control-store.ts";
 import type { Upstream } from "../upstreams/upstream.ts";
+import { createBudgetShares } from "./budget-shares.ts";
 import { unixSeconds } from "./clock.ts";
 import type { EngineDeps } from "./deps.ts";
 import { createDispatcher, type Dispatcher } from "./dispatcher.ts";
 import type { Engine } from "./engine.ts";
+import { createHousekeeping } from "./housekeeping.ts";
 import { createInterrupt } from "./interrupt.ts";
 import { laneStates } from "./lane-states.ts";
-import { createOutbox } from "./outbox.ts";
+import { pause } from "./pause.ts";
 import { type BatchRun, type RunContext, runBatch } from "./run-batch.ts";
-import { sweep } from "./sweep.ts";
+import { createTurns } from "./turns.ts";
 import { createWatch } from "./watch.ts";
 
 /** Batches that one process works on at once: each holds two open files. Those that only have to end do not count. */
 const maxBatches = 1_000;
 const firstRetryMs = 1_000;
 const longestRetryMs = 30_000;
-const sweepMs = 10 * 60_000;
 
 /** The engine of one data directory or cluster member. */
 export function createEngine(deps: EngineDeps): Engine {
@@ -25,13 +26,14 @@ export function createEngine(deps: EngineDeps): Engine {
   const runs = new Map<string, { run: BatchRun; ended: Promise<void> }>();
   const dispatchers = new Map<Upstream, Dispatcher>();
   const watch = createWatch({ control, clock });
-  const outbox = deps.sender === undefined ? null : createOutbox({ ...deps, sender: deps.sender });
-  const context: RunContext = { ...deps, dispatchersFor, holder: randomUUID() };
+  const holder = randomUUID();
+  const turns = createTurns({ ...deps, holder });
+  const shares = createBudgetShares({ ...deps, holder });
+  const housekeeping = createHousekeeping(deps, { turns, watch });
+  const context: RunContext = { ...deps, dispatchersFor, holder, turns };
   let state: "idle" | "starting" | "running" | "stopped" = "idle";
   let starting: Promise<boolean> | null = null;
   let forgetWatch = () => {};
-  let cancelSweep = () => {};
-  let sweeping = Promise.resolve();
 
   function dispatchersFor(model: string | null): readonly Dispatcher[] {
     return deps.pickUpstreams(model).map(dispatcherAt);
@@ -40,7 +42,7 @@ export function createEngine(deps: EngineDeps): Engine {
   function dispatcherAt(upstream: Upstream): Dispatcher {
     let dispatcher = dispatchers.get(upstream);
     if (dispatcher === undefined) {
-      dispatcher = createDispatcher(upstream, deps);
+      dispatcher = createDispatcher(upstream, { ...deps, part: shares.of(upstream.name) });
       deps.journal.onFlush(dispatcher.pump);
       dispatchers.set(upstream, dispatcher);
     }
@@ -63,8 +65,10 @@ export function createEngine(deps: EngineDeps): Engine {
         state = "idle";
         return false;
       }
-      await control.revokeLeases();
-      await deps.files.removeAbandoned();
+      if (!lock.shared) {
+        await control.revokeLeases();
+        await deps.files.removeAbandoned();
+      }
     } catch (reason) {
       state = "idle";
       await lock.release();
@@ -72,10 +76,9 @@ export function createEngine(deps: EngineDeps): Engine {
     }
     state = "running";
     forgetWatch = watch.onChange(() => void takeUp());
-    outbox?.look();
     await takeUp();
     // Behind the batches: it looks at every stored file, and the first call after a restart need not wait for that.
-    sweepAndAgain();
+    if (state === "running") housekeeping.begin();
     return true;
   }
 
@@ -91,15 +94,20 @@ export function createEngine(deps: EngineDeps): Engine {
       for (const batch of [...ending, ...first]) {
         if (state !== "running") return;
         const run = runs.get(batch.id)?.run;
-        if (run !== undefined && batch.status === "cancelling" && batch.ending === null) {
-          run.interrupt.begin("cancel", deps.settings.cancelGraceMs);
-        } else if (run !== undefined && isOver(batch.expires_at)) {
-          run.interrupt.begin("expire", 0);
-        } else if (run === undefined && (runs.size < maxBatches || mustEnd(batch))) begin(batch.id);
+        if (run !== undefined) interrupt(run, batch);
+        else if (runs.size < maxBatches || mustEnd(batch)) begin(batch.id);
       }
     } catch (reason) {
       log.error({ err: reason }, "Cannot read the control store; trying again");
     }
+  }
+
+  function interrupt(run: BatchRun, batch: UnfinishedBatch): void {
+    // Another process may be further: what this one runs was read before the batch began to end.
+    const isBehind = run.ending === null;
+    if (batch.status === "cancelling" && isBehind) run.interrupt.begin("cancel", deps.settings.cancelGraceMs);
+    else if (isOver(batch.expires_at) || (batch.ending !== null && isBehind))
+      run.interrupt.begin("expire", 0);
   }
 
   function mustEnd(batch: UnfinishedBatch): boolean {
@@ -111,11 +119,12 @@ export function createEngine(deps: EngineDeps): Engine {
   }
 
   function begin(id: string): void {
-    const run: BatchRun = { id, interrupt: createInterrupt(clock.after), execution: null, stopped: false };
+    const interrupt = createInterrupt(clock.after);
+    const run: BatchRun = { id, interrupt, ending: null, execution: null, stopped: false };
     const ended = keepRunning(run).finally(() => {
       runs.delete(id);
       watch.changed();
-      outbox?.look();
+      housekeeping.look();
     });
     runs.set(id, { run, ended });
   }
@@ -130,27 +139,9 @@ export function createEngine(deps: EngineDeps): Engine {
         const error = NerifError.fromUnknown(reason, `run ${run.id}`);
         log.error({ batch: run.id, err: error }, `${error.message}; trying again in ${delay} ms`);
         deps.onProblem?.(run.id, error);
-        if (!run.stopped) await sleep(delay, run.interrupt.begun);
+        if (!run.stopped) await pause(delay, run.interrupt.begun, clock.after);
       }
     }
-  }
-
-  async function sleep(ms: number, signal: AbortSignal): Promise<void> {
-    if (signal.aborted) return;
-    const { promise, resolve } = Promise.withResolvers<void>();
-    const cancel = clock.after(ms, resolve);
-    signal.addEventListener("abort", () => resolve(), { once: true });
-    await promise;
-    cancel();
-  }
-
-  function sweepAndAgain(): void {
-    if (state !== "running") return;
-    sweeping = sweep(deps).catch((reason: unknown) => {
-      // What it was to remove is in nobody's way.
-      log.error({ err: reason }, "Cannot sweep; trying again later");
-    });
-    cancelSweep = clock.after(sweepMs, sweepAndAgain, { keepAlive: false });
   }
 
   return {
@@ -169,14 +160,13 @@ export function createEngine(deps: EngineDeps): Engine {
       const wasRunning = state === "running";
       state = "stopped";
       forgetWatch();
-      cancelSweep();
       for (const { run } of runs.values()) {
         run.stopped = true;
         run.interrupt.begin("stop", graceMs);
       }
       await Promise.all([...runs.values()].map(({ ended }) => ended));
-      await outbox?.stop(graceMs);
-      await sweeping;
+      await housekeeping.stop(graceMs);
+      await shares.stop();
       watch.close();
       if (wasRunning) await lock.release();
     },

@@ -34,6 +34,8 @@ export interface Loader {
 
 export interface LoaderOptions extends ShardRunOptions {
   batchId: string;
+  /** Nothing is leased any more when the batch has another one: it is about to end. */
+  version: number;
   endpoint: string | null;
   model: string | null;
   holder: string;
@@ -115,11 +117,14 @@ export function createLoader(options: LoaderOptions): Loader {
   }
 
   async function leaseMore(): Promise<void> {
-    const { batchId, endpoint, model, holder, leaseMs, control, clock } = options;
+    const { batchId, version, endpoint, model, holder, leaseMs, control, clock } = options;
     const now = clock.monotonic();
     leases = now - leasedAt < fastMs ? Math.min(2 * leases, mostLeases) : 1;
     leasedAt = now;
-    const leased = await control.leaseShards({ batchId, endpoint, model, holder, limit: leases, leaseMs });
+    const leased = await control.leaseShards({
+      ...{ batchId, version, endpoint, model, holder, leaseMs },
+      limit: leases,
+    });
     const opened = await Promise.allSettled(leased.map(openLeased));
     for (const result of opened) if (result.status === "fulfilled") upcoming.push(result.value);
     for (const result of opened) if (result.status === "rejected") throw result.reason;

@@ -1,5 +1,5 @@
 import { randomUUID } from "node:crypto";
-import type { Batch } from "../batch/batch.ts";
+import type { Batch, Ending } from "../batch/batch.ts";
 import { NerifError } from "../batch/errors.ts";
 import { newFileId } from "../batch/ids.ts";
 import { lessWorkOf } from "../batch/less-work.ts";
@@ -13,10 +13,12 @@ import { finalize } from "./finalize.ts";
 import { openFollowers } from "./followers.ts";
 import { createInterrupt, type Interrupt } from "./interrupt.ts";
 import { noteDeadHolders } from "./note-segments.ts";
+import { pause } from "./pause.ts";
 import { rebuildingPlan } from "./rebuild-plan.ts";
 import { ShardDamage } from "./result-order.ts";
 import { removeWorkingFiles } from "./sweep.ts";
 import { transition } from "./transition.ts";
+import type { Turns } from "./turns.ts";
 import { validateInput } from "./validate.ts";
 
 /** One batch in the hands of this process. */
@@ -24,6 +26,8 @@ export interface BatchRun {
   readonly id: string;
   /** Stops the step that is under way. Replaced at each step. */
   interrupt: Interrupt;
+  /** The `ending` of the batch as this process has read it. */
+  ending: Ending | null;
   /** The step that runs lines, while it is under way. */
   execution: Execution | null;
   /** The process is about to end: no further step. */
@@ -34,7 +38,11 @@ export interface RunContext extends EngineDeps {
   dispatchersFor: (model: string | null) => readonly Dispatcher[];
   /** Names this process in leases. */
   holder: string;
+  turns: Turns;
 }
+
+/** How long to wait for other processes that have a turn or hold shards, in milliseconds. */
+const otherMs = 1_000;
 
 /**
  * The whole life of a batch. Each turn reads what the control store says and takes the one step that follows;
@@ -47,18 +55,30 @@ export async function runBatch(run: BatchRun, context: RunContext): Promise<void
     run.interrupt = createInterrupt(context.clock.after);
     const batch = await context.control.getBatch(null, run.id);
     if (batch === null) return;
+    run.ending = batch.ending;
     if (isFinal(batch.status)) return removeWorkingFiles(run.id, context);
 
     await rebuildingPlan(batch, context, () => step(run, batch, context));
   }
 }
 
+/** Any number of processes run the lines of a batch; one of them does all else, and the others wait for that. */
 async function step(run: BatchRun, batch: Batch, context: RunContext): Promise<void> {
+  const hasLines = batch.ending === null && batch.status === "in_progress" && !isOver(batch, context);
+  if (hasLines && (await runLines(run, batch, context)) !== "done") return;
+  const { begun } = run.interrupt;
+  const isOurs = await context.turns.take(batch.id, () => stepAlone(run, batch, context), {
+    onLost: () => run.interrupt.begin("stop", 0),
+  });
+  if (!isOurs) await pause(otherMs, begun, context.clock.after);
+}
+
+async function stepAlone(run: BatchRun, batch: Batch, context: RunContext): Promise<void> {
   if (batch.ending !== null) await writeResults(run, batch, context);
-  else if (batch.status === "cancelling") await settle(batch, "drained", context);
-  else if (isOver(batch, context)) await settle(batch, "window_over", context);
+  else if (batch.status === "cancelling") await transition(batch, { type: "drained" }, context);
+  else if (isOver(batch, context)) await transition(batch, { type: "window_over" }, context);
   else if (batch.status === "validating") await validate(run, batch, context);
-  else if ((await runLines(run, batch, context)) === "done") await settle(batch, "executed", context);
+  else await transition(batch, { type: "executed" }, context);
 }
 
 function isOver(batch: Batch, { clock }: RunContext): boolean {
@@ -130,33 +150,31 @@ async function runLines(run: BatchRun, batch: Batch, context: RunContext): Promi
   }
 }
 
-/** Execution is over, for whatever reason: every journal segment is noted. */
-async function settle(
-  batch: Batch,
-  type: "executed" | "window_over" | "drained",
-  context: RunContext,
-): Promise<void> {
-  if (batch.request_counts.total > 0) {
-    const followers = await openFollowers(batch, context);
-    await noteDeadHolders(batch.id, { ...context, followers, holder: newHolder(context) }).finally(() =>
-      followers?.close(),
-    );
-  }
-  await transition(batch, { type }, context);
-}
-
 /** A new one for each step: what a step that failed still holds can be leased again when its lease has run out. */
 function newHolder({ holder }: RunContext): string {
   return `${holder}/${randomUUID()}`;
 }
 
+async function noteAll(batch: Batch, context: RunContext): Promise<boolean> {
+  const followers = await openFollowers(batch, context);
+  try {
+    return await noteDeadHolders(batch.id, { ...context, followers, holder: newHolder(context) });
+  } finally {
+    await followers?.close();
+  }
+}
+
 async function writeResults(run: BatchRun, ended: Batch, context: RunContext): Promise<void> {
+  const hasLines = ended.request_counts.total > 0;
+  // From now on nothing is leased of it. What is leased still is closed first, or its answers would be missing.
+  if (hasLines && !(await noteAll(ended, context))) {
+    return pause(otherMs, run.interrupt.begun, context.clock.after);
+  }
   // Under names of its own: a writer that was overtaken must not replace a file that somebody has named meanwhile.
   const event = { type: "writing", result_files: { output: newFileId(), error: newFileId() } } as const;
   const batch = await transition(ended, event, context);
   if (batch === null || batch.ending === null || batch.result_files === null) return;
   const { ending, result_files } = batch;
-  const hasLines = batch.request_counts.total > 0;
   const read = hasLines
     ? {
         input: await openInput(batch, context),

@@ -1,4 +1,4 @@
-import type { Batch } from "../batch/batch.ts";
+import type { Batch, RequestCounts } from "../batch/batch.ts";
 import { isFinal } from "../batch/lifecycle.ts";
 import type { BatchProgress, RouteState, WaitingReason } from "../batch/progress.ts";
 import type { Progress, RouteProgress } from "../engine/engine.ts";
@@ -11,7 +11,7 @@ export function batchProgress(batch: Batch, executing: Progress | null): BatchPr
   const done = isFinal(batch.status);
   // It may have ended since the engine was asked.
   const progress = done ? null : executing;
-  const request_counts = progress?.counts ?? batch.request_counts;
+  const request_counts = latest(batch.request_counts, progress?.counts);
   const rate = progress?.rate ?? null;
   const routes = progress === null ? [] : openRoutes(progress);
   return {
@@ -23,6 +23,18 @@ export function batchProgress(batch: Batch, executing: Progress | null): BatchPr
     eta_seconds: done ? 0 : secondsLeft(request_counts, rate),
     request_counts,
     routes,
+  };
+}
+
+/**
+ * What this process has counted itself is ahead of what the control store knows by some seconds; where several processes
+ * run the batch, the control store knows of all of them.
+ */
+function latest(known: RequestCounts, counted: RequestCounts = known): RequestCounts {
+  return {
+    total: known.total,
+    completed: Math.max(known.completed, counted.completed),
+    failed: Math.max(known.failed, counted.failed),
   };
 }
 

@@ -6,7 +6,9 @@ import { batchTests } from "./control-store/batches.ts";
 import { fileTests } from "./control-store/files.ts";
 import { idempotencyTests } from "./control-store/idempotency.ts";
 import { leaseTests } from "./control-store/leases.ts";
+import { namedLeaseTests } from "./control-store/named-leases.ts";
 import { shardTests } from "./control-store/shards.ts";
+import { storageTests } from "./control-store/storage.ts";
 import { uploadTests } from "./control-store/uploads.ts";
 import { webhookTests } from "./control-store/webhooks.ts";
 
@@ -52,6 +54,8 @@ export function describeControlStoreContract(name: string, makeIt: () => Promise
     describe("shards", () => shardTests(stores));
     describe("idempotency keys", () => idempotencyTests(stores));
     describe("leases", () => leaseTests(stores));
+    describe("leases by name", () => namedLeaseTests(stores));
+    describe("storage", () => storageTests(stores));
     describe("webhooks", () => webhookTests(stores));
     describe("uploads", () => uploadTests(stores));
     describe("API keys", () => apiKeyTests(stores));

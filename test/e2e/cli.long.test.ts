@@ -7,7 +7,7 @@ import type { CliProcess } from "../support/cli-process.ts";
 import { type CliWorkspace, createCliWorkspace, parseLines, requestFile } from "../support/cli-workspace.ts";
 import { anUpload, aPart } from "../support/control-rows.ts";
 
-const commands = ["run", "serve", "validate", "batches", "files", "prune", "simulate"];
+const commands = ["run", "serve", "worker", "validate", "batches", "files", "prune", "simulate"];
 
 describe("nerif", () => {
   it("prints its version and help for every command, with examples, to stdout", async () => {

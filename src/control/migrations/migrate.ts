@@ -4,11 +4,12 @@ import type { Schema } from "../schema.ts";
 import type { MigrationDialect } from "../sql-database.ts";
 import { initial } from "./0001-initial.ts";
 import { api } from "./0002-api.ts";
+import { manyExecutors } from "./0003-many-executors.ts";
 
 type Migration = (db: Kysely<Schema>, dialect: MigrationDialect) => Promise<void>;
 
 /** Schema `n` is what the first `n` of these make. Add to the end; never change one that was released. */
-const migrations: readonly Migration[] = [initial, api];
+const migrations: readonly Migration[] = [initial, api, manyExecutors];
 
 /**
  * Brings a database to the newest schema. Several processes may do so at once.
@@ -20,7 +21,9 @@ export async function migrate(db: Kysely<Schema>, dialect: MigrationDialect): Pr
 
 /** One migration in one transaction, so that a crash leaves a schema that has a number. True when none was left. */
 function migrateOnce(db: Kysely<Schema>, dialect: MigrationDialect): Promise<boolean> {
-  return db.transaction().execute(async (transaction) => {
+  // What another process has done while this one waited for the lock is to be seen.
+  const alone = db.transaction().setIsolationLevel("read committed");
+  return alone.execute(async (transaction) => {
     await dialect.lock(transaction);
     await transaction.schema
       .createTable("nerif_schema")

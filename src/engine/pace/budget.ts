@@ -13,17 +13,22 @@ const minuteMs = 60_000;
 const slots = minuteMs / slotMs + 1;
 /** Of the budget, spent evenly; the rest makes up for what could not be foreseen. */
 const evenShare = 0.985;
+/** How long to wait before asking again where no part of it may be spent. */
+const noPartMs = 1_000;
 /** What may be spent at once, as milliseconds of the even flow. */
 const burstMs = 2_000;
 
 /**
  * Spends evenly (a bucket that fills at the rate of the budget, and may be overdrawn by one call), and never above
  * `perMinute` in any 60 seconds: a sum over slots of half a second, the one that is partly over included.
+ *
+ * @param part what of it may be spent here at a time, from 0 to 1, where others spend of it too
  */
-export function createBudget(perMinute: number): Budget {
+export function createBudget(perMinute: number, part: (now: number) => number = () => 1): Budget {
   const spent = new Float64Array(slots);
-  const rate = (perMinute * evenShare) / minuteMs;
-  const burst = rate * burstMs;
+  let most = perMinute;
+  let rate = (perMinute * evenShare) / minuteMs;
+  let burst = rate * burstMs;
   let slot = 0;
   let sum = 0;
   let level = burst;
@@ -38,6 +43,9 @@ export function createBudget(perMinute: number): Budget {
     // Sums of fractions drift.
     if (at > slot + slots) sum = 0;
     slot = Math.max(slot, at);
+    most = perMinute * part(now);
+    rate = (most * evenShare) / minuteMs;
+    burst = rate * burstMs;
     level = Math.min(burst, level + (now - levelAt) * rate);
     levelAt = now;
   }
@@ -45,9 +53,10 @@ export function createBudget(perMinute: number): Budget {
   return {
     waitMs(now, cost) {
       advance(now);
+      if (most === 0) return noPartMs;
       const needed = Math.min(cost, burst);
       if (level < needed) return (needed - level) / rate;
-      if (sum + cost <= perMinute || sum <= 0) return 0;
+      if (sum + cost <= most || sum <= 0) return 0;
       return (slot + 1) * slotMs - now;
     },
     spend(now, cost) {

@@ -50,6 +50,15 @@ export function leaseTests(stores: () => Stores): void {
     expect(await lease(store, id, { ...one, holder: "b" })).toEqual([]);
   });
 
+  test("nothing is leased when the batch no longer has the version that is named", async () => {
+    const { store, other } = stores();
+    const id = await batchWith(2);
+    expect(await lease(store, id, { version: 1 })).toMatchObject([{ shard: 0, epoch: 1 }]);
+    await other.updateBatch(id, 1, { status: "cancelling" });
+    expect(await lease(store, id, { version: 1 })).toEqual([]);
+    expect(await lease(store, id, { version: 2 })).toMatchObject([{ shard: 1, epoch: 1 }]);
+  });
+
   test("no shard goes to two holders when many ask at once", async () => {
     const { store, other } = stores();
     const id = await batchWith(100);

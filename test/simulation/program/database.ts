@@ -48,6 +48,7 @@ export async function openDatabase(): Promise<Database> {
         throw fromSqlite(reason, action);
       }
     },
+    keepAsRead: (query) => query,
     skipLocked: (query) => query,
     leaseClock: () => theWorld().now,
     changeCounter: async () => changes,

@@ -1,0 +1,73 @@
+import type { Command } from "commander";
+import { NerifError } from "../batch/errors.ts";
+import { openNerif } from "../compose.ts";
+import { startExecution } from "../service/execution.ts";
+import { addOptions, resolveConfig } from "./config.ts";
+import { exitCodes } from "./exit-codes.ts";
+import { createLog } from "./log.ts";
+import { clusterOptions, engineOptions, nerifOptions } from "./nerif-options.ts";
+import type { OptionName } from "./options.ts";
+import { printJson } from "./show.ts";
+import { onStopSignal } from "./signals.ts";
+import { say, sayIn } from "./terminal.ts";
+
+const options = [
+  ...engineOptions,
+  ...clusterOptions,
+  "webhookAllow",
+  "logLevel",
+  "json",
+] as const satisfies OptionName[];
+
+/** `nerif worker`: executes batches for servers that share a database. */
+export function workerCommand(command: Command): void {
+  addOptions(command, options, { json: "say as JSON when it executes" })
+    .addHelpText("after", examples)
+    .action(async (flags: Record<string, unknown>) => {
+      await work(flags);
+    });
+}
+
+const examples = `
+Examples:
+  nerif worker --database-url postgres://nerif@db/nerif --shared-dir /mnt/nerif --upstream http://gpu-7:8000/v1
+
+Any number of workers and servers on one database and one shared directory execute its batches together, several of
+them the same one. What a worker held that dies is taken up by others within 15 seconds.
+
+SIGTERM and Ctrl-C drain: calls in flight get the shutdown grace, the rest goes to others. A second signal stops at
+once.`;
+
+async function work(flags: Record<string, unknown>): Promise<void> {
+  const config = resolveConfig(options, flags);
+  const { databaseUrl, sharedDir, webhookAllow, logLevel, shutdownGrace, json } = config.values;
+  if (databaseUrl === undefined) {
+    const why = "the batches of a data directory are executed by nerif serve";
+    throw new NerifError("invalid_usage", `Cannot work without --database-url: ${why}`);
+  }
+  const nerif = await openNerif({
+    ...nerifOptions(config, "nerif worker"),
+    ...{ databaseUrl, sharedDir, webhookAllow },
+    ignoreOpenAIBaseUrl: true,
+    log: createLog(logLevel),
+  });
+  try {
+    // Without one it could only make batches wait.
+    nerif.upstreams();
+    await startExecution(nerif);
+  } catch (reason) {
+    await nerif.close();
+    throw reason;
+  }
+  // It has no socket that would keep it alive while there is nothing to do.
+  const alive = setInterval(() => {}, 2 ** 30);
+  const stopped = Promise.withResolvers<void>();
+  onStopSignal({ interruptMs: shutdownGrace, terminateMs: shutdownGrace }, (graceMs) => {
+    say(`Stopping; calls in flight get ${graceMs / 1_000} s. Another signal stops at once`);
+    nerif.close({ graceMs }).then(stopped.resolve, stopped.reject);
+  });
+  if (json) printJson({ event: "executing", shared_dir: nerif.dataDir });
+  sayIn("green", `Nerif executes batches; files in ${nerif.dataDir}`);
+  await stopped.promise.finally(() => clearInterval(alive));
+  process.exitCode = exitCodes.ok;
+}

@@ -1,0 +1,134 @@
+import {
+  type Dialect,
+  type Driver,
+  PostgresDialect,
+  type PostgresPool,
+  type PostgresPoolClient,
+} from "kysely";
+import { type CustomTypesConfig, Pool, type PoolClient, types } from "pg";
+import { NerifError } from "../batch/errors.ts";
+import { cannotConnect, connectionFailure } from "./postgres-errors.ts";
+
+export interface PostgresDialectOptions {
+  /** `postgres://user:password@host:port/database`; what it leaves out comes from `PGUSER`, `PGPASSWORD` and so on. */
+  url: string;
+  connections: number;
+  /** How long a connection may take to come about, or to become free, in milliseconds. */
+  connectMs: number;
+  /** After so many milliseconds the server gives a statement up. */
+  statementMs: number;
+}
+
+/** A server that has not answered so long after it should have given up, in milliseconds, is not there any more. */
+const silenceMs = 5_000;
+
+/** Kysely on `pg`: transactions see nothing of one another, as on SQLite, and lost connections are told as such. */
+export function createPostgresDialect(options: PostgresDialectOptions): Dialect {
+  const dialect = new PostgresDialect({ pool: createPool(options) });
+  return {
+    createDriver: () => serializing(dialect.createDriver()),
+    createQueryCompiler: () => dialect.createQueryCompiler(),
+    createAdapter: () => dialect.createAdapter(),
+    createIntrospector: (db) => dialect.createIntrospector(db),
+  };
+}
+
+/**
+ * Where a transaction does not say how much of others it may see, it sees nothing: what it read (a quota, a file that
+ * is there) is still so when it commits, or it is run again. A statement by itself compares and sets one row, for
+ * which the least isolation will do.
+ */
+function serializing(driver: Driver): Driver {
+  const begin = driver.beginTransaction.bind(driver);
+  driver.beginTransaction = (connection, settings) =>
+    begin(connection, { ...settings, isolationLevel: settings.isolationLevel ?? "serializable" });
+  return driver;
+}
+
+function createPool({ url, connections, connectMs, statementMs }: PostgresDialectOptions): PostgresPool {
+  const pool = new Pool({
+    connectionString: url,
+    application_name: "nerif",
+    max: connections,
+    connectionTimeoutMillis: connectMs,
+    idleTimeoutMillis: 30_000,
+    keepAlive: true,
+    statement_timeout: statementMs,
+    // A transaction whose process stands still must not hold its locks for ever.
+    idle_in_transaction_session_timeout: statementMs,
+    types: numbers,
+    allowExitOnIdle: true,
+  });
+  // A connection that nobody uses was lost: the next one who needs one makes it anew.
+  pool.on("error", () => {});
+  return {
+    async connect() {
+      const client = await pool.connect().catch((reason: unknown) => {
+        throw isSqlState(reason) ? reason : lost(cannotConnect, reason);
+      });
+      return guarded(client, statementMs + silenceMs);
+    },
+    end: () => pool.end(),
+    options: pool.options,
+  };
+}
+
+/**
+ * A client that answers every statement or is given up. A server that stands still keeps its connections, and
+ * whoever got such a connection from the pool would wait for ever.
+ */
+function guarded(client: PoolClient, answerMs: number): PostgresPoolClient {
+  let failure: Error | null = null;
+  const onError = (reason: Error) => {
+    failure ??= reason;
+  };
+  client.on("error", onError);
+
+  async function query(text: string, values: readonly unknown[]) {
+    const timeout = Promise.withResolvers<never>();
+    const timer = setTimeout(() => {
+      failure ??= new Error(`No answer within ${answerMs} ms`);
+      timeout.reject(failure);
+    }, answerMs);
+    try {
+      const result = await Promise.race([client.query(text, [...values]), timeout.promise]);
+      return { ...result, command: result.command as "SELECT", rowCount: result.rowCount ?? 0 };
+    } catch (reason) {
+      // What the server itself said is an answer; it may be that it ends this connection.
+      if (isSqlState(reason) && failure === null) throw reason;
+      failure ??= reason as Error;
+      throw lost(connectionFailure, reason);
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
+  return {
+    query: query as unknown as PostgresPoolClient["query"],
+    release(destroy = false) {
+      client.off("error", onError);
+      client.release(failure ?? destroy);
+    },
+  };
+}
+
+function isSqlState(reason: unknown): boolean {
+  return reason instanceof Error && "code" in reason && /^[0-9A-Z]{5}$/.test(String(reason.code));
+}
+
+function lost(code: string, cause: unknown): Error {
+  return Object.assign(new Error("Cannot go on with this connection to the database", { cause }), { code });
+}
+
+/** Integers of eight bytes come as text from `pg`; those of Nerif are below 2^53. */
+const numbers: CustomTypesConfig = {
+  getTypeParser(id, format) {
+    return id === types.builtins.INT8 ? toNumber : types.getTypeParser(id, format);
+  },
+};
+
+function toNumber(text: string): number {
+  const value = Number(text);
+  if (Number.isSafeInteger(value)) return value;
+  throw new NerifError("data_damaged", `Cannot read ${text} from the database: it is no number of Nerif's`);
+}

@@ -1,0 +1,114 @@
+import { setImmediate as turn } from "node:timers/promises";
+import { expect, onTestFinished, test } from "vitest";
+import { aWebhookEndpoint } from "../../test/support/control-rows.ts";
+import { createEngineFixture, type EngineFixture, requestLines } from "../../test/support/engine.ts";
+import { createScriptedUpstream, echo, type ScriptedUpstream } from "../../test/support/scripted-upstream.ts";
+import { advance } from "../batch/lifecycle.ts";
+import { createSharedLock } from "../control/shared-lock.ts";
+import type { WebhookSender } from "../webhooks/sender.ts";
+import type { EngineDeps } from "./deps.ts";
+import { createEngine } from "./executor.ts";
+
+const shardLines = 512;
+
+test("two executors run one batch together: each line is sent once, and validated by one of them", async () => {
+  const both = Promise.withResolvers<void>();
+  const answer: Parameters<typeof createScriptedUpstream>[0] = async (call) => {
+    if (upstreams.every(({ calls }) => calls.length > 0)) both.resolve();
+    // Neither is through before the other has begun.
+    await both.promise;
+    return echo(call);
+  };
+  const upstreams = [createScriptedUpstream(answer), createScriptedUpstream(answer)] as const;
+  const fixture = await twoExecutors(upstreams);
+  const plans = countPlans(fixture);
+  const lines = 8 * shardLines;
+  const { id } = await fixture.addBatch(requestLines(lines));
+  const batch = await fixture.until(id);
+  expect(batch).toMatchObject({ status: "completed", request_counts: { total: lines, completed: lines } });
+  const written = await fixture.lines(batch.output_file_id);
+  expect(written.map((line) => line.custom_id)).toEqual(Array.from({ length: lines }, (_, i) => `r${i}`));
+  expect(upstreams[0].calls.length + upstreams[1].calls.length).toBe(lines);
+  expect(Math.min(...upstreams.map(({ calls }) => calls.length))).toBeGreaterThan(0);
+  expect(plans).toEqual([`${id}.plan`]);
+});
+
+test("a cancel reaches all executors, and what each of them still gets answered is in the files", async () => {
+  const [early, late] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+  const held = (until: Promise<void>) => createScriptedUpstream((call) => until.then(() => echo(call)));
+  const upstreams = [held(early.promise), held(late.promise)] as const;
+  const fixture = await twoExecutors(upstreams);
+  const lines = 4 * shardLines;
+  const { id } = await fixture.addBatch(requestLines(lines));
+  // Each has as many in flight as it may.
+  while (upstreams.some(({ calls }) => calls.length < 8)) await turn();
+  const batch = await fixture.get(id);
+  const patch = advance(batch, { type: "cancel" }, Math.floor(Date.now() / 1_000));
+  await fixture.control.updateBatch(id, batch.version, patch ?? {});
+  early.resolve();
+  // One of them has ended it as far as it can, and waits for the shard of the other.
+  await fixture.until(id, ({ ending }) => ending === "cancelled");
+  late.resolve();
+  const cancelled = await fixture.until(id);
+  expect(cancelled).toMatchObject({ status: "cancelled", request_counts: { total: lines } });
+  const output = await fixture.lines(cancelled.output_file_id);
+  const errors = await fixture.lines(cancelled.error_file_id);
+  // All that was sent, by either of them; the first may have gone on until it had seen the cancel.
+  expect(output).toHaveLength(upstreams[0].calls.length + upstreams[1].calls.length);
+  expect(upstreams[1].calls).toHaveLength(8);
+  expect(output.length).toBeLessThan(lines);
+  expect(cancelled.request_counts.completed).toBe(output.length);
+  expect(errors.every(({ error }) => error?.code === "batch_cancelled")).toBe(true);
+  const ids = new Set([...output, ...errors].map((line) => line.custom_id));
+  expect([output.length + errors.length, ids.size]).toEqual([lines, lines]);
+});
+
+test("one of two executors delivers an event, once, and the other does when the first has stopped", async () => {
+  const sent: string[] = [];
+  const sender: WebhookSender = {
+    refusal: () => Promise.resolve(null),
+    async send({ id }) {
+      sent.push(id);
+      return { status: 200 };
+    },
+  };
+  const upstream = createScriptedUpstream(echo);
+  const fixture = await twoExecutors([upstream, upstream], { sender });
+  await fixture.control.insertWebhookEndpoint(aWebhookEndpoint(), 10);
+  await fixture.until((await fixture.addBatch(requestLines(3))).id);
+  await undelivered(fixture, 0);
+  expect(sent).toHaveLength(1);
+  await fixture.engine.stop(0);
+  await fixture.until((await fixture.addBatch(requestLines(3))).id);
+  await undelivered(fixture, 0);
+  expect(sent).toHaveLength(2);
+});
+
+/** Fixture and its engine, with a second engine on the same stores. */
+async function twoExecutors(
+  [first, second]: readonly [ScriptedUpstream, ScriptedUpstream],
+  overrides: Partial<EngineDeps> = {},
+): Promise<EngineFixture> {
+  const fixture = await createEngineFixture(first, { lock: createSharedLock(), ...overrides });
+  const other = createEngine({ ...fixture.deps, pickUpstreams: () => [second] });
+  onTestFinished(() => other.stop(0));
+  await fixture.engine.start();
+  await other.start();
+  return fixture;
+}
+
+/** The plans that are written from now on. */
+function countPlans({ files }: EngineFixture): string[] {
+  const plans: string[] = [];
+  const { create } = files;
+  files.create = (key) => {
+    if (key.endsWith(".plan")) plans.push(key);
+    return create(key);
+  };
+  return plans;
+}
+
+async function undelivered({ control }: EngineFixture, count: number): Promise<void> {
+  const query = { limit: 10, exceptEndpoints: [], except: [] };
+  while ((await control.nextDeliveries(query)).length !== count) await turn();
+}
