@@ -71,6 +71,7 @@ export const optionTable = {
     value: "<url>",
     help: "PostgreSQL database in place of the data directory, for many servers and workers: postgres://user@host/name",
     schema: z.string().regex(/^postgres(ql)?:\/\/\S+$/, "it must look like postgres://user@host/name"),
+    secret: true,
   },
   sharedDir: {
     value: "<dir>",
