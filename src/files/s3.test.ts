@@ -123,6 +123,28 @@ describe("S3 file store", () => {
     await expect(writer.commit()).rejects.toMatchObject({ code: "storage_unavailable" });
   });
 
+  it("reads what lies close together with one request, and a block at the end of the file", async () => {
+    const server = await startS3();
+    const store = createS3FileStore(await server.open());
+    const content = randomBytes(3 * mebibyte + 17);
+    const writer = await store.create("file-a");
+    await writer.write([content]);
+    await writer.commit();
+    const reader = await store.open("file-a");
+    server.requests.length = 0;
+    for (let at = mebibyte; at < 2 * mebibyte; at += 50_000) {
+      expect((await reader.read(at, 300)).equals(content.subarray(at, at + 300))).toBe(true);
+    }
+    expect(server.requests).toHaveLength(1);
+    const across = 2 * mebibyte - 100;
+    expect((await reader.read(across, 500_000)).equals(content.subarray(across, across + 500_000))).toBe(
+      true,
+    );
+    expect(server.requests).toHaveLength(2);
+    expect((await reader.read(content.byteLength - 20, 500)).equals(content.subarray(-20))).toBe(true);
+    expect(server.requests).toHaveLength(3);
+  });
+
   it("goes on reading where a connection broke off", async () => {
     const server = await startS3();
     const store = createS3FileStore(await server.open());

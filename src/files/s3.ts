@@ -2,6 +2,7 @@ import { NerifError } from "../batch/errors.ts";
 import type { Bucket } from "../s3/bucket.ts";
 import type { FileReader, FileStore } from "./file-store.ts";
 import { assertKey, isOperatorPath } from "./key.ts";
+import { createBlockCache } from "./s3-blocks.ts";
 import { createS3Reader, headBytes } from "./s3-reader.ts";
 import { createS3Writer } from "./s3-writer.ts";
 import { abandonedMs, unnamedOf } from "./unnamed.ts";
@@ -21,6 +22,8 @@ export function createS3FileStore(
   bucket: Bucket,
   { now = Date.now }: { now?: () => number } = {},
 ): FileStore {
+  const blocks = createBlockCache(bucket);
+
   return {
     async create(key) {
       return createS3Writer({ bucket, key: objectOf(key), action: `write file ${key}` });
@@ -29,12 +32,8 @@ export function createS3FileStore(
     async open(key): Promise<FileReader> {
       const object = objectOf(key);
       const action = `read file ${key}`;
-      return createS3Reader({
-        bucket,
-        key: object,
-        action,
-        ...(await bucket.first(object, headBytes, action)),
-      });
+      const found = await bucket.first(object, headBytes, action);
+      return createS3Reader({ bucket, blocks, key: object, action, ...found });
     },
 
     size: async (key) => bucket.size(objectOf(key), `look at file ${key}`),
