@@ -26,6 +26,8 @@ export interface S3Server {
   cutAfter: (request: S3Request) => number | null;
   /** Uploads in parts that were neither ended nor given up. */
   openUploads(): Promise<string[]>;
+  /** Waits until `condition`, which is looked at after each request. */
+  seen(condition: () => boolean): Promise<void>;
   open(tuning?: BucketTuning & { prefix?: string; bucket?: string }): Promise<Bucket>;
 }
 
@@ -68,6 +70,9 @@ export async function startS3(): Promise<S3Server> {
     fault: () => null,
     cutAfter: () => null,
     openUploads: backend.openUploads,
+    async seen(condition) {
+      while (!condition()) await once(server, "request");
+    },
     async open({ prefix = options.prefix, bucket: name = bucket, ...tuning } = {}) {
       const opened = await openBucket({ ...options, bucket: name, prefix }, tuning);
       buckets.push(opened);
