@@ -6,7 +6,7 @@ import { createObjectJournal } from "./journal/objects.ts";
 import { openBucket } from "./s3/bucket.ts";
 import type { S3Options } from "./s3/options.ts";
 
-export { parseS3Options, type S3Options, type S3Settings } from "./s3/options.ts";
+export { parseS3Options, type S3Options } from "./s3/options.ts";
 
 export interface S3StorageOptions extends S3Options {
   /** Told when results cannot be kept at the moment; they are tried again by themselves. */

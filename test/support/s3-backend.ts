@@ -8,6 +8,8 @@ import S3rver from "s3rver";
 import type { S3Request } from "./s3.ts";
 
 export interface S3Backend {
+  /** Its name; it is empty. */
+  bucket: string;
   handle(request: IncomingMessage, response: ServerResponse, seen: S3Request): Promise<void>;
   openUploads(): Promise<string[]>;
   remove(): Promise<void>;
@@ -17,7 +19,8 @@ export interface S3Backend {
  * s3rver, and what it lacks that Nerif needs: objects appear whole or not at all, uploads in parts can be listed and
  * given up and must exist, conditions and ranges of reads are kept as on AWS. It knows no conditional puts, on purpose.
  */
-export async function createS3Backend(bucket: string): Promise<S3Backend> {
+export async function createS3Backend(): Promise<S3Backend> {
+  const bucket = "nerif-test";
   const directory = mkdtempSync(join(tmpdir(), "nerif-s3-"));
   mkdirSync(join(directory, bucket));
   const s3rver = new S3rver({ directory, silent: true });
@@ -47,6 +50,7 @@ export async function createS3Backend(bucket: string): Promise<S3Backend> {
   const serve = s3rver.callback();
 
   return {
+    bucket,
     async handle(request, response, { operation, key }) {
       const url = new URL(request.url ?? "", "http://s3");
       const uploadId = url.searchParams.get("uploadId");

@@ -2,9 +2,10 @@ import { once } from "node:events";
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { onTestFinished } from "vitest";
+import { parseS3Options, type S3Options } from "../../src/compose-s3.ts";
 import { type Bucket, type BucketTuning, openBucket } from "../../src/s3/bucket.ts";
-import type { S3Options } from "../../src/s3/options.ts";
 import { createS3Backend } from "./s3-backend.ts";
+import { createForwardingBackend } from "./s3-forward.ts";
 
 /** One request that the server got, in the words of S3: `PutObject`, `GetObject`, `ListObjectsV2`, ... */
 export interface S3Request {
@@ -31,11 +32,16 @@ export interface S3Server {
   open(tuning?: BucketTuning & { prefix?: string; bucket?: string }): Promise<Bucket>;
 }
 
-const bucket = "nerif-test";
+/** An S3 server for tests that is there already, such as `http://127.0.0.1:9000`, instead of the one of each test. */
+const other = process.env.NERIF_TEST_S3_ENDPOINT;
 
 /** An S3 server of its own for one test: s3rver, made stricter where real ones are. */
 export async function startS3(): Promise<S3Server> {
-  const backend = await createS3Backend(bucket);
+  // The SDK's own chain looks there first.
+  process.env.AWS_ACCESS_KEY_ID ??= "S3RVER";
+  process.env.AWS_SECRET_ACCESS_KEY ??= "S3RVER";
+  const backend = other === undefined ? await createS3Backend() : await createForwardingBackend(other);
+  const { bucket } = backend;
   const requests: S3Request[] = [];
   const server = createServer((request, response) => {
     answer(request, response).catch((reason: unknown) => {
@@ -52,17 +58,8 @@ export async function startS3(): Promise<S3Server> {
     server.close();
     await backend.remove();
   });
-  // The SDK's own chain looks there first.
-  process.env.AWS_ACCESS_KEY_ID = "S3RVER";
-  process.env.AWS_SECRET_ACCESS_KEY = "S3RVER";
   const endpoint = `http://127.0.0.1:${port}`;
-  const options: S3Options = {
-    bucket,
-    prefix: "some/prefix/",
-    endpoint,
-    region: "us-east-1",
-    pathStyle: true,
-  };
+  const options = parseS3Options({ url: `s3://${bucket}/some/prefix`, endpoint }, {});
 
   const started: S3Server = {
     options,
