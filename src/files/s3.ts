@@ -40,9 +40,7 @@ export function createS3FileStore(
 
     delete: async (key) => bucket.remove([objectOf(key)], `delete file ${key}`),
 
-    // Those of other processes are spared by their age.
-    removeAbandoned: () =>
-      bucket.abortUploads(folder, now() - abandonedUploadMs, "clear up unfinished files"),
+    removeAbandoned: () => abortUploads(""),
 
     async removeUnnamed(prefix, named) {
       const action = "clear up files that nothing names";
@@ -55,8 +53,14 @@ export function createS3FileStore(
       for await (const key of unnamedOf([...ages.keys()], named)) {
         if ((ages.get(key) ?? 0) > abandonedMs) await bucket.remove([objectOf(key)], action);
       }
+      await abortUploads(prefix);
     },
   };
+
+  /** Those of other processes are spared by their age. */
+  function abortUploads(prefix: string): Promise<void> {
+    return bucket.abortUploads(folder + prefix, now() - abandonedUploadMs, "clear up unfinished files");
+  }
 }
 
 function objectOf(key: string): string {

@@ -175,14 +175,20 @@ export async function openBucket(options: S3Options, tuning: BucketTuning = {}):
     },
 
     async abortUploads(keyPrefix, before, action) {
-      await guarded(action, async () => {
-        const list = new s3.ListMultipartUploadsCommand({ Bucket, Prefix: prefix + keyPrefix });
-        const { Uploads = [] } = await client.send(list);
-        for (const { Key, UploadId, Initiated } of Uploads) {
-          if ((Initiated?.getTime() ?? before) >= before) continue;
-          await client.send(new s3.AbortMultipartUploadCommand({ Bucket, Key, UploadId }));
-        }
+      const command = new s3.ListMultipartUploadsCommand({ Bucket, Prefix: prefix + keyPrefix });
+      const { Uploads = [] } = await client.send(command).catch((reason: unknown) => {
+        // Where they cannot be listed, the bucket's own rules remove them.
+        if (codeOf(reason) === "NotImplemented") return { Uploads: [] };
+        throw s3Error(reason, action);
       });
+      for (const { Key, UploadId, Initiated } of Uploads) {
+        if ((Initiated?.getTime() ?? before) >= before) continue;
+        const abort = new s3.AbortMultipartUploadCommand({ Bucket, Key, UploadId });
+        await client.send(abort).catch((reason: unknown) => {
+          // One that has ended meanwhile is not there any more.
+          if (codeOf(reason) !== "NoSuchUpload") throw s3Error(reason, action);
+        });
+      }
     },
 
     close: () => client.destroy(),
