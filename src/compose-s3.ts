@@ -3,7 +3,7 @@ import type { FileStore } from "./files/file-store.ts";
 import { createS3FileStore } from "./files/s3.ts";
 import type { Journal } from "./journal/journal.ts";
 import { createObjectJournal } from "./journal/objects.ts";
-import { openBucket } from "./s3/bucket.ts";
+import { openBucket } from "./s3/open-bucket.ts";
 import type { S3Options } from "./s3/options.ts";
 
 export { parseS3Options, type S3Options } from "./s3/options.ts";

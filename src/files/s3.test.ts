@@ -160,6 +160,23 @@ describe("S3 file store", () => {
     expect(cuts).toBeGreaterThan(3);
   });
 
+  it("waits for a server that says nothing only so long, and asks again", async () => {
+    const server = await startS3();
+    const store = createS3FileStore(await server.open({ timeouts: { connect: 5_000, idle: 500 } }));
+    const hung = new Set<string>();
+    server.fault = ({ operation }) => {
+      if (hung.has(operation)) return null;
+      hung.add(operation);
+      return "hang";
+    };
+    const writer = await store.create("file-a");
+    await writer.write([Buffer.from("text")]);
+    await writer.commit();
+    const reader = await store.open("file-a");
+    expect((await reader.read(0, 10)).toString()).toBe("text");
+    expect([...hung]).toEqual(["PutObject", "GetObject"]);
+  });
+
   it("refuses to go on reading a file that was replaced meanwhile", async () => {
     const server = await startS3();
     const store = createS3FileStore(await server.open());

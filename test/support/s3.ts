@@ -3,7 +3,8 @@ import { createServer, type IncomingMessage, type ServerResponse } from "node:ht
 import type { AddressInfo } from "node:net";
 import { onTestFinished } from "vitest";
 import { parseS3Options, type S3Options } from "../../src/compose-s3.ts";
-import { type Bucket, type BucketTuning, openBucket } from "../../src/s3/bucket.ts";
+import type { Bucket, BucketTuning } from "../../src/s3/bucket.ts";
+import { openBucket } from "../../src/s3/open-bucket.ts";
 import { createS3Backend } from "./s3-backend.ts";
 import { createForwardingBackend } from "./s3-forward.ts";
 
@@ -14,8 +15,8 @@ export interface S3Request {
   key: string;
 }
 
-/** What a test has the server do with a request: nothing else, refuse it, lose it, or carry it out and lose the answer. */
-export type S3Fault = "refuse" | "forbid" | "lose" | "lose-answer" | null;
+/** What a test has the server do with a request: refuse it, lose it, carry it out and lose the answer, or say nothing. */
+export type S3Fault = "refuse" | "forbid" | "lose" | "lose-answer" | "hang" | null;
 
 export interface S3Server {
   options: S3Options;
@@ -83,6 +84,7 @@ export async function startS3(): Promise<S3Server> {
     requests.push(seen);
     const fault = await started.fault(seen);
     if (fault === "lose") return void request.destroy();
+    if (fault === "hang") return;
     if (fault === "refuse") return refuse(response, 503, "SlowDown");
     if (fault === "forbid") return refuse(response, 403, "AccessDenied");
     if (fault === "lose-answer") {
