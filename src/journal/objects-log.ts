@@ -41,6 +41,8 @@ export interface BatchLogOptions {
   batchId: string;
   bucket: Bucket;
   intervalMs: number;
+  /** Rest before a log that could not be written is tried again; it doubles up to 15 s. */
+  retryMs: number;
   /** Milliseconds that only grow. */
   monotonic: () => number;
   onFlush: () => void;
@@ -51,12 +53,11 @@ export interface BatchLogOptions {
 /** Answers that are flushed without waiting for the interval: as many as a shard has. */
 const flushEntries = 512;
 const logBytes = 16 * 1024 * 1024;
-const firstRetryMs = 500;
 const longestRetryMs = 15_000;
 const discardedAtOnce = 100;
 
 export function createBatchLog(options: BatchLogOptions): BatchLog {
-  const { batchId, bucket, intervalMs, monotonic } = options;
+  const { batchId, bucket, intervalMs, retryMs, monotonic } = options;
   // Names are unique: an object of a process before this one is never replaced, whatever that still sends.
   const writer = randomBytes(8).toString("hex");
   const dirty = new Set<LogMember>();
@@ -145,10 +146,10 @@ export function createBatchLog(options: BatchLogOptions): BatchLog {
 
   /** The same name and the same bytes each time: it does no harm when an earlier try arrives late. */
   async function putUntilDone(name: string, body: Buffer): Promise<void> {
-    for (let delay = firstRetryMs; ; delay = Math.min(delay * 2, longestRetryMs)) {
+    for (let delay = retryMs; ; delay = Math.min(delay * 2, longestRetryMs)) {
       try {
         await bucket.put(name, body, `keep results of ${batchId}`);
-        if (delay > firstRetryMs) options.onStalled(false, null);
+        if (delay > retryMs) options.onStalled(false, null);
         return;
       } catch (reason) {
         if (stopped.signal.aborted) return;

@@ -13,6 +13,8 @@ export interface ObjectJournalOptions {
   bucket: Bucket;
   /** Shortest time between the begins of two flushes of a batch with few answers, in milliseconds. Default 200. */
   flushIntervalMs?: number;
+  /** Rest before answers that could not be kept are tried again, in milliseconds; it doubles up to 15 s. Default 500. */
+  retryMs?: number;
   /** Milliseconds that only grow. Default: the system's. */
   monotonic?: () => number;
   /** Told when answers cannot be kept at the moment; they are tried again by themselves. */
@@ -34,6 +36,7 @@ export function createObjectJournal(options: ObjectJournalOptions): ObjectJourna
   const {
     bucket,
     flushIntervalMs = 200,
+    retryMs = 500,
     monotonic = () => performance.now(),
     onProblem = () => {},
   } = options;
@@ -157,7 +160,7 @@ export function createObjectJournal(options: ObjectJournalOptions): ObjectJourna
     const known = logs.get(batchId);
     if (known !== undefined) return known;
     const log = createBatchLog({
-      ...{ batchId, bucket, monotonic, intervalMs: flushIntervalMs, onFlush: tellListeners },
+      ...{ batchId, bucket, monotonic, intervalMs: flushIntervalMs, retryMs, onFlush: tellListeners },
       onStalled(isStalled, error) {
         if (isStalled) stalled.add(batchId);
         else stalled.delete(batchId);
