@@ -50,9 +50,9 @@ export function createS3FileStore(
         const age = now() - modifiedAt - (cameInParts ? abandonedUploadMs : 0);
         ages.set(key.slice(folder.length), age);
       }
-      for await (const key of unnamedOf([...ages.keys()], named)) {
-        if ((ages.get(key) ?? 0) > abandonedMs) await bucket.remove([objectOf(key)], action);
-      }
+      const unnamed = await Array.fromAsync(unnamedOf([...ages.keys()], named));
+      const old = unnamed.filter((key) => (ages.get(key) ?? 0) > abandonedMs);
+      await bucket.remove(old.map(objectOf), action);
       await abortUploads(prefix);
     },
   };
