@@ -1,7 +1,7 @@
 import { randomUUID } from "node:crypto";
 import type { Readable } from "node:stream";
 import { NerifError } from "../batch/errors.ts";
-import type { BucketTuning, Bucket as ObjectBucket, ObjectHead } from "./bucket.ts";
+import type { BucketTuning, Bucket as ObjectBucket, ObjectHead, ObjectRange } from "./bucket.ts";
 import { codeOf, s3Error, statusOf } from "./errors.ts";
 import type { S3Options } from "./options.ts";
 import { loadS3Sdk, type S3Sdk } from "./sdk.ts";
@@ -46,38 +46,9 @@ export async function openBucket(options: S3Options, tuning: BucketTuning = {}):
       });
     },
 
-    first: (key, length, action) => guarded(action, () => first(prefix + key, length)),
+    first: (key, length, action) => guarded(action, () => first(key, length, action)),
 
-    async *read(key, { start, end, etag }, action) {
-      let resumes = 0;
-      for (let at = start; at < end; ) {
-        try {
-          const condition = etag === undefined ? {} : { IfMatch: etag };
-          const answer = await client.send(
-            new s3.GetObjectCommand({
-              Bucket,
-              Key: prefix + key,
-              Range: `bytes=${at}-${end - 1}`,
-              ...condition,
-            }),
-          );
-          // Some servers do not look at the condition.
-          if (etag !== undefined && answer.ETag !== etag) throw changed(action);
-          for await (const chunk of bodyOf(answer.Body)) {
-            at += chunk.byteLength;
-            resumes = 0;
-            yield chunk;
-          }
-          if (at < end) throw new Error("The answer ended early");
-        } catch (reason) {
-          if (codeOf(reason) === "PreconditionFailed") throw changed(action);
-          resumes += 1;
-          if (statusOf(reason) !== null || reason instanceof NerifError || resumes > maxResumes) {
-            throw s3Error(reason, action);
-          }
-        }
-      }
-    },
+    read,
 
     async *list(keyPrefix, action) {
       for await (const page of pages(keyPrefix, { action })) {
@@ -140,19 +111,66 @@ export async function openBucket(options: S3Options, tuning: BucketTuning = {}):
     }
   }
 
-  async function first(Key: string, length: number): Promise<ObjectHead> {
+  async function first(key: string, length: number, action: string): Promise<ObjectHead> {
+    const Key = prefix + key;
     try {
-      const answer = await client.send(
-        new s3.GetObjectCommand({ Bucket, Key, Range: `bytes=0-${length - 1}` }),
-      );
-      const head = Buffer.concat(await Array.fromAsync(bodyOf(answer.Body)));
-      const bytes = Number(answer.ContentRange?.split("/")[1] ?? answer.ContentLength);
-      return { bytes, etag: answer.ETag ?? "", head };
+      const command = new s3.GetObjectCommand({ Bucket, Key, Range: `bytes=0-${length - 1}` });
+      const { ContentRange, ContentLength, ETag = "", Body } = await client.send(command);
+      const bytes = Number(ContentRange?.split("/")[1] ?? ContentLength);
+      return { bytes, etag: ETag, head: await whole(bodyOf(Body), Math.min(length, bytes), ETag) };
     } catch (reason) {
       if (statusOf(reason) !== 416) throw reason;
       // No range fits into an empty object.
       const { ETag = "", ContentLength } = await client.send(new s3.HeadObjectCommand({ Bucket, Key }));
       return { bytes: ContentLength ?? 0, etag: ETag, head: Buffer.alloc(0) };
+    }
+
+    async function whole(body: AsyncIterable<Buffer>, end: number, etag: string): Promise<Buffer> {
+      const chunks: Buffer[] = [];
+      let start = 0;
+      try {
+        for await (const chunk of body) {
+          chunks.push(chunk);
+          start += chunk.byteLength;
+        }
+      } catch {
+        // What did not come is asked for again.
+      }
+      for await (const chunk of read(key, { start, end, etag }, action)) chunks.push(chunk);
+      return Buffer.concat(chunks);
+    }
+  }
+
+  async function* read(
+    key: string,
+    { start, end, etag }: ObjectRange,
+    action: string,
+  ): AsyncGenerator<Buffer> {
+    const condition = etag === undefined ? {} : { IfMatch: etag };
+    let resumes = 0;
+    for (let at = start; at < end; ) {
+      try {
+        const range = { Range: `bytes=${at}-${end - 1}`, ...condition };
+        const answer = await client.send(new s3.GetObjectCommand({ Bucket, Key: prefix + key, ...range }));
+        const body = bodyOf(answer.Body);
+        if (etag !== undefined && answer.ETag !== etag) {
+          // Some servers do not look at the condition.
+          body.destroy();
+          throw changed(action);
+        }
+        for await (const chunk of body) {
+          at += chunk.byteLength;
+          resumes = 0;
+          yield chunk;
+        }
+        if (at < end) throw new Error("The answer ended early");
+      } catch (reason) {
+        if (codeOf(reason) === "PreconditionFailed") throw changed(action);
+        resumes += 1;
+        if (statusOf(reason) !== null || reason instanceof NerifError || resumes > maxResumes) {
+          throw s3Error(reason, action);
+        }
+      }
     }
   }
 
@@ -188,7 +206,7 @@ async function guarded<T>(action: string, call: () => Promise<T>): Promise<T> {
 }
 
 /** On Node the body is a stream of buffers. */
-function bodyOf(body: unknown): AsyncIterable<Buffer> {
+function bodyOf(body: unknown): Readable {
   return body as Readable;
 }
 
