@@ -28,6 +28,7 @@ const ports = [
 const arrows: Record<string, readonly string[]> = {
   "": ["*"],
   "compose.ts": ["*"],
+  "compose-s3.ts": ["batch/", "files/", "journal/", "s3/"],
   "cli/": ["compose.ts", "service/", "http/", "batch/"],
   "cli/simulate.ts": ["cli/", "compose.ts", "service/", "http/", "batch/", "upstreams/simulator/"],
   "cli/validate.ts": ["cli/", "service/", "batch/", "files/disk.ts", "engine/settings.ts"],
@@ -35,12 +36,13 @@ const arrows: Record<string, readonly string[]> = {
   "http/": ["service/", "batch/"],
   "service/": ["engine/", "batch/", ...ports],
   "engine/": ["batch/", ...ports],
-  "files/": ["batch/", "disk/", ...ports],
-  "journal/": ["batch/", "disk/", ...ports],
+  "files/": ["batch/", "disk/", "s3/", ...ports],
+  "journal/": ["batch/", "disk/", "s3/", ...ports],
   "control/": ["batch/", ...ports],
   "upstreams/": ["batch/", ...ports],
   "webhooks/": ["batch/", ...ports],
   "disk/": ["batch/"],
+  "s3/": ["batch/"],
   "batch/": [],
 };
 

@@ -52,9 +52,12 @@ export interface Journal {
   remove(batchId: string): Promise<void>;
   /** Batches that have segments. */
   batches(): Promise<string[]>;
-  /** Bytes appended and not yet durable, over all segments. */
+  /**
+   * Bytes appended and not yet durable, over all segments. Where flushes are far apart an entry counts for more than it
+   * has, so that whoever waits at a number of bytes also bounds how many entries a crash can take.
+   */
   readonly unflushedBytes: number;
-  /** Set while the disk is full: entries are kept and written as soon as there is room. */
+  /** Set while the disk is full or the object store takes nothing: entries are kept and written as soon as they can be. */
   readonly stalled: boolean;
   /** Calls `listener` after each flush and when `stalled` changes, until the returned function is called. */
   onFlush(listener: () => void): () => void;

@@ -50,11 +50,13 @@ export async function createEngineFixture(
 ): Promise<EngineFixture> {
   const directory = mkdtempSync(join(tmpdir(), "nerif-engine-"));
   let leaseTime = 0;
-  const control = await openSqliteControlStore({
-    path: join(directory, "nerif.db"),
-    leaseClock: () => leaseTime + performance.now(),
-  });
-  const files = createMemoryFileStore();
+  const control =
+    overrides.control ??
+    (await openSqliteControlStore({
+      path: join(directory, "nerif.db"),
+      leaseClock: () => leaseTime + performance.now(),
+    }));
+  const files = overrides.files ?? createMemoryFileStore();
   const all = [upstreams].flat();
   const deps: EngineDeps = {
     control,

@@ -1,0 +1,143 @@
+import { NerifError } from "../batch/errors.ts";
+import type { Bucket } from "../s3/bucket.ts";
+import type { JournalEntry, SegmentId, SegmentWriter } from "./journal.ts";
+import type { BatchLog, LogMember, WrittenLog } from "./objects-log.ts";
+import { segmentName } from "./objects-names.ts";
+import { encodeHeader, headerBytes, payloadBytes, recordHeaderBytes } from "./record.ts";
+
+/** What all segments of a process share. */
+export interface SegmentMemory {
+  /** Bytes of answers appended and not yet durable; each answer weighs at least `leastWeight`. */
+  unflushed: number;
+  /** Bytes of durable records that are kept until their segment is closed. */
+  kept: number;
+}
+
+/**
+ * An answer weighs at least this against the 16 MiB of unflushed bytes at which nothing more is sent: about 1,024 of
+ * them may wait, and be repeated after a crash, however small they are.
+ */
+const leastWeight = 16 * 1024;
+/** Beyond this, records stay in the logs alone: reading them back costs more requests, and nothing else. */
+const maxKept = 64 * 1024 * 1024;
+
+export interface ObjectSegmentOptions<E extends JournalEntry> {
+  id: SegmentId;
+  bucket: Bucket;
+  log: BatchLog;
+  memory: SegmentMemory;
+  onDurable: (entries: E[]) => void;
+}
+
+export interface ObjectSegment<E extends JournalEntry> extends SegmentWriter<E> {
+  fail(error: NerifError): void;
+}
+
+/**
+ * A segment whose records go to the logs of its batch as they come. When it is closed it is written once more, whole,
+ * so that reading it back is one request, and its logs can go when they hold nothing else.
+ */
+export function createObjectSegment<E extends JournalEntry>(
+  options: ObjectSegmentOptions<E>,
+): ObjectSegment<E> {
+  const { id, bucket, log, memory, onDurable } = options;
+  /** Entries that are not durable yet, in order; the first `taken` of them are on their way. */
+  let entries: E[] = [];
+  let taken = 0;
+  let bytes = headerBytes;
+  let durable = headerBytes;
+  /** The durable records, until there are too many of them. */
+  let kept: Buffer[] | null = [];
+  const logs: WrittenLog[] = [];
+  let closed: PromiseWithResolvers<number> | null = null;
+
+  const member: LogMember = {
+    id,
+    take(most) {
+      let size = 0;
+      let count = 0;
+      for (const entry of entries) {
+        if (count > 0 && size >= most) break;
+        size += recordHeaderBytes + payloadBytes(entry);
+        count += 1;
+      }
+      taken = count;
+      return { start: durable, entries: entries.slice(0, count), bytes: size };
+    },
+    get waits() {
+      return entries.length > taken;
+    },
+    settled(records, written) {
+      const reported = entries.slice(0, taken);
+      entries = entries.slice(taken);
+      taken = 0;
+      durable += records.byteLength;
+      logs.push(written);
+      keep(records);
+      for (const entry of reported) memory.unflushed -= weightOf(entry);
+      // Before the report, in which the caller may close the segment itself.
+      if (closed && durable === bytes) void release(closed);
+      onDurable(reported);
+    },
+  };
+
+  return {
+    append(entry) {
+      if (closed)
+        throw new NerifError("internal_error", `Cannot keep line ${entry.line}: the segment is closed`);
+      bytes += recordHeaderBytes + payloadBytes(entry);
+      memory.unflushed += weightOf(entry);
+      entries.push(entry);
+      log.appended(member);
+    },
+    get bytes() {
+      return bytes;
+    },
+    close() {
+      if (closed) return closed.promise;
+      closed = Promise.withResolvers<number>();
+      if (durable === bytes) void release(closed);
+      return closed.promise;
+    },
+    fail(error) {
+      closed ??= Promise.withResolvers<number>();
+      // Nobody may be waiting for it.
+      closed.promise.catch(() => {});
+      closed.reject(error);
+    },
+  };
+
+  function keep(records: Buffer): void {
+    if (kept !== null && memory.kept + records.byteLength > maxKept) forget();
+    if (kept === null) return;
+    memory.kept += records.byteLength;
+    // A copy: a slice would hold the records of all other segments too.
+    kept.push(Buffer.from(records));
+  }
+
+  function forget(): void {
+    for (const records of kept ?? []) memory.kept -= records.byteLength;
+    kept = null;
+  }
+
+  async function release({ resolve }: PromiseWithResolvers<number>): Promise<void> {
+    if (kept !== null && logs.length > 0) {
+      try {
+        const whole = Buffer.concat([encodeHeader(id), ...kept]);
+        await bucket.put(segmentName(id), whole, `keep segment ${id.shard}-${id.epoch} of ${id.batchId}`);
+        for (const written of logs) {
+          written.needed -= 1;
+          if (written.needed === 0) log.discard(written);
+        }
+      } catch {
+        // Its records are durable in the logs, which stay then.
+      }
+    }
+    forget();
+    resolve(bytes);
+  }
+}
+
+function weightOf(entry: JournalEntry): number {
+  return Math.max(leastWeight, recordHeaderBytes + payloadBytes(entry));
+}
