@@ -8,7 +8,7 @@ import { type Logger, type ResultPlace, silentLogger } from "./engine/deps.ts";
 import { createEngine } from "./engine/executor.ts";
 import { autoConcurrency } from "./engine/pace.ts";
 import { defaultSettings, type EngineSettings } from "./engine/settings.ts";
-import { openStorage } from "./open-storage.ts";
+import { openStorage, type SharedStorageOptions } from "./open-storage.ts";
 import { createBatchService } from "./service/batches.ts";
 import { createFileService } from "./service/files.ts";
 import type { Instance } from "./service/instance.ts";
@@ -29,16 +29,9 @@ export { copyTree, linkTree, syncFile } from "./files/tree.ts";
 export type { Logger, UpstreamOptions };
 
 /** What a user may set. Durations are in milliseconds. */
-export interface NerifOptions {
+export interface NerifOptions extends SharedStorageOptions {
   /** Where everything is kept. Default `NERIF_DATA_DIR`, else `~/.nerif/batches`. */
   dataDir?: string | undefined;
-  /**
-   * A PostgreSQL database (`postgres://user@host/name`) in place of the data directory. Any number of processes that
-   * share it, and `sharedDir`, execute its batches together. Default: none.
-   */
-  databaseUrl?: string | undefined;
-  /** A directory that all processes on `databaseUrl` reach, such as an NFS mount: files and results on their way. */
-  sharedDir?: string | undefined;
   /** Base URL of the model server (`http://localhost:8000/v1`). What stands in for it is told in `upstreams/resolve.ts`. */
   upstream?: string | undefined;
   /** Name of the environment variable that holds the upstream's key. */
@@ -96,8 +89,13 @@ export async function openNerif(options: NerifOptions = {}): Promise<Opened> {
   const clock = createSystemClock({ keepAlive: options.keepAlive ?? true });
 
   const sender = await createSenderOnDemand({ allow: options.webhookAllow });
-  const storage = await openStorage({ ...options, dataDir: resolveDataDir(options.dataDir), onFatal });
-  const { control, files, journal, directory } = storage;
+  const storage = await openStorage({
+    ...options,
+    dataDir: resolveDataDir(options.dataDir),
+    onFatal,
+    onProblem: (error) => log.warn({ err: error }, error.message),
+  });
+  const { control, files, journal, place: dataDir } = storage;
   const lock = options.execute === false ? neverAcquired(storage.lock) : storage.lock;
   const upstreams = onceOnDemand(() => connect(options));
   const router = onceOnDemand(() => createRouter(upstreams.get()));
@@ -144,7 +142,7 @@ export async function openNerif(options: NerifOptions = {}): Promise<Opened> {
     journal,
     lock,
     settings,
-    dataDir: directory,
+    dataDir,
     upstreams: upstreams.get,
     close(closeOptions = {}) {
       closing ??= closeAll(closeOptions.graceMs ?? 0);
@@ -175,7 +173,7 @@ export async function openNerif(options: NerifOptions = {}): Promise<Opened> {
   async function closeAll(graceMs: number): Promise<void> {
     await engine.stop(graceMs);
     await Promise.all((upstreams.peek() ?? []).map((upstream) => upstream.close()));
-    await control.close();
+    await storage.close();
   }
 }
 

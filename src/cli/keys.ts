@@ -1,8 +1,8 @@
 import type { Command } from "commander";
 import type { ApiKeyObject } from "../batch/api-key.ts";
-import { type NerifOptions, type Opened, openNerif } from "../compose.ts";
-import { addOptions, resolveConfig } from "./config.ts";
-import { clusterOptions } from "./nerif-options.ts";
+import { type Opened, openNerif } from "../compose.ts";
+import { addOptions, type Config, resolveConfig } from "./config.ts";
+import { clusterOptions, sharedStorage } from "./nerif-options.ts";
 import type { OptionName } from "./options.ts";
 import { dateOf, print, printItem, printJson } from "./show.ts";
 import { say } from "./terminal.ts";
@@ -77,11 +77,12 @@ function keyLine({ id, hint, project, name, quotas, created_at, revoked_at }: Ap
 }
 
 async function withKeys(
-  { dataDir, databaseUrl, sharedDir }: Pick<NerifOptions, "dataDir" | "databaseUrl" | "sharedDir">,
+  values: Config<(typeof common)[number]>["values"],
   use: (keys: Opened["service"]["keys"]) => Promise<void>,
 ): Promise<void> {
   const opened = await openNerif({
-    ...{ dataDir, databaseUrl, sharedDir },
+    ...sharedStorage(values),
+    dataDir: values.dataDir,
     execute: false,
     command: "nerif keys",
   });

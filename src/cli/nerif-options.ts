@@ -19,7 +19,25 @@ export const engineOptions = [
 ] as const satisfies readonly OptionName[];
 
 /** What many processes share in place of a data directory. */
-export const clusterOptions = ["databaseUrl", "sharedDir"] as const satisfies readonly OptionName[];
+export const clusterOptions = [
+  "databaseUrl",
+  "sharedDir",
+  "s3Bucket",
+  "s3Endpoint",
+  "s3PathStyle",
+] as const satisfies readonly OptionName[];
+
+type ClusterOption = (typeof clusterOptions)[number];
+
+export function sharedStorage({
+  databaseUrl,
+  sharedDir,
+  s3Bucket,
+  s3Endpoint,
+  s3PathStyle,
+}: Config<ClusterOption>["values"]): Pick<NerifOptions, ClusterOption> {
+  return { databaseUrl, sharedDir, s3Bucket, s3Endpoint, s3PathStyle };
+}
 
 export type EngineConfig = Config<(typeof engineOptions)[number]>;
 

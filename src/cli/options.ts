@@ -78,6 +78,24 @@ export const optionTable = {
     help: "directory that all servers and workers on the database reach, for files and results",
     schema: filled,
   },
+  s3Bucket: {
+    value: "<bucket>",
+    help: "in place of a shared directory: s3://bucket/prefix; keys come from the usual AWS variables",
+    schema: filled,
+    secret: true,
+  },
+  s3Endpoint: {
+    value: "<url>",
+    help: "S3 server other than AWS",
+    schema: filled,
+    secret: true,
+    defaultText: "AWS_ENDPOINT_URL_S3",
+  },
+  s3PathStyle: {
+    help: "name the bucket in the path of S3's URLs, not in the host",
+    schema: onOff,
+    defaultText: "where there is an endpoint",
+  },
   upstream: {
     value: "<url>",
     help: "base URL of the model server, such as http://localhost:8000/v1",

@@ -4,7 +4,7 @@ import { serveInstance } from "../http/serve.ts";
 import { addOptions, resolveConfig } from "./config.ts";
 import { exitCodes } from "./exit-codes.ts";
 import { createLog } from "./log.ts";
-import { clusterOptions, engineOptions, nerifOptions } from "./nerif-options.ts";
+import { clusterOptions, engineOptions, nerifOptions, sharedStorage } from "./nerif-options.ts";
 import type { OptionName } from "./options.ts";
 import { printJson } from "./show.ts";
 import { onStopSignal } from "./signals.ts";
@@ -55,8 +55,6 @@ async function serve(flags: Record<string, unknown>): Promise<void> {
     completionWindows = null,
     maxFileBytes,
     webhookAllow,
-    databaseUrl,
-    sharedDir,
     logLevel,
     shutdownGrace,
     json,
@@ -66,7 +64,8 @@ async function serve(flags: Record<string, unknown>): Promise<void> {
   const nerif = await openNerif({
     ...built,
     settings: { ...built.settings, completionWindows },
-    ...{ databaseUrl, sharedDir, webhookAllow, maxFileBytes },
+    ...sharedStorage(config.values),
+    ...{ webhookAllow, maxFileBytes },
     ignoreOpenAIBaseUrl: true,
     log,
   });

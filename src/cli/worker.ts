@@ -5,7 +5,7 @@ import { startExecution } from "../service/execution.ts";
 import { addOptions, resolveConfig } from "./config.ts";
 import { exitCodes } from "./exit-codes.ts";
 import { createLog } from "./log.ts";
-import { clusterOptions, engineOptions, nerifOptions } from "./nerif-options.ts";
+import { clusterOptions, engineOptions, nerifOptions, sharedStorage } from "./nerif-options.ts";
 import type { OptionName } from "./options.ts";
 import { printJson } from "./show.ts";
 import { onStopSignal } from "./signals.ts";
@@ -32,7 +32,7 @@ const examples = `
 Examples:
   nerif worker --database-url postgres://nerif@db/nerif --shared-dir /mnt/nerif --upstream http://gpu-7:8000/v1
 
-Any number of workers and servers on one database and one shared directory execute its batches together, several of
+Any number of workers and servers on one database and one place for files execute its batches together, several of
 them the same one. What a worker held that dies is taken up by others within 15 seconds.
 
 SIGTERM and Ctrl-C drain: calls in flight get the shutdown grace, the rest goes to others. A second signal stops at
@@ -40,14 +40,15 @@ once.`;
 
 async function work(flags: Record<string, unknown>): Promise<void> {
   const config = resolveConfig(options, flags);
-  const { databaseUrl, sharedDir, webhookAllow, logLevel, shutdownGrace, json } = config.values;
+  const { databaseUrl, webhookAllow, logLevel, shutdownGrace, json } = config.values;
   if (databaseUrl === undefined) {
     const why = "the batches of a data directory are executed by nerif serve";
     throw new NerifError("invalid_usage", `Cannot work without --database-url: ${why}`);
   }
   const nerif = await openNerif({
     ...nerifOptions(config, "nerif worker"),
-    ...{ databaseUrl, sharedDir, webhookAllow },
+    ...sharedStorage(config.values),
+    webhookAllow,
     ignoreOpenAIBaseUrl: true,
     log: createLog(logLevel),
   });
@@ -66,7 +67,7 @@ async function work(flags: Record<string, unknown>): Promise<void> {
     say(`Stopping; calls in flight get ${graceMs / 1_000} s. Another signal stops at once`);
     nerif.close({ graceMs }).then(stopped.resolve, stopped.reject);
   });
-  if (json) printJson({ event: "executing", shared_dir: nerif.dataDir });
+  if (json) printJson({ event: "executing", data_dir: nerif.dataDir });
   sayIn("green", `Nerif executes batches; files in ${nerif.dataDir}`);
   await stopped.promise.finally(() => clearInterval(alive));
   process.exitCode = exitCodes.ok;

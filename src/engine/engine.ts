@@ -1,4 +1,5 @@
 import type { RequestCounts } from "../batch/batch.ts";
+import type { Journal } from "../journal/journal.ts";
 import type { FailureReason } from "../upstreams/upstream.ts";
 
 /** Runs the batches of one control store. What it does to them is in `run-batch.ts`. */
@@ -76,7 +77,7 @@ export interface RouteProgress {
   waiting: number;
   /** Why nothing new is sent, or null when something is. */
   reason: {
-    code: "outage" | "unreachable" | "throttled" | "account" | "no_upstream" | "disk_full";
+    code: "outage" | "unreachable" | "throttled" | "account" | "no_upstream" | Journal["stallReason"];
     message: string;
   } | null;
   /** Answers that succeeded since this process took the route up. */

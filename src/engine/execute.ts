@@ -25,6 +25,11 @@ const finishTogetherMs = 500;
  */
 const leastReady = 256;
 
+const stallWords = {
+  disk_full: "The disk is full",
+  storage_unavailable: "The storage of results does not answer; it is tried again",
+};
+
 export interface Execution {
   /** Resolves when every shard is done, or, after an interrupt, when nothing is in flight and all is handed back. */
   finished: Promise<"done" | "interrupted">;
@@ -302,7 +307,8 @@ export function execute(options: ExecutionOptions, deps: EngineDeps): Execution 
 
   /** One for each upstream of the route; the lines that are common to all are told with the first. */
   function routeProgress(queue: RouteQueue): RouteProgress[] {
-    const stalled = { code: "disk_full", message: "The disk is full" } as const;
+    const code = deps.journal.stallReason;
+    const stalled = { code, message: stallWords[code] };
     const now = clock.monotonic();
     return queue.ways.map(({ lane, inFlight }, nth) => {
       const { endpoint, model, upstream, limit, ratePerSecond, succeeded } = lane;

@@ -132,6 +132,7 @@ export function createDiskJournal(options: DiskJournalOptions): Journal {
     get stalled() {
       return group.stalled;
     },
+    stallReason: "disk_full",
     onFlush: (listener) => group.onFlush(listener),
   };
 

@@ -59,6 +59,8 @@ export interface Journal {
   readonly unflushedBytes: number;
   /** Set while the disk is full or the object store takes nothing: entries are kept and written as soon as they can be. */
   readonly stalled: boolean;
+  /** Why it is, when it is. */
+  readonly stallReason: "disk_full" | "storage_unavailable";
   /** Calls `listener` after each flush and when `stalled` changes, until the returned function is called. */
   onFlush(listener: () => void): () => void;
 }

@@ -91,6 +91,7 @@ export function createMemoryJournal({ autoFlush = true }: MemoryJournalOptions =
     get stalled() {
       return stalled;
     },
+    stallReason: "disk_full",
     onFlush(listener) {
       listeners.add(listener);
       return () => listeners.delete(listener);

@@ -143,6 +143,7 @@ export function createObjectJournal(options: ObjectJournalOptions): ObjectJourna
     get stalled() {
       return stalled.size > 0;
     },
+    stallReason: "storage_unavailable",
     onFlush(listener) {
       listeners.add(listener);
       return () => listeners.delete(listener);

@@ -53,7 +53,7 @@ export function createHealthService({
     async ready(project) {
       try {
         const [waiting] = await Promise.all([waitingRoutes(project), files.size(probeKey)]);
-        if (journal.stalled) return { ready: false, reason: "disk_full", waiting };
+        if (journal.stalled) return { ready: false, reason: journal.stallReason, waiting };
         return { ready: true, reason: null, waiting };
       } catch {
         return { ready: false, reason: "storage_unavailable", waiting: [] };

@@ -91,7 +91,15 @@ export function createMetricsService({
 }
 
 /** They are told from the beginning, with 0, so that each can be seen to rise. */
-const waitingReasons = ["outage", "unreachable", "throttled", "account", "no_upstream", "disk_full"];
+const waitingReasons = [
+  "outage",
+  "unreachable",
+  "throttled",
+  "account",
+  "no_upstream",
+  "disk_full",
+  "storage_unavailable",
+];
 
 function gauge(name: string, help: string, isSo: boolean): Metric {
   return { name, help, type: "gauge", samples: [{ value: isSo ? 1 : 0 }] };
