@@ -199,12 +199,16 @@ async function insertRows(db: Kysely<Schema>, batchId: string, shards: NewShard[
 }
 
 function leaseShards(database: SqlDatabase, request: LeaseRequest): Promise<Shard[]> {
-  const now = Math.floor(database.leaseClock());
-  const until = now + Math.round(request.leaseMs);
-  return database.run("lease shards", (db) => leaseFree(db, { database, request, now, until }), {
-    // Leased again it would be other shards, and nobody would know of the first ones.
-    earlier: (db) => leasedUntil(db, request, until),
-  });
+  /** By the time of each try: one that had to wait long for the database shall not get half a lease. */
+  const tried: number[] = [];
+  function lease(db: Kysely<Schema>): Promise<Shard[]> {
+    const now = Math.floor(database.leaseClock());
+    const until = now + Math.round(request.leaseMs);
+    tried.push(until);
+    return leaseFree(db, { database, request, now, until });
+  }
+  // Leased again it would be other shards, and nobody would know of the first ones.
+  return database.run("lease shards", lease, { earlier: (db) => leasedUntil(db, request, tried) });
 }
 
 async function leaseFree(
@@ -262,7 +266,7 @@ async function leaseFree(
 async function leasedUntil(
   db: Kysely<Schema>,
   { batchId, holder }: LeaseRequest,
-  until: number,
+  tried: number[],
 ): Promise<Shard[] | null> {
   const rows = await db
     .selectFrom("shards")
@@ -270,7 +274,7 @@ async function leasedUntil(
     .where("batch_id", "=", batchId)
     .where(notDone)
     .where("holder", "=", holder)
-    .where("leased_until", "=", until)
+    .where("leased_until", "in", tried)
     .orderBy("shard")
     .execute();
   return rows.length === 0 ? null : rows.map(shardOf);
