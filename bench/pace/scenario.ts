@@ -1,3 +1,4 @@
+import type { Latency } from "../../src/upstreams/simulator/latency.ts";
 import type { Rule } from "../../src/upstreams/simulator/script.ts";
 
 /** One row of `docs/pace.md`: an upstream, the lines that meet it, and what has to come of it. */
@@ -99,4 +100,15 @@ export function mostInAMinute(calls: readonly SeenCall[], weight: (call: SeenCal
     most = Math.max(most, sum);
   }
   return most;
+}
+
+/** What most scenarios answer in. */
+export const latency: Latency = { kind: "lognormal", medianMs: 50, sigma: 0.1 };
+
+export function lines(count: number, of: (i: number) => Partial<ScenarioLine> = () => ({})): ScenarioLine[] {
+  return Array.from({ length: count }, (_, i) => ({ model: "m", text: `line ${i}`, output: 20, ...of(i) }));
+}
+
+export function percent(share: number): string {
+  return `${(share * 100).toFixed(1)} %`;
 }

@@ -2,7 +2,7 @@ import { homedir } from "node:os";
 import { join, resolve } from "node:path";
 import { z } from "zod";
 import type { UpstreamOptions } from "../compose.ts";
-import { concurrencySchema, durationSchema, variableSchema } from "./options.ts";
+import { concurrencySchema, durationSchema, variableSchema } from "./option-schemas.ts";
 
 export type UpstreamEntry = z.output<typeof upstreamSchema>;
 
