@@ -4,7 +4,7 @@ import { createCliWorkspace } from "../support/cli-workspace.ts";
 it.each([
   [
     ["help", "bogus"],
-    /^nerif: Cannot help with "bogus": it must be one of run, serve, validate, batches, .*\n$/,
+    /^nerif: Cannot help with "bogus": it must be one of run, serve, worker, validate, batches, .*\n$/,
   ],
   [
     ["help", "batches", "bogus"],
