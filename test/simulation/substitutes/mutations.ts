@@ -126,7 +126,7 @@ export const mutations: Record<string, Mutation> = {
   },
   "a file in use is deleted": {
     file: "control/file-queries.ts",
-    find: '.where("id", "not in", inputsInUse(db))',
+    find: '.where("id", "not in", inputsInUse(transaction))',
     replace: "",
     seed: 3000,
   },
