@@ -5,7 +5,7 @@ import {
   type PostgresPool,
   type PostgresPoolClient,
 } from "kysely";
-import { type CustomTypesConfig, Pool, type PoolClient, types } from "pg";
+import { Client, type CustomTypesConfig, Pool, type PoolClient, type PoolConfig, types } from "pg";
 import { NerifError } from "../batch/errors.ts";
 import { cannotConnect, connectionFailure } from "./postgres-errors.ts";
 
@@ -46,7 +46,7 @@ function serializing(driver: Driver): Driver {
 }
 
 function createPool({ url, connections, connectMs, statementMs }: PostgresDialectOptions): PostgresPool {
-  const pool = new Pool({
+  const pool = newPool({
     connectionString: url,
     application_name: "nerif",
     max: connections,
@@ -131,4 +131,18 @@ function toNumber(text: string): number {
   const value = Number(text);
   if (Number.isSafeInteger(value)) return value;
   throw new NerifError("data_damaged", `Cannot read ${text} from the database: it is no number of Nerif's`);
+}
+
+/** The URL may name files that are not there, or a port that is none: the driver would wait for ever for some of that. */
+function newPool(config: PoolConfig): Pool {
+  const refused = (what: string, cause?: unknown) =>
+    new NerifError("invalid_configuration", `Cannot use the URL of the database: ${what}`, { cause });
+  let port: number;
+  try {
+    port = new Client(config).port;
+  } catch (cause) {
+    throw refused("one of its parameters, or a file that it names, cannot be read", cause);
+  }
+  if (!(port >= 1 && port <= 65_535)) throw refused("its port must be a number from 1 to 65535");
+  return new Pool(config);
 }

@@ -1,4 +1,5 @@
 import type { Batch, RequestCounts } from "../batch/batch.ts";
+import { NerifError } from "../batch/errors.ts";
 import type { FileReader } from "../files/file-store.ts";
 import type { EngineDeps } from "./deps.ts";
 import type { Dispatcher } from "./dispatcher.ts";
@@ -75,6 +76,7 @@ export function execute(options: ExecutionOptions, deps: EngineDeps): Execution 
   let cancelHeartbeat = () => {};
   let cancelLook = () => {};
   let confirming = false;
+  let forgetStall = () => {};
 
   async function begin(): Promise<void> {
     for (const route of await control.openRoutes(batch.id))
@@ -82,8 +84,8 @@ export function execute(options: ExecutionOptions, deps: EngineDeps): Execution 
     currentRate(counts);
     heartbeat();
     interrupt.begun.addEventListener("abort", halt, { once: true });
-    interrupt.over.addEventListener("abort", () => over.abort(), { once: true });
-    if (interrupt.over.aborted) over.abort();
+    interrupt.over.addEventListener("abort", breakOff, { once: true });
+    if (interrupt.over.aborted) breakOff();
     if (interrupt.begun.aborted) {
       halt();
       return;
@@ -238,6 +240,21 @@ export function execute(options: ExecutionOptions, deps: EngineDeps): Execution 
     }, reject);
   }
 
+  function breakOff(): void {
+    over.abort();
+    if (interrupt.reason !== "stop") return;
+    leaveStalled();
+    forgetStall = deps.journal.onFlush(leaveStalled);
+  }
+
+  /** The time for stopping is over, and what was answered can be kept nowhere: waiting would only make a kill of it. */
+  function leaveStalled(): void {
+    if (!deps.journal.stalled || ended) return;
+    const why = stallWords[deps.journal.stallReason];
+    fail(new NerifError("shutting_down", `Cannot keep the last answers of ${batch.id}: ${why}`));
+    endIfDone();
+  }
+
   function endIfDone(): void {
     if (ended || halted === "halting") return;
     if (halted === "yes") {
@@ -263,22 +280,32 @@ export function execute(options: ExecutionOptions, deps: EngineDeps): Execution 
   }
 
   function lookAgain(): void {
-    confirming = false;
-    for (const loader of loaders) loader.again();
-    fill();
+    control.getBatch(null, batch.id).then((now) => {
+      confirming = false;
+      // Another process has ended it: what is open of it now stays so.
+      if (now?.version !== batch.version) {
+        halt();
+        return;
+      }
+      for (const loader of loaders) loader.again();
+      fill();
+    }, fail);
   }
 
   function end(): void {
     ended = true;
     cancelHeartbeat();
     cancelLook();
+    forgetStall();
     for (const queue of queues.values()) queue.end();
     if (problem === null) resolve(halted === "yes" ? "interrupted" : "done");
     else abandon();
   }
 
   function abandon(): void {
-    Promise.all([...shards.keys()].map((shard) => shard.abandon())).then(() => reject(problem), reject);
+    // Segments that nothing can be written to cannot be closed either.
+    const closing = deps.journal.stalled ? [] : [...shards.keys()].map((shard) => shard.abandon());
+    Promise.all(closing).then(() => reject(problem), reject);
   }
 
   begin().catch(fail);

@@ -5,6 +5,7 @@ import { createEngineFixture, type EngineFixture, requestLines } from "../../tes
 import { createScriptedUpstream, echo, type ScriptedUpstream } from "../../test/support/scripted-upstream.ts";
 import { advance } from "../batch/lifecycle.ts";
 import { createSharedLock } from "../control/shared-lock.ts";
+import { createMemoryJournal } from "../journal/memory.ts";
 import type { WebhookSender } from "../webhooks/sender.ts";
 import type { EngineDeps } from "./deps.ts";
 import { createEngine } from "./executor.ts";
@@ -82,6 +83,41 @@ test("one of two executors delivers an event, once, and the other does when the 
   await fixture.until((await fixture.addBatch(requestLines(3))).id);
   await undelivered(fixture, 0);
   expect(sent).toHaveLength(2);
+});
+
+test("an executor that waits for the shard of another lets go of a batch that the other has ended", async () => {
+  const held = Promise.withResolvers<void>();
+  const upstream = createScriptedUpstream((call) => held.promise.then(() => echo(call)));
+  const fixture = await createEngineFixture(upstream, { lock: createSharedLock() });
+  await fixture.engine.start();
+  // One shard, which the first has; the second finds nothing to lease, and looks again from time to time.
+  const { id } = await fixture.addBatch(requestLines(4));
+  while (upstream.calls.length < 4) await turn();
+  const other = createEngine({ ...fixture.deps, pickUpstreams: () => [upstream] });
+  onTestFinished(() => other.stop(0));
+  await other.start();
+  while (other.progress(id) === null) await turn();
+  const batch = await fixture.get(id);
+  const patch = advance(batch, { type: "cancel" }, Math.floor(Date.now() / 1_000));
+  await fixture.control.updateBatch(id, batch.version, patch ?? {});
+  held.resolve();
+  fixture.engine.wake();
+  expect(await fixture.until(id)).toMatchObject({ status: "cancelled" });
+  while (other.progress(id) !== null) await turn();
+});
+
+test("a stop whose time is over does not wait for a journal that takes nothing", async () => {
+  const journal = createMemoryJournal();
+  const upstream = createScriptedUpstream((call) => {
+    journal.setFull(true);
+    return echo(call);
+  });
+  const fixture = await createEngineFixture(upstream, { journal });
+  await fixture.engine.start();
+  const { id } = await fixture.addBatch(requestLines(4));
+  while (fixture.engine.progress(id)?.inFlight !== 0 || journal.unflushedBytes === 0) await turn();
+  await fixture.engine.stop(0);
+  expect(await fixture.get(id)).toMatchObject({ status: "in_progress", request_counts: { completed: 0 } });
 });
 
 /** Fixture and its engine, with a second engine on the same stores. */

@@ -104,6 +104,11 @@ export function createObjectSegment<E extends JournalEntry>(
       // Nobody may be waiting for it.
       closed.promise.catch(() => {});
       closed.reject(error);
+      // What waits for a flush will get none.
+      for (const entry of entries) memory.unflushed -= weightOf(entry);
+      entries = [];
+      taken = 0;
+      forget();
     },
   };
 

@@ -29,6 +29,17 @@ describe("journal in an object store", () => {
     }
   });
 
+  it("lets go of a segment whose batch was removed from under it", async () => {
+    const { server, journal } = await start();
+    server.fault = ({ operation }) => (operation === "PutObject" ? "hang" : null);
+    const writer = await begin(journal, segment(0, 1));
+    writer.append(0);
+    expect(journal.unflushedBytes).toBeGreaterThan(0);
+    await journal.remove(batchId);
+    await expect(writer.close()).rejects.toMatchObject({ code: "aborted" });
+    expect(journal.unflushedBytes).toBe(0);
+  });
+
   it("gathers what comes while an object is on its way, and sends it when that is there", async () => {
     const { server, journal, bucket } = await start();
     const gate = Promise.withResolvers<null>();

@@ -43,7 +43,7 @@ export function createObjectJournal(options: ObjectJournalOptions): ObjectJourna
   const finder = createSegmentFinder(bucket);
   const logs = new Map<string, BatchLog>();
   const used = new Map<string, Promise<Set<string>>>();
-  const open = new Set<{ fail: (error: NerifError) => void }>();
+  const open = new Set<{ batchId: string; fail: (error: NerifError) => void }>();
   const stalled = new Set<string>();
   const listeners = new Set<() => void>();
   const memory = { unflushed: 0, kept: 0 };
@@ -69,13 +69,14 @@ export function createObjectJournal(options: ObjectJournalOptions): ObjectJourna
         memory,
         onDurable,
       });
-      open.add(segment);
+      const opened = { batchId: id.batchId, fail: segment.fail };
+      open.add(opened);
       return {
         append: segment.append,
         get bytes() {
           return segment.bytes;
         },
-        close: () => segment.close().finally(() => open.delete(segment)),
+        close: () => segment.close().finally(() => open.delete(opened)),
       };
     },
 
@@ -126,8 +127,14 @@ export function createObjectJournal(options: ObjectJournalOptions): ObjectJourna
       const action = `remove the results of ${batchId}`;
       logs.get(batchId)?.stop();
       logs.delete(batchId);
-      stalled.delete(batchId);
       used.delete(batchId);
+      // Whoever waits for them stood still while another process ended the batch.
+      for (const segment of [...open].filter((one) => one.batchId === batchId)) {
+        open.delete(segment);
+        segment.fail(removedError(batchId));
+      }
+      stalled.delete(batchId);
+      tellListeners();
       const keys = await Array.fromAsync(bucket.list(batchFolder(batchId), action), ({ key }) => key);
       await bucket.remove(keys, action);
     },
@@ -202,6 +209,13 @@ export function createObjectJournal(options: ObjectJournalOptions): ObjectJourna
 
 function nameOf({ shard, epoch }: { shard: number; epoch: number }): string {
   return `${shard}-${epoch}`;
+}
+
+function removedError(batchId: string): NerifError {
+  return new NerifError(
+    "aborted",
+    `Cannot keep results of ${batchId}: they were removed, the batch has ended`,
+  );
 }
 
 function closedError(): NerifError {

@@ -18,6 +18,8 @@ export interface JournalPass {
   given: LineSet;
   /** Numbers of shards that are done and were read to their end; grows. */
   finished: Set<number>;
+  /** Set by the first pass over lines; to be closed after the last. */
+  copies?: CopyLines | null;
 }
 
 interface JournalSources {
@@ -32,13 +34,10 @@ interface JournalSources {
  * buffers of whole lines.
  */
 export async function* journalLines(sources: JournalSources, pass: JournalPass): AsyncGenerator<Buffer> {
-  // Before it is validated it has no plan, and no results.
-  const copies = sources.batch.request_counts.total === 0 ? null : await openCopyLines(sources);
-  try {
-    yield* linesOfShards({ ...sources, copies }, pass);
-  } finally {
-    await copies?.close();
-  }
+  // Before it is validated it has no plan, and no results. Opening them takes long where there are many: once will do.
+  if (pass.copies === undefined && sources.batch.request_counts.total > 0)
+    pass.copies = await openCopyLines(sources);
+  yield* linesOfShards({ ...sources, copies: pass.copies ?? null }, pass);
 }
 
 async function* linesOfShards(

@@ -78,8 +78,13 @@ export function createMetricsService({
         gauge("nerif_executing", "1 when this process executes batches.", engine.running),
         gauge(
           "nerif_disk_full",
-          "1 while answers cannot be stored, so that nothing is sent.",
-          journal.stalled,
+          "1 while answers cannot be stored since the disk is full, so that nothing is sent.",
+          journal.stalled && journal.stallReason === "disk_full",
+        ),
+        gauge(
+          "nerif_storage_unavailable",
+          "1 while answers cannot be stored since the object store takes nothing, so that nothing is sent.",
+          journal.stalled && journal.stallReason === "storage_unavailable",
         ),
         // A lack of these figures is what shows that the storage is away; the others matter then all the more.
         ...(await batches().catch(() => [])),

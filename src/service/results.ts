@@ -8,7 +8,7 @@ import type { FileStore } from "../files/file-store.ts";
 import type { Journal } from "../journal/journal.ts";
 import { openChecked } from "./checked-reader.ts";
 import { noSuchFile } from "./files.ts";
-import { journalLines } from "./journal-lines.ts";
+import { type JournalPass, journalLines } from "./journal-lines.ts";
 import { nextChange } from "./next-change.ts";
 import { createLineSet, type LineSet, resultIndex } from "./result-index.ts";
 import { eachLine, wholeLines } from "./whole-lines.ts";
@@ -46,25 +46,29 @@ export async function* streamResults(
     yield* fileLines(deps, batch);
     return;
   }
-  const given = createLineSet();
-  const finished = new Set<number>();
-  for (;;) {
-    try {
-      yield* journalLines({ ...deps, batch }, { given, finished });
-    } catch (reason) {
-      // A batch that ends takes its journal with it, also from under those who read it; its files have the rest.
-      if (!isFinal((await load()).status)) throw reason;
+  const pass: JournalPass = { given: createLineSet(), finished: new Set() };
+  try {
+    for (;;) {
+      try {
+        yield* journalLines({ ...deps, batch }, pass);
+      } catch (reason) {
+        // A batch that ends takes its journal with it, also from under those who read it; its files have the rest.
+        if (!isFinal((await load()).status)) throw reason;
+      }
+      batch = await load();
+      if (isFinal(batch.status)) break;
+      if (!follow) return;
+      await nextChange(deps.engine, 1_000, { signal });
+      await pause(deps.clock);
+      // Before the journal is read again: much may have changed in the meantime.
+      await load();
     }
-    batch = await load();
-    if (isFinal(batch.status)) break;
-    if (!follow) return;
-    await nextChange(deps.engine, 1_000, { signal });
-    await pause(deps.clock);
-    // Before the journal is read again: much may have changed in the meantime.
-    await load();
+  } finally {
+    await pass.copies?.close();
   }
   // It ended while it was read: its journal may be gone, and the error file names lines that were never tried.
-  for await (const lines of fileLines(deps, batch)) yield* missing(lines, { batchId: batch.id, given });
+  for await (const lines of fileLines(deps, batch))
+    yield* missing(lines, { batchId: batch.id, given: pass.given });
 }
 
 async function* fileLines({ control, files, clock }: ResultsDeps, batch: Batch): AsyncGenerator<Buffer> {

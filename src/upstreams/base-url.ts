@@ -9,7 +9,9 @@ export function baseUrl(text: string, what: string): URL {
   const refuse = (reason: string) =>
     new NerifError("invalid_configuration", `Cannot use ${what}: ${reason}`, { param: "upstream" });
   if (url === null || (url.protocol !== "http:" && url.protocol !== "https:")) {
-    throw refuse(`${JSON.stringify(text.slice(0, 200))} is not an http or https URL`);
+    // What stands before an @, or is no URL at all, may be a key.
+    const isShown = /^([\w.-]+:\d+(\/|$)|\w+:\/\/)/.test(text) && !text.includes("@");
+    throw refuse(`${isShown ? JSON.stringify(text.slice(0, 200)) : "it"} is not an http or https URL`);
   }
   if (url.username !== "" || url.password !== "") {
     throw refuse(

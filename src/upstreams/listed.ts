@@ -58,6 +58,7 @@ export interface ListedDefaults {
 export function resolveListed(options: UpstreamOptions, defaults: ListedDefaults): ResolvedUpstream {
   const { name } = options;
   const { env } = defaults;
+  checkLimits(options);
   const url = baseUrl(options.url, `upstream ${JSON.stringify(name)}`);
   const apiKey = options.apiKeyEnv === undefined ? defaults.keyFor(url) : namedKey(options.apiKeyEnv, env);
   return {
@@ -73,6 +74,22 @@ export function resolveListed(options: UpstreamOptions, defaults: ListedDefaults
     priority: resolvePriority(options),
     yields: resolveYielding(options),
   };
+}
+
+/** What a configuration file cannot say, a program can. */
+function checkLimits({ name, limits, concurrency }: UpstreamOptions): void {
+  for (const key of ["requestsPerMinute", "tokensPerMinute"] as const) {
+    const limit = limits?.[key];
+    if (limit !== undefined && limit !== null && !(limit > 0 && Number.isFinite(limit)))
+      throw unusable(name, `limits.${key} is ${limit} and must be more than 0`);
+  }
+  if (typeof concurrency !== "object") return;
+  const { least, most } = concurrency;
+  if (!(Number.isInteger(least) && Number.isInteger(most) && least >= 1 && least <= most))
+    throw unusable(
+      name,
+      `its concurrency is ${least} to ${most} and must be a range of whole numbers from 1`,
+    );
 }
 
 /** @throws NerifError `invalid_configuration` when the variable is not set */

@@ -146,6 +146,9 @@ test.each([
   [{ maxShare: 0.5, offPeak: ["nights"] }, /cannot read "nights" in off_peak: it must look like 22:00-06:00/],
   [{ targetLatencyMs: -1 }, /targetLatencyMs is -1/],
   [{ priority: 0.5 }, /priority is 0.5/],
+  [{ limits: { requestsPerMinute: 0 } }, /limits.requestsPerMinute is 0/],
+  [{ limits: { tokensPerMinute: -5 } }, /limits.tokensPerMinute is -5/],
+  [{ concurrency: { least: 5, most: 2 } }, /concurrency is 5 to 2/],
 ])("resolveUpstreams() refuses a listed upstream with %j, without the secret", (options, message) => {
   const error = thrownBy(() =>
     resolveUpstreams({ upstreams: [{ name: "a", url: "http://a", ...options }] }, {}),
@@ -191,11 +194,14 @@ test.each<[string, UpstreamChoice, Environment, string, RegExp]>([
   );
 });
 
-test("resolveUpstreams() repeats no credentials when a URL holds some", () => {
-  const error = thrownBy(() => resolveUpstreams({ upstream: "http://me:secret@host/v1" }, {}));
-  expect(error.code).toBe("invalid_configuration");
-  expect(error.message).not.toContain("secret");
-});
+test.each(["http://me:secret@host/v1", "me:secret@host:8000/v1", "ftp://me:secret@host", "secret"])(
+  "resolveUpstreams() repeats no credentials that it was given as a URL: %s",
+  (upstream) => {
+    const error = thrownBy(() => resolveUpstreams({ upstream }, {}));
+    expect(error.code).toBe("invalid_configuration");
+    expect(error.message).not.toContain("secret");
+  },
+);
 
 test("resolveUpstreams() does not point to OPENAI_BASE_URL where it is not looked at", () => {
   const error = thrownBy(() =>

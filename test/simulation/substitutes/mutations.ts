@@ -80,7 +80,7 @@ export const mutations: Record<string, Mutation> = {
     file: "engine/shard-index.ts",
     find: "await makeDurable(id, journal);",
     replace: "",
-    seed: 2145,
+    seed: 1530,
   },
   "older epochs stay open": {
     file: "engine/shard-index.ts",
@@ -93,12 +93,6 @@ export const mutations: Record<string, Mutation> = {
     find: "if (version === undefined) return true;",
     replace: "return true;",
     seed: 14901,
-  },
-  "result files have one name for all writers": {
-    file: "engine/run-batch.ts",
-    find: "result_files: { output: newFileId(), error: newFileId() } } as const;",
-    replace: "result_files: ended.result_files ?? { output: newFileId(), error: newFileId() } } as const;",
-    seed: 78434,
   },
   "bytes go when it is unknown whether their record is there": {
     file: "service/staged-bytes.ts",
