@@ -76,12 +76,6 @@ export const mutations: Record<string, Mutation> = {
     replace: "await unnotedEpochs(shard, { journal, below: 0 });",
     seed: 3004,
   },
-  "what a dead holder wrote is not synced": {
-    file: "engine/shard-index.ts",
-    find: "await makeDurable(id, journal);",
-    replace: "",
-    seed: 1530,
-  },
   "older epochs stay open": {
     file: "engine/shard-index.ts",
     find: "for (const { epoch } of unnoted) index",
