@@ -8,7 +8,7 @@ import { simulate } from "./pace/simulate.ts";
 
 /*
  * Meets scripted upstreams and writes the table of docs/pace.md: in simulated time (seconds), then in real time, with
- * the whole engine and HTTP (a quarter of an hour, on a machine that has nothing else to do). Options:
+ * the whole engine and HTTP (half an hour, on a machine that has nothing else to do). Options:
  *
  *   --only WORDS   scenarios whose names hold these words; the page stays as it is
  *   --simulated    leaves the runs in real time out, in the page too
