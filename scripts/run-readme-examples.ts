@@ -1,11 +1,11 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
-import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { delimiter, join } from "node:path";
 import { setTimeout } from "node:timers/promises";
 import { pathToFileURL } from "node:url";
+import { freePort } from "../test/support/free-port.ts";
 import { type Example, examplesOf } from "./examples-of.ts";
 
 const root = join(import.meta.dirname, "..");
@@ -152,16 +152,6 @@ async function stop(child: ChildProcess): Promise<void> {
   const closed = once(child, "close");
   process.kill(-child.pid, "SIGKILL");
   await closed;
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const address = server.address();
-  server.close();
-  await once(server, "close");
-  if (address === null || typeof address === "string") throw new Error("There is no free port");
-  return address.port;
 }
 
 if (import.meta.main) {

@@ -1,8 +1,7 @@
-import { once } from "node:events";
-import { createServer } from "node:net";
 import { describe, expect, it } from "vitest";
 import { createSimulator } from "../../src/upstreams/simulator/simulator.ts";
 import { createCliWorkspace, requestFile } from "../support/cli-workspace.ts";
+import { freePort } from "../support/free-port.ts";
 
 describe("nerif run, when the upstream", () => {
   it("cannot be reached for 10 s, exits with 2, and runs when it is back", async () => {
@@ -57,13 +56,3 @@ describe("nerif run, when the upstream", () => {
     expect(work.sent()).toEqual([]);
   });
 });
-
-/** A port on which nobody listens. */
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const address = server.address();
-  server.close();
-  await once(server, "close");
-  return typeof address === "object" && address !== null ? address.port : 0;
-}

@@ -1,7 +1,4 @@
-import { once } from "node:events";
 import { mkdtemp, rm } from "node:fs/promises";
-import type { AddressInfo } from "node:net";
-import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, it, onTestFinished } from "vitest";
@@ -9,6 +6,7 @@ import { openNerif } from "../../src/compose.ts";
 import { serveInstance } from "../../src/http/serve.ts";
 import { createSimulator } from "../../src/upstreams/simulator/simulator.ts";
 import type { Answer } from "../../src/upstreams/upstream.ts";
+import { freePort } from "../support/free-port.ts";
 import { requestLine } from "../support/http-instance.ts";
 
 const project = "default";
@@ -52,15 +50,6 @@ async function startSimulator(): Promise<string> {
   const { url } = await simulator.listen();
   onTestFinished(() => simulator.close());
   return url;
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, "close");
-  return port;
 }
 
 it("a server begins to send while an upstream still thinks about which models it has", async () => {
