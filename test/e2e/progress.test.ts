@@ -100,7 +100,7 @@ describe("GET /v1/batches/{id}/progress", () => {
     const { code, stdout } = await get.ended;
     expect(code).toBe(0);
     expect(stdout).toMatch(
-      /^ {2}waits: m at local: 0 of 4 in flight, .*unreachable: The upstream cannot be reached/m,
+      /^ {2}waits: m at local: [01] of 4 in flight, .*unreachable: The upstream cannot be reached/m,
     );
   });
 
