@@ -1,4 +1,5 @@
 import { latencyTarget, shareOfCapacity } from "./live-traffic.ts";
+import { rateLimit, silent, slowAnswers } from "./rate-limits.ts";
 import {
   latency,
   lines,
@@ -18,7 +19,10 @@ export function scenarios(): Scenario[] {
     rateLimit("window"),
     rateLimit("bucket"),
     queueing(),
+    slowAnswers(),
+    silent(),
     refusing(),
+    refusingWithTime(),
     changing(),
     changingRefusing(),
     outage(),
@@ -36,25 +40,7 @@ export function scenarios(): Scenario[] {
   ];
 }
 
-function rateLimit(kind: "window" | "bucket"): Scenario {
-  return {
-    name: `limit of 100 requests/s with 429 + Retry-After (${kind === "window" ? "counted per second" : "token bucket"})`,
-    reach: "1.05 sends a line or fewer, 95 % of the limit",
-    upstreams: [{ name: "a", rules: [{ latency, rate: { perSecond: 100, burst: 100, kind } }] }],
-    batches: [{ lines: lines(12_000) }],
-    endMs: 60_000,
-    judge({ calls }) {
-      // What a bucket has saved up at the start is not the limit.
-      const share = (rate(calls, 0, 60_000) * 60 - (kind === "bucket" ? 100 : 0)) / (100 * 60);
-      const sends = sendsPerLine(calls);
-      return {
-        figures: `${sends.toFixed(3)} sends a line, ${percent(share)} of the limit`,
-        reached: sends <= 1.05 && share >= 0.95,
-      };
-    },
-  };
-}
-
+/** Answers that take long let many calls be in flight before the limit shows. */
 function queueing(): Scenario {
   return {
     name: "unknown capacity, 40 slots of 50 ms, latency grows beyond",
@@ -86,6 +72,25 @@ function refusing(): Scenario {
       return {
         figures: `${percent(share)} of capacity, ${sends.toFixed(3)} sends a line`,
         reached: share >= 0.85 && sends <= 1.1,
+      };
+    },
+  };
+}
+
+function refusingWithTime(): Scenario {
+  const rule = { latency, slots: 40, beyond: "refuse", retryAfterMs: 1_000 } as const;
+  return {
+    name: "unknown capacity, 40 slots, 429 + Retry-After when full",
+    reach: "80 % of capacity from 5 s on though each refusal costs a second, 1.1 sends a line or fewer",
+    upstreams: [{ name: "a", rules: [rule] }],
+    batches: [{ lines: lines(30_000) }],
+    endMs: 30_000,
+    judge({ calls }) {
+      const share = used(calls, 40, [5_000, 30_000]);
+      const sends = sendsPerLine(calls);
+      return {
+        figures: `${percent(share)} of capacity, ${sends.toFixed(3)} sends a line`,
+        reached: share >= 0.8 && sends <= 1.1,
       };
     },
   };

@@ -85,7 +85,7 @@ function newLine(
     endpoint: "/v1/chat/completions",
     customId: '""',
     history: newHistory(),
-    ...{ last: null, dueAt: 0, sentAt: 0, tokens: 0, source: null, failedOn: null },
+    ...{ last: null, dueAt: 0, sentAt: 0, tokens: 0, atOnce: 0, source: null, failedOn: null },
   };
 }
 

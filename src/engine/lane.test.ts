@@ -28,7 +28,15 @@ function setup() {
   }
   function succeed(): void {
     const body = Buffer.from("{}");
-    const call = { batchId: ours, index: index++, history: newHistory(), body, sentAt: 0, tokens: 0 };
+    const call = {
+      batchId: ours,
+      index: index++,
+      history: newHistory(),
+      body,
+      sentAt: 0,
+      tokens: 0,
+      atOnce: 0,
+    };
     lane.sent(call, 0);
     lane.answered(call, succeeds, 0);
   }
@@ -47,7 +55,7 @@ const source: LineSource = {
 };
 
 function aCall(index: number, batchId = ours) {
-  return { batchId, index, history: newHistory(), body: Buffer.from("{}"), sentAt: 0, tokens: 0 };
+  return { batchId, index, history: newHistory(), body: Buffer.from("{}"), sentAt: 0, tokens: 0, atOnce: 0 };
 }
 
 describe("createLane()", () => {

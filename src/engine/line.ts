@@ -22,6 +22,8 @@ export interface Line {
   /** When it was sent the last time, on the monotonic clock, and the tokens set aside for it. */
   sentAt: number;
   tokens: number;
+  /** Calls that were in flight at its upstream when it was sent the last time, itself among them. */
+  atOnce: number;
   /** Who sends it. */
   source: LineSource | null;
   /** The lane that counts it as waiting, while it waits for another try. */

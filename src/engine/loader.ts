@@ -192,6 +192,7 @@ function newLine(batchId: string, shard: ShardRun, { record, customId, model, bo
     dueAt: 0,
     sentAt: 0,
     tokens: 0,
+    atOnce: 0,
     source: null,
     failedOn: null,
   };

@@ -13,6 +13,8 @@ export interface Concurrency {
   served(sentAt: number, now: number, wasFull: boolean): void;
   /** The upstream said that it is too much. */
   refused(sentAt: number, now: number): void;
+  /** It said that more than `most` calls at once are too much, and when to come back. */
+  crowded(sentAt: number, now: number, told: { most: number; pauseMs: number }): void;
   /** It broke, timed out or answered 5xx, which may be the call's own fault. */
   failed(sentAt: number, now: number): void;
   /** Begins small again, after an outage or a long rest. */
@@ -54,6 +56,9 @@ const backOff = 0.7;
 const headroom = 1.25;
 /** Longest rest between two attempts to raise the limit. */
 const longestHoldMs = 2_000;
+/** A refusal that names a time costs that time: the rest after it, the first one and the longest, in proportion to it. */
+const firstHold = 4;
+const longestHold = 60;
 
 /**
  * Finds the number of calls in flight above which an upstream answers no faster.
@@ -199,7 +204,6 @@ export function createConcurrency({ floor, ceiling }: ConcurrencyOptions): Concu
   }
 
   function yieldTo(wanted: number, now: number): void {
-    rest(now);
     doubling = false;
     trying = "nothing";
     growth = 1;
@@ -231,11 +235,24 @@ export function createConcurrency({ floor, ceiling }: ConcurrencyOptions): Concu
     refused(sentAt, now) {
       // One event, not one per call: those that were on their way tell nothing new.
       if (sentAt < backedOffAt) return;
+      rest(now);
       yieldTo(borne > 0 && limit > borne ? borne : limit * backOff, now);
+    },
+    crowded(sentAt, now, { most, pauseMs }) {
+      if (sentAt < backedOffAt) return;
+      holdMs = Math.min(
+        Math.max(2 * holdMs, firstHold * pauseMs),
+        Math.max(longestHoldMs, longestHold * pauseMs),
+      );
+      holdUntil = now + pauseMs + holdMs;
+      yieldTo(most, now);
     },
     failed(sentAt, now) {
       if (sentAt < backedOffAt || !round.failed(sentAt)) return;
-      if (round.failures >= Math.max(4, round.answers, limit / 2)) yieldTo(limit * backOff, now);
+      if (round.failures >= Math.max(4, round.answers, limit / 2)) {
+        rest(now);
+        yieldTo(limit * backOff, now);
+      }
     },
     restart(now) {
       doubling = true;

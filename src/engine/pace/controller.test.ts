@@ -18,7 +18,7 @@ function setup(options: Partial<ControllerOptions> = {}) {
 }
 
 function call(): PacedCall {
-  return { body, sentAt: 0, tokens: 0 };
+  return { body, sentAt: 0, tokens: 0, atOnce: 0 };
 }
 
 const success: Answer = {

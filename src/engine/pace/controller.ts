@@ -2,7 +2,9 @@ import type { Answer, RateLimits } from "../../upstreams/upstream.ts";
 import { createAllowance } from "./allowance.ts";
 import type { Budget } from "./budget.ts";
 import { type ConcurrencyOptions, createConcurrency } from "./concurrency.ts";
+import { createCrowd } from "./crowd.ts";
 import { createLearnedRate } from "./learned-rate.ts";
+import { createSpacing } from "./spacing.ts";
 import { createTokenEstimate } from "./token-estimate.ts";
 import { createYielding, type YieldingOptions } from "./yielding.ts";
 
@@ -29,6 +31,8 @@ export interface PacedCall {
   sentAt: number;
   /** Tokens that were set aside for it. */
   tokens: number;
+  /** Calls in flight when it was sent, itself among them. */
+  atOnce: number;
 }
 
 export interface ControllerOptions extends ConcurrencyOptions {
@@ -50,6 +54,8 @@ export function createController(options: ControllerOptions): Controller {
   const { yields } = options;
   const concurrency = yields === null ? learned : createYielding(learned, { ...options, ...yields });
   const rate = createLearnedRate();
+  const crowd = createCrowd();
+  const spacing = createSpacing();
   const requestAllowance = createAllowance();
   const tokenAllowance = createAllowance();
   const estimate = createTokenEstimate();
@@ -64,7 +70,13 @@ export function createController(options: ControllerOptions): Controller {
   /** The longest of all waits; anything that is not limited costs a comparison. */
   function waitMs(now: number, bytes: number): number {
     if (inFlight >= concurrency.limit) return Number.POSITIVE_INFINITY;
-    let wait = Math.max(pausedUntil - now, rate.waitMs(now), requestAllowance.waitMs(now, 1), 0);
+    let wait = Math.max(
+      pausedUntil - now,
+      rate.waitMs(now),
+      spacing.waitMs(now),
+      requestAllowance.waitMs(now, 1),
+      0,
+    );
     if (requests !== null) wait = Math.max(wait, requests.waitMs(now, 1));
     if (!countsTokens) return wait;
     const cost = estimate.of(bytes);
@@ -77,7 +89,9 @@ export function createController(options: ControllerOptions): Controller {
     inFlight += 1;
     if (inFlight >= concurrency.limit) fullAt = now;
     call.sentAt = now;
+    call.atOnce = inFlight;
     rate.sent(now);
+    spacing.sent(now, concurrency.limit);
     requestAllowance.spend(now, 1);
     requests?.spend(now, 1);
     if (!countsTokens) return;
@@ -93,6 +107,8 @@ export function createController(options: ControllerOptions): Controller {
     settleTokens(call, answer, now);
     if (answer.limits !== undefined) told(answer.limits, now);
     if (answer.ok) {
+      spacing.served(call.sentAt, now);
+      crowd.served(call);
       concurrency.served(call.sentAt, now, fullAt >= call.sentAt);
       return;
     }
@@ -100,9 +116,14 @@ export function createController(options: ControllerOptions): Controller {
     if (retryAfterMs !== null) pausedUntil = Math.max(pausedUntil, now + retryAfterMs);
     switch (answer.reason) {
       case "throttled":
-        // A time to come back at is about calls per time; without one it is about calls at once.
-        if (retryAfterMs === null) concurrency.refused(call.sentAt, now);
-        else rate.refused(call.sentAt, now, retryAfterMs);
+        spacing.begin(now);
+        if (retryAfterMs === null) {
+          if (crowd.refused(call, now, retryAfterMs !== null)) concurrency.refused(call.sentAt, now);
+          else rate.refused(call.sentAt, now, 1_000);
+        } else if (crowd.refused(call, now, retryAfterMs !== null)) {
+          concurrency.crowded(call.sentAt, now, { most: crowd.limit, pauseMs: retryAfterMs });
+          rate.paused(now, retryAfterMs);
+        } else rate.refused(call.sentAt, now, retryAfterMs);
         break;
       case "unavailable":
       case "reset":

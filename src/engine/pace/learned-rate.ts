@@ -10,6 +10,8 @@ export interface LearnedRate {
   sent(now: number): void;
   /** A 429 to a call that was sent at `sentAt`. */
   refused(sentAt: number, now: number, retryAfterMs: number): void;
+  /** Nothing is sent for a while, for another reason. */
+  paused(now: number, ms: number): void;
 }
 
 /** Calls are counted in slots of the latest second. */
@@ -21,15 +23,17 @@ const margin = 0.985;
 /** One call a minute. */
 const slowest = 1 / 60_000;
 /** Calls that may go out at once: so many milliseconds' worth. */
-const burstMs = 100;
+const burstMs = { most: 100, least: 5 };
 const stepMs = 1_000;
 const firstGrowth = 0.01;
-const mostGrowth = 0.1;
+const mostGrowth = 0.3;
 /** An attempt to raise the rate costs a pause at worst: the first comes after so many times that pause. */
 const holdPerPause = 20;
 const longestHold = { ms: 120_000, pauses: 4 };
 /** The rate of the latest second may have lived on what was saved up during a pause: it is believed to this share. */
 const latestShare = 0.95;
+/** Fewer calls within a second measure nothing: the rate is halved at most. */
+const fewCalls = 10;
 
 /**
  * A refusal that names a time is about calls per time, not about calls at once. The rate that got through is kept to
@@ -48,10 +52,11 @@ export function createLearnedRate(): LearnedRate {
   let pausedUntil = 0;
   let growth = firstGrowth;
   let growAt = 0;
-  /** The rate before it was raised the last time. */
-  let before = 0;
+  /** The rate before it was raised the last time, and before that: a refusal comes up to a second late. */
+  let before = { last: 0, earlier: 0 };
   /** How much a further refusal of the same event takes off the rate. */
   let perRefusal = 0;
+  let burst = burstMs.most;
   let holdMs = 0;
 
   function advance(now: number): void {
@@ -68,18 +73,22 @@ export function createLearnedRate(): LearnedRate {
     const cycleMs = now - cycleBeganAt;
     const isFirst = rate === Number.POSITIVE_INFINITY;
     // Whoever says "in so many seconds" mostly rounded up, and no limit is for less than a second.
-    const span = isFirst ? Math.max(cycleMs, cycleMs + retryAfterMs - 1_000, windowMs) : Math.max(cycleMs, 1);
+    const flowMs = now - Math.max(cycleBeganAt, pausedUntil);
+    const span = isFirst ? Math.max(flowMs + retryAfterMs - 1_000, windowMs) : Math.max(cycleMs, 1);
     const whole = (sentInCycle - 1) / span;
-    const measured = isFirst ? whole : Math.max(whole, (latest / windowMs) * latestShare);
+    // What is refused for longer than a second is counted over a longer time.
+    const isOfSeconds = retryAfterMs <= windowMs;
+    let measured = isOfSeconds ? Math.max(whole, (latest / windowMs) * latestShare) : whole;
+    if (!isFirst && latest < fewCalls) measured = Math.max(measured, rate / 2);
     const justRaised = !isFirst && growth > firstGrowth && now < growAt + stepMs;
     perRefusal = isFirst ? margin / span : 0;
     // Never up by a refusal, and never to nothing.
-    rate = Math.max((justRaised ? before : Math.min(measured, rate)) * margin, slowest);
+    rate = Math.max((justRaised ? before.earlier : Math.min(measured, rate)) * margin, slowest);
   }
 
   function grow(now: number): void {
     // Several steps at once after a pause would be a jump that nothing has shown to be safe.
-    before = rate;
+    before = { last: rate, earlier: growth > firstGrowth ? before.last : rate };
     rate *= 1 + growth;
     growth = Math.min(2 * growth, mostGrowth);
     growAt = now + stepMs;
@@ -87,7 +96,7 @@ export function createLearnedRate(): LearnedRate {
 
   function refill(now: number): void {
     if (now >= growAt) grow(now);
-    level = Math.min(Math.max(1, rate * burstMs), level + (now - levelAt) * rate);
+    level = Math.min(Math.max(1, rate * burst), level + (now - levelAt) * rate);
     levelAt = now;
   }
 
@@ -108,6 +117,11 @@ export function createLearnedRate(): LearnedRate {
       counts[slot % slots] = (counts[slot % slots] ?? 0) + 1;
       sentInCycle += 1;
     },
+    paused(now, ms) {
+      cycleBeganAt = now;
+      sentInCycle = 0;
+      pausedUntil = Math.max(pausedUntil, now + ms);
+    },
     refused(sentAt, now, retryAfterMs) {
       if (sentAt < cycleBeganAt) {
         pausedUntil = Math.max(pausedUntil, now + retryAfterMs);
@@ -119,6 +133,7 @@ export function createLearnedRate(): LearnedRate {
         Math.max(2 * holdMs, holdPerPause * retryAfterMs),
         Math.max(longestHold.ms, longestHold.pauses * retryAfterMs),
       );
+      burst = Math.max(burst / 2, burstMs.least);
       growth = firstGrowth;
       pausedUntil = now + retryAfterMs;
       growAt = pausedUntil + holdMs;

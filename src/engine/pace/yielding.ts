@@ -99,6 +99,10 @@ export function createYielding(learned: Concurrency, options: YieldingOptions): 
       learned.refused(sentAt, now);
       goOn(now);
     },
+    crowded(sentAt, now, told) {
+      learned.crowded(sentAt, now, told);
+      goOn(now);
+    },
     failed(sentAt, now) {
       learned.failed(sentAt, now);
       goOn(now);
