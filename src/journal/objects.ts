@@ -4,8 +4,9 @@ import type { Bucket } from "../s3/bucket.ts";
 import type { Journal, JournalEntry, SegmentId, SegmentWriter } from "./journal.ts";
 import { type BatchLog, createBatchLog } from "./objects-log.ts";
 import { batchFolder, journalFolder, logsOf, segmentsOf } from "./objects-names.ts";
-import { createSegmentFinder, gather } from "./objects-reader.ts";
+import { createSegmentFinder } from "./objects-reader.ts";
 import { createObjectSegment, type ObjectSegment } from "./objects-segment.ts";
+import { gather } from "./objects-tails.ts";
 import { assertSegmentId, headerBytes } from "./record.ts";
 import { createRecordParser } from "./record-parser.ts";
 
@@ -82,21 +83,18 @@ export function createObjectJournal(options: ObjectJournalOptions): ObjectJourna
 
     async scan(id, end, onRecord) {
       assertSegmentId(id);
-      const source = await finder.find(id, end !== null);
       // One that was closed without an entry has left no object.
-      if (source === null && end === headerBytes) return { soundBytes: end, records: 0, damaged: [] };
-      const available = source?.bytes ?? 0;
-      const parser = createRecordParser({ id, available, end, onRecord });
-      if (source !== null) {
-        for await (const chunk of source.read(0, Math.min(available, end ?? available))) parser.push(chunk);
-      }
+      if (end === headerBytes) return { soundBytes: end, records: 0, damaged: [] };
+      const found = await finder.scan(id, end);
+      const parser = createRecordParser({ id, available: found?.bytes ?? 0, end, onRecord });
+      for await (const chunk of found?.chunks ?? []) parser.push(chunk);
       return parser.finish();
     },
 
     async open(id) {
       assertSegmentId(id);
       const name = `segment ${id.shard}-${id.epoch} of ${id.batchId}`;
-      const source = await finder.find(id, true);
+      const source = await finder.open(id);
       if (source === null) throw new NerifError("data_damaged", `Cannot read ${name}: it is not there`);
       return {
         async read(offset, length) {
