@@ -107,6 +107,9 @@ export function createObjectJournal(options: ObjectJournalOptions): ObjectJourna
       };
     },
 
+    // About what comes in the time that a request takes.
+    gapBytes: 1024 * 1024,
+
     async epochs(batchId, shard) {
       assertSegmentId({ batchId, shard, epoch: 0 });
       const action = `look for results of ${batchId}`;
