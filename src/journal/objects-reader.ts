@@ -2,7 +2,15 @@ import { NerifError } from "../batch/errors.ts";
 import type { Bucket } from "../s3/bucket.ts";
 import type { SegmentId } from "./journal.ts";
 import type { Stretch } from "./objects-format.ts";
-import { logsOf, mayHold, type SegmentNumbers, segmentName, segmentsIn } from "./objects-names.ts";
+import {
+  logsOf,
+  mayHold,
+  piecesOf,
+  type SegmentNumbers,
+  segmentName,
+  segmentsIn,
+  startOfPiece,
+} from "./objects-names.ts";
 import { createLogTails } from "./objects-tails.ts";
 import { encodeHeader, headerBytes } from "./record.ts";
 
@@ -17,7 +25,8 @@ export interface SegmentSource {
 const rememberedSources = 512;
 const readsAtOnce = 16;
 
-interface LogStretch extends Stretch {
+/** Records of one segment that stand together in an object. */
+interface Placed extends Pick<Stretch, "start" | "length" | "offset"> {
   name: string;
 }
 
@@ -39,23 +48,20 @@ export function createSegmentFinder(bucket: Bucket): SegmentFinder {
 
   return {
     async scan(id, end) {
-      const early = end === null ? null : await scanWhole(id, end);
+      const early = end === null ? null : ((await scanWhole(id, end)) ?? (await scanPieces(id, end)));
       if (early !== null) return early;
-      // In this order: logs go only after the segment is there as a whole, so one of both is complete.
-      const stretches = await stretchesOf(id);
+      // In this order: logs go only after the segment is there otherwise, so one of both is complete.
+      const inLogs = await logStretches(id);
       const whole = await scanWhole(id, end ?? Number.POSITIVE_INFINITY);
       if (whole !== null) return whole;
-      if (stretches.length === 0) return null;
-      const source = remember(id, fromLogs(id, stretches));
-      return { bytes: source.bytes, chunks: source.read(0, Math.min(end ?? source.bytes, source.bytes)) };
+      const source = fromStretches(id, [...inLogs, ...(await piecesFor(id))]);
+      return source === null ? null : scanned(remember(id, source), end);
     },
     async open(id) {
       const known = sources.get(segmentName(id));
       if (known !== undefined) return known;
-      const early = await wholeOf(id);
-      if (early !== null) return remember(id, early);
-      const stretches = await stretchesOf(id);
-      const source = (await wholeOf(id)) ?? (stretches.length === 0 ? null : fromLogs(id, stretches));
+      const inLogs = await logStretches(id);
+      const source = (await wholeOf(id)) ?? fromStretches(id, [...inLogs, ...(await piecesFor(id))]);
       return source === null ? null : remember(id, source);
     },
     async segmentsOf({ key, bytes }, action) {
@@ -92,26 +98,45 @@ export function createSegmentFinder(bucket: Bucket): SegmentFinder {
     return { bytes, read: (start, end) => bucket.read(name, { start, end }, actionOf(id)) };
   }
 
-  async function stretchesOf(id: SegmentId): Promise<LogStretch[]> {
+  /** Nothing unless the pieces have all of it up to `end`. */
+  async function scanPieces(id: SegmentId, end: number) {
+    let covered = headerBytes;
+    const pieces = await piecesFor(id);
+    for (const { start, length } of pieces) if (start === covered) covered += length;
+    const source = covered < end ? null : fromStretches(id, pieces);
+    return source === null ? null : scanned(remember(id, source), end);
+  }
+
+  async function piecesFor(id: SegmentId): Promise<Placed[]> {
+    const objects = await Array.fromAsync(bucket.list(piecesOf(id), actionOf(id)));
+    const pieces = objects.map(({ key: name, bytes: length }) => ({
+      ...{ name, length, offset: 0, start: startOfPiece(name) },
+    }));
+    return pieces.sort((a, b) => a.start - b.start);
+  }
+
+  /** Where the logs have it. */
+  async function logStretches(id: SegmentId): Promise<Placed[]> {
     const action = actionOf(id);
     const objects = await Array.fromAsync(bucket.list(logsOf(id.batchId), action));
     const names = objects.filter(({ key }) => mayHold(key, id));
-    const found: LogStretch[] = [];
+    const found: Placed[] = [];
     for (let from = 0; from < names.length; from += readsAtOnce) {
       const reads = names.slice(from, from + readsAtOnce).map(async ({ key: name, bytes }) => {
         const index = (await tails.indexOf(name, bytes, action).catch(nullIfAbsent)) ?? [];
         const own = index.filter(({ shard, epoch }) => shard === id.shard && epoch === id.epoch);
-        for (const stretch of own) found.push({ ...stretch, name });
+        for (const { start, length, offset } of own) found.push({ name, start, length, offset });
       });
       await Promise.all(reads);
     }
-    return found.sort((a, b) => a.start - b.start);
+    return found;
   }
 
-  function fromLogs(id: SegmentId, stretches: LogStretch[]): SegmentSource {
-    const last = stretches.at(-1);
+  function fromStretches(id: SegmentId, found: Placed[]): SegmentSource | null {
+    if (found.length === 0) return null;
+    const stretches = found.sort((a, b) => a.start - b.start);
     return {
-      bytes: last === undefined ? headerBytes : last.start + last.length,
+      bytes: Math.max(...stretches.map(({ start, length }) => start + length)),
       async *read(start, end) {
         let at = start;
         try {
@@ -121,16 +146,16 @@ export function createSegmentFinder(bucket: Bucket): SegmentFinder {
           }
         } catch (reason) {
           if (!isAbsent(reason)) throw reason;
-          // A log went after the segment was closed: now there is the whole.
-          const whole = await wholeOf(id);
-          if (whole === null) throw reason;
-          yield* remember(id, whole).read(at, end);
+          // A log went after the segment was closed: now it is there otherwise.
+          const source = (await wholeOf(id)) ?? fromStretches(id, await piecesFor(id));
+          if (source === null || source.bytes < end) throw reason;
+          yield* remember(id, source).read(at, end);
         }
       },
     };
   }
 
-  async function* joined(id: SegmentId, stretches: LogStretch[], range: { start: number; end: number }) {
+  async function* joined(id: SegmentId, stretches: Placed[], range: { start: number; end: number }) {
     let at = range.start;
     if (at < headerBytes) {
       yield encodeHeader(id).subarray(at, range.end);
@@ -148,6 +173,10 @@ export function createSegmentFinder(bucket: Bucket): SegmentFinder {
       at = Math.max(at, end);
     }
   }
+}
+
+function scanned(source: SegmentSource, end: number | null) {
+  return { bytes: source.bytes, chunks: source.read(0, Math.min(end ?? source.bytes, source.bytes)) };
 }
 
 function actionOf({ batchId, shard, epoch }: SegmentId): string {

@@ -2,6 +2,7 @@ import { NerifError } from "../batch/errors.ts";
 import { isId } from "../batch/ids.ts";
 import type { Bucket } from "../s3/bucket.ts";
 import type { Journal, JournalEntry, SegmentId, SegmentWriter } from "./journal.ts";
+import { createKeptMemory } from "./objects-keeper.ts";
 import { type BatchLog, createBatchLog } from "./objects-log.ts";
 import { batchFolder, journalFolder, logsOf, segmentsOf } from "./objects-names.ts";
 import { createSegmentFinder } from "./objects-reader.ts";
@@ -14,6 +15,8 @@ export interface ObjectJournalOptions {
   bucket: Bucket;
   /** Shortest time between the begins of two flushes of a batch with few answers, in milliseconds. Default 200. */
   flushIntervalMs?: number;
+  /** Durable records that are kept in memory until their segment is closed, in bytes, over all. Default 64 MiB. */
+  keptBytes?: number;
   /** Rest before answers that could not be kept are tried again, in milliseconds; it doubles up to 15 s. Default 500. */
   retryMs?: number;
   /** Milliseconds that only grow. Default: the system's. */
@@ -37,6 +40,7 @@ export function createObjectJournal(options: ObjectJournalOptions): ObjectJourna
   const {
     bucket,
     flushIntervalMs = 200,
+    keptBytes = 64 * 1024 * 1024,
     retryMs = 500,
     monotonic = () => performance.now(),
     onProblem = () => {},
@@ -47,7 +51,7 @@ export function createObjectJournal(options: ObjectJournalOptions): ObjectJourna
   const open = new Set<{ batchId: string; fail: (error: NerifError) => void }>();
   const stalled = new Set<string>();
   const listeners = new Set<() => void>();
-  const memory = { unflushed: 0, kept: 0 };
+  const memory = { unflushed: 0, kept: createKeptMemory(keptBytes) };
   let closed = false;
 
   return {
