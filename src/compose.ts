@@ -28,6 +28,9 @@ export { prepareDirectory, syncDirectory } from "./disk/directory.ts";
 export { copyTree, linkTree, syncFile } from "./files/tree.ts";
 export type { Logger, UpstreamOptions };
 
+/** What an object store has, after the grace of a stop, to take the last answers, in milliseconds. */
+const lastAnswersMs = 5_000;
+
 /** What a user may set. Durations are in milliseconds. */
 export interface NerifOptions extends SharedStorageOptions {
   /** Where everything is kept. Default `NERIF_DATA_DIR`, else `~/.nerif/batches`. */
@@ -171,7 +174,9 @@ export async function openNerif(options: NerifOptions = {}): Promise<Opened> {
   }
 
   async function closeAll(graceMs: number): Promise<void> {
-    await engine.stop(graceMs);
+    // An object store that says nothing would hold the stop for minutes; what is told in time is kept.
+    const giveUp = setTimeout(storage.giveUpFiles, graceMs + lastAnswersMs);
+    await engine.stop(graceMs).finally(() => clearTimeout(giveUp));
     await Promise.all((upstreams.peek() ?? []).map((upstream) => upstream.close()));
     await storage.close();
   }

@@ -50,6 +50,8 @@ interface FilePlace {
 export interface Storage extends Omit<FilePlace, "close"> {
   control: ControlStore;
   lock: ExecutorLock;
+  /** Ends what still waits for files and results; only an object store lets anyone wait. */
+  giveUpFiles(): void;
   close(): Promise<void>;
 }
 
@@ -65,7 +67,8 @@ export async function openStorage(options: StorageOptions): Promise<Storage> {
     if (s3Bucket !== undefined) throw withoutDatabase("--s3-bucket", "s3_bucket");
     const control = await openSqliteControlStore({ path: join(dataDir, "nerif.db"), onFatal });
     const lock = createExecutorLock({ directory: dataDir, command: options.command ?? scriptName() });
-    return { ...openDirectory(dataDir, onFatal), control, lock, close: () => control.close() };
+    const { close: giveUpFiles, ...place } = openDirectory(dataDir, onFatal);
+    return { ...place, control, lock, giveUpFiles, close: () => control.close() };
   }
   const { close, ...place } = await openFiles(options);
   // Loaded where it is used: the command starts faster without it.
@@ -78,7 +81,7 @@ export async function openStorage(options: StorageOptions): Promise<Storage> {
     await closeAll();
     throw reason;
   }
-  return { ...place, control, lock: createSharedLock(), close: closeAll };
+  return { ...place, control, lock: createSharedLock(), giveUpFiles: close, close: closeAll };
 }
 
 async function openFiles({

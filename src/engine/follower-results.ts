@@ -2,11 +2,11 @@ import type { Batch, Ending } from "../batch/batch.ts";
 import { copiedLine, failureLine, neverRunError } from "../batch/result-line.ts";
 import type { Shard } from "../control/control-store.ts";
 import type { FileReader } from "../files/file-store.ts";
-import type { Journal } from "../journal/journal.ts";
 import type { Followers } from "./followers.ts";
 import type { Follower } from "./followers-file.ts";
-import { createKeptResults } from "./kept-results.ts";
+import { createKeptResults, type KeptResult } from "./kept-results.ts";
 import { type LineBytes, readLines } from "./line-bytes.ts";
+import type { OpenSegments } from "./open-segments.ts";
 import type { OrderedResult } from "./result-order.ts";
 import type { IndexedResult } from "./shard-index.ts";
 
@@ -20,27 +20,25 @@ export interface FollowerResults {
   note(line: number, shard: Shard, result: IndexedResult): void;
   /** The results of the follower `line` and those right behind it, some of them at least; none if it is no follower. */
   takeRun(line: number): Promise<OrderedResult[]>;
-  close(): Promise<void>;
 }
 
 interface FollowerOptions {
   batch: Batch;
   ending: Ending;
   followers: Followers;
-  journal: Journal;
+  segments: OpenSegments;
   input: FileReader;
 }
 
 export function createFollowerResults(options: FollowerOptions): FollowerResults {
-  const { batch, ending, followers, journal, input } = options;
-  const kept = createKeptResults(followers.leaders, { batchId: batch.id, journal });
+  const { batch, ending, followers, segments, input } = options;
+  const kept = createKeptResults(followers.leaders, segments);
   const blocks = followers.inOrder();
   let block: Follower[] = [];
   let next = 0;
 
-  async function resultOf({ record, customId }: LineBytes, leader: number): Promise<OrderedResult> {
+  function resultOf({ record, customId }: LineBytes, result: KeptResult | null): OrderedResult {
     const name = { batchId: batch.id, line: record.line, customId };
-    const result = await kept.read(followers.rankOf(leader));
     if (result !== null) return { kind: result.kind, payload: copiedLine(result.payload, name) };
     // Only where a batch was ended early: else the order of results ends at the leader that has none.
     const error = neverRunError(ending === "completed" ? "cancelled" : ending);
@@ -61,21 +59,24 @@ export function createFollowerResults(options: FollowerOptions): FollowerResults
       let until = next;
       while (until - next < mostAtOnce && block[until]?.record.line === line + until - next) until += 1;
       const run = block.slice(next, until);
-      const results: OrderedResult[] = [];
-      let bytes = 0;
-      for (const one of await readLines(
+      const lines = await readLines(
         input,
         run.map(({ record }) => record),
         0,
-      )) {
-        const result = await resultOf(one, run[results.length]?.leader ?? 0);
+      );
+      const answers = await kept.read(
+        run.slice(0, lines.length).map(({ leader }) => followers.rankOf(leader)),
+      );
+      const results: OrderedResult[] = [];
+      let bytes = 0;
+      for (const [nth, answer] of answers.entries()) {
+        const result = resultOf(lines[nth] as LineBytes, answer);
         results.push(result);
-        next += 1;
         for (const piece of result.payload) bytes += piece.length;
         if (bytes > bytesAtOnce) break;
       }
+      next += results.length;
       return results;
     },
-    close: kept.close,
   };
 }

@@ -4,15 +4,15 @@ import { failureLine, neverRunError } from "../batch/result-line.ts";
 import type { ControlStore, Shard } from "../control/control-store.ts";
 import type { FileReader } from "../files/file-store.ts";
 import type { Journal, RecordKind } from "../journal/journal.ts";
-import { type Arena, createArenaPool } from "./arena.ts";
+import { type ArenaPool, createArenaPool } from "./arena.ts";
 import { createFollowerResults, type FollowerResults } from "./follower-results.ts";
 import type { Followers } from "./followers.ts";
 import { readLines } from "./line-bytes.ts";
+import { createOpenSegments, type OpenSegments } from "./open-segments.ts";
 import { type PlanRecord, readShard } from "./plan.ts";
-import { indexShard, type ShardIndex } from "./shard-index.ts";
+import { createResultMemory, createResultWindow, type ResultMemory } from "./result-window.ts";
+import { indexShard } from "./shard-index.ts";
 
-/** Result payloads that are held in memory at once, over all open shards; beyond it they are read one by one. */
-const heldBytes = 64 * 1024 * 1024;
 const shardsAtATime = 256;
 
 /** One line of a result file, without its newline. `kind` null: the line was never run. */
@@ -45,16 +45,14 @@ export async function* resultsInOrder(
   ending: Ending,
   sources: ResultSources,
 ): AsyncGenerator<OrderedResult[]> {
-  const { followers } = sources;
-  if (followers === null) {
-    yield* shardResults(batch, ending, { ...sources, copies: null });
-    return;
-  }
-  const copies = createFollowerResults({ ...sources, followers, batch, ending });
+  const { followers, journal } = sources;
+  const segments = createOpenSegments({ batchId: batch.id, journal });
+  const copies =
+    followers === null ? null : createFollowerResults({ ...sources, followers, batch, ending, segments });
   try {
-    yield* shardResults(batch, ending, { ...sources, copies });
+    yield* shardResults(batch, ending, { ...sources, copies, segments });
   } finally {
-    await copies.close();
+    await segments.close();
   }
 }
 
@@ -69,21 +67,17 @@ interface ResultSources {
 async function* shardResults(
   batch: Batch,
   ending: Ending,
-  deps: ResultSources & { copies: FollowerResults | null },
+  deps: ResultSources & { copies: FollowerResults | null; segments: OpenSegments },
 ): AsyncGenerator<OrderedResult[]> {
   const upcoming = shardsByFirstLine(batch.id, deps.control);
   let next = await upcoming.next();
-  const pool = createArenaPool();
-  let held = 0;
+  const options = { ...deps, batch, ending, pool: createArenaPool(), memory: createResultMemory() };
   /** Open shards by the line that each has next. */
   const open = new Map<number, ShardCursor>();
 
   for (let line = 0; line < batch.request_counts.total; ) {
     while (!next.done && next.value.firstLine <= line) {
-      const arena = held < heldBytes ? pool() : null;
-      const cursor = await openCursor(next.value, { ...deps, batch, ending, arena });
-      held += cursor.heldBytes;
-      open.set(next.value.firstLine, cursor);
+      open.set(next.value.firstLine, await openCursor(next.value, options));
       next = await upcoming.next();
     }
     const cursor = open.get(line);
@@ -104,18 +98,15 @@ async function* shardResults(
     const results = await cursor.takeRun(until);
     line += results.length;
     yield results;
-    if (cursor.nextLine === null) {
-      held -= cursor.heldBytes;
-      cursor.release();
-    } else open.set(cursor.nextLine, cursor);
+    if (cursor.nextLine === null) cursor.release();
+    else open.set(cursor.nextLine, cursor);
   }
 }
 
 interface ShardCursor {
   /** Null at the end. */
   readonly nextLine: number | null;
-  readonly heldBytes: number;
-  /** The results of the lines that follow one another without a gap, up to before line `until`. */
+  /** The results of lines that follow one another without a gap, up to before line `until`; one at least. */
   takeRun(until: number): Promise<OrderedResult[]>;
   release(): void;
 }
@@ -128,32 +119,43 @@ interface CursorOptions {
   plan: FileReader;
   /** Told where each result is that others may get as well. */
   copies: FollowerResults | null;
-  arena: Arena | null;
+  segments: OpenSegments;
+  pool: ArenaPool;
+  memory: ResultMemory;
 }
 
 async function openCursor(shard: Shard, options: CursorOptions): Promise<ShardCursor> {
-  const { journal, input, plan, batch, ending, copies, arena } = options;
+  const { journal, input, plan, batch, ending, copies, segments, pool, memory } = options;
   const records = (await readShard(plan, shard.planOffset)).sort((a, b) => a.line - b.line);
+  const room = memory.takeWhole(shard.segments.reduce((sum, { bytes }) => sum + bytes, 0));
+  const arena = room === null ? null : pool();
   const index = await indexShard(shard, { journal, arena });
   if (copies !== null) for (const [line, result] of index.results) copies.note(line, shard, result);
+  const window =
+    arena === null
+      ? createResultWindow({ shard: shard.shard, records, index, memory, segments, pool })
+      : null;
   let at = 0;
+  /** Records before this one have their payloads in memory. */
+  let held = window === null ? records.length : 0;
 
   return {
     get nextLine() {
       return records[at]?.line ?? null;
     },
-    heldBytes: arena === null ? 0 : sumOfLengths(index),
-    release: () => arena?.release(),
+    release() {
+      arena?.release();
+      room?.release();
+      window?.release();
+    },
     async takeRun(until) {
+      if (at === held && window !== null) held = await window.moveTo(at);
       const from = at;
       const first = records[from]?.line ?? 0;
-      while (records[at]?.line === first + (at - from) && first + (at - from) < until) at += 1;
+      while (at < held && records[at]?.line === first + (at - from) && first + (at - from) < until) at += 1;
       const run = records.slice(from, at);
       const derived = await neverRun(run);
-      const results: OrderedResult[] = [];
-      // Nearly all are in memory: one that waits for nothing costs no promise.
-      for (const { line } of run) results.push(derived.get(line) ?? held(line) ?? (await stored(line)));
-      return results;
+      return run.map(({ line }) => derived.get(line) ?? result(line));
     },
   };
 
@@ -176,29 +178,11 @@ async function openCursor(shard: Shard, options: CursorOptions): Promise<ShardCu
     return results;
   }
 
-  function held(line: number): OrderedResult | null {
-    const result = index.results.get(line);
-    return result === undefined || result.payload === null
-      ? null
-      : { kind: result.kind, payload: [result.payload] };
+  function result(line: number): OrderedResult {
+    const found = index.results.get(line);
+    if (found === undefined || found.payload === null) throw new ShardDamage(shard, line);
+    return { kind: found.kind, payload: [found.payload] };
   }
-
-  async function stored(line: number): Promise<OrderedResult> {
-    const result = index.results.get(line);
-    if (result === undefined) throw new ShardDamage(shard, line);
-    const segment = await journal.open({ batchId: batch.id, shard: shard.shard, epoch: result.epoch });
-    try {
-      return { kind: result.kind, payload: [await segment.read(result.offset, result.length)] };
-    } finally {
-      await segment.close();
-    }
-  }
-}
-
-function sumOfLengths(index: ShardIndex): number {
-  let bytes = 0;
-  for (const { length } of index.results.values()) bytes += length;
-  return bytes;
 }
 
 async function* shardsByFirstLine(batchId: string, control: ControlStore): AsyncGenerator<Shard, void> {

@@ -214,6 +214,24 @@ describe("S3 file store", () => {
     await expect(elsewhere.size("file-a")).rejects.toMatchObject({ code: "storage_unavailable" });
   });
 
+  it("breaks off what waits for a server that says nothing when it is closed, and refuses what comes after", async () => {
+    const server = await startS3();
+    const bucket = await server.open();
+    const store = createS3FileStore(bucket);
+    server.fault = ({ operation }) => (operation === "ListObjectsV2" ? null : "hang");
+    const writer = await store.create("file-hanging");
+    await writer.write([Buffer.from("text")]);
+    const waiting = [writer.commit(), store.open("file-other"), store.delete("file-other")];
+    await requested(server, "PutObject", 1);
+    await requested(server, "GetObject", 1);
+    await requested(server, "DeleteObjects", 1);
+    bucket.close();
+    for (const one of await Promise.allSettled(waiting))
+      expect(one).toMatchObject({ reason: { code: "shutting_down" } });
+    await expect(store.size("file-hanging")).rejects.toMatchObject({ code: "shutting_down" });
+    expect(countOf(server, "GetObject")).toBe(1);
+  });
+
   it("gives up uploads that were begun two days ago", async () => {
     const server = await startS3();
     let passed = 0;

@@ -100,6 +100,8 @@ export function createDiskJournal(options: DiskJournalOptions): Journal {
       return createSegmentReader(id, { handle, calls });
     },
 
+    gapBytes: 16 * 1024,
+
     async epochs(batchId, shard) {
       assertSegmentId({ batchId, shard, epoch: 0 });
       const epochs: number[] = [];

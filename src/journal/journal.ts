@@ -46,6 +46,8 @@ export interface Journal {
   scan(id: SegmentId, end: number | null, onRecord: (record: ScannedRecord) => void): Promise<ScanReport>;
   /** Reads payloads by position, after a scan found them. */
   open(id: SegmentId): Promise<SegmentReader>;
+  /** Bytes between two payloads that are read along sooner than the second payload is read by itself. */
+  readonly gapBytes: number;
   /** Epochs of the segments that exist for a shard, ascending. */
   epochs(batchId: string, shard: number): Promise<number[]>;
   /** Removes every segment of a batch. */

@@ -68,6 +68,8 @@ export function createMemoryJournal({ autoFlush = true }: MemoryJournalOptions =
       };
     },
 
+    gapBytes: 0,
+
     async epochs(batchId, shard) {
       assertSegmentId({ batchId, shard, epoch: 0 });
       const names = [...(segments.get(batchId)?.keys() ?? [])].map((name) => name.split("-").map(Number));

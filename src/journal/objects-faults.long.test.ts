@@ -26,7 +26,9 @@ it.each([1, 2, 3, 4, 5, 6])(
 
     for (let epoch = 1; epoch <= holders; epoch += 1) {
       const bucket = await server.open({ maxAttempts: 4 });
-      const journal = createObjectJournal({ bucket, flushIntervalMs: 1, retryMs: 1 });
+      // Half of them write in pieces what they keep.
+      const keptBytes = seed % 2 === 0 ? 4_000 : 64 * 1024 * 1024;
+      const journal = createObjectJournal({ bucket, flushIntervalMs: 1, retryMs: 1, keptBytes });
       await insist(() => note(journal, epoch, noted));
       const writers = await Promise.all(
         Array.from({ length: shards }, (_, shard) =>

@@ -6,6 +6,7 @@ import type { SegmentId } from "./journal.ts";
  * journal/<batch id>/log-<writer>-<number>-<segments>   one flush of one worker; its segments as `<shard>.<epoch>`
  *                                                        joined by `_`, or `many`
  * journal/<batch id>/seg-<shard>-<epoch>                 one segment whole, once it is closed
+ * journal/<batch id>/seg-<shard>-<epoch>-<position>      a piece of one, from a position on; all of them when it is closed
  *
  * Numbers have base 36.
  */
@@ -42,6 +43,19 @@ export function mayHold(name: string, id: SegmentId): boolean {
 
 export function segmentName(id: SegmentId): string {
   return `${segmentsOf(id.batchId, id.shard)}${id.epoch.toString(36)}`;
+}
+
+export function pieceName(id: SegmentId, start: number): string {
+  return `${piecesOf(id)}${start.toString(36)}`;
+}
+
+/** What the names of a segment's pieces begin with; they are in no order. */
+export function piecesOf(id: SegmentId): string {
+  return `${segmentName(id)}-`;
+}
+
+export function startOfPiece(name: string): number {
+  return Number.parseInt(name.slice(name.lastIndexOf("-") + 1), 36);
 }
 
 /** What the names of a shard's closed segments begin with. */

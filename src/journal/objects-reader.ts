@@ -1,8 +1,17 @@
 import { NerifError } from "../batch/errors.ts";
 import type { Bucket } from "../s3/bucket.ts";
 import type { SegmentId } from "./journal.ts";
-import { decodeIndex, type Stretch, tailBytes } from "./objects-format.ts";
-import { logsOf, mayHold, type SegmentNumbers, segmentName, segmentsIn } from "./objects-names.ts";
+import type { Stretch } from "./objects-format.ts";
+import {
+  logsOf,
+  mayHold,
+  piecesOf,
+  type SegmentNumbers,
+  segmentName,
+  segmentsIn,
+  startOfPiece,
+} from "./objects-names.ts";
+import { createLogTails } from "./objects-tails.ts";
 import { encodeHeader, headerBytes } from "./record.ts";
 
 /** The bytes of a segment, wherever they are. */
@@ -12,108 +21,122 @@ export interface SegmentSource {
   read(start: number, end: number): AsyncGenerator<Buffer>;
 }
 
-/** What reading a whole segment asks for at once; nearly all have less. */
-const firstBytes = 4 * 1024 * 1024;
-/** Ends of logs that are remembered, for the shards that are in them too. */
-const rememberedBytes = 32 * 1024 * 1024;
+/** Places of segments that were scanned, since what a scan finds is then read by position. */
+const rememberedSources = 512;
 const readsAtOnce = 16;
 
-interface Tail {
-  stretches: Stretch[];
-  /** Where in the object `bytes` begins. */
-  offset: number;
-  bytes: Buffer;
-}
-
-interface LogStretch extends Stretch {
+/** Records of one segment that stand together in an object. */
+interface Placed extends Pick<Stretch, "start" | "length" | "offset"> {
   name: string;
-  tail: Tail;
 }
 
 export interface SegmentFinder {
   /**
-   * @param isClosed it is likely to be kept whole, so that is looked at first
-   * @returns null when there is nothing of the segment
+   * A segment from its start to before `end` (null: as far as it goes), and how much there is of it; null when there
+   * is nothing. One with an end is likely to be kept whole: then it is one request.
    */
-  find(id: SegmentId, isClosed: boolean): Promise<SegmentSource | null>;
+  scan(id: SegmentId, end: number | null): Promise<{ bytes: number; chunks: AsyncIterable<Buffer> } | null>;
+  /** For reads by position; costs no request behind a scan. Null when there is nothing of the segment. */
+  open(id: SegmentId): Promise<SegmentSource | null>;
   /** The segments that an object of a batch has records of. */
   segmentsOf(object: { key: string; bytes: number }, action: string): Promise<SegmentNumbers[]>;
 }
 
 export function createSegmentFinder(bucket: Bucket): SegmentFinder {
-  const tails = new Map<string, Tail>();
-  let remembered = 0;
+  const tails = createLogTails(bucket);
+  const sources = new Map<string, SegmentSource>();
 
   return {
-    async find(id, isClosed) {
-      const early = isClosed ? await wholeSegment(id) : null;
+    async scan(id, end) {
+      const early = end === null ? null : ((await scanWhole(id, end)) ?? (await scanPieces(id, end)));
       if (early !== null) return early;
-      // In this order: logs go only after the segment is there as a whole, so one of both is complete.
-      const stretches = await stretchesOf(id);
-      const whole = await wholeSegment(id);
+      // In this order: logs go only after the segment is there otherwise, so one of both is complete.
+      const inLogs = await logStretches(id);
+      const whole = await scanWhole(id, end ?? Number.POSITIVE_INFINITY);
       if (whole !== null) return whole;
-      return stretches.length === 0 ? null : fromLogs(id, stretches);
+      const source = fromStretches(id, [...inLogs, ...(await piecesFor(id))]);
+      return source === null ? null : scanned(remember(id, source), end);
+    },
+    async open(id) {
+      const known = sources.get(segmentName(id));
+      if (known !== undefined) return known;
+      const inLogs = await logStretches(id);
+      const source = (await wholeOf(id)) ?? fromStretches(id, [...inLogs, ...(await piecesFor(id))]);
+      return source === null ? null : remember(id, source);
     },
     async segmentsOf({ key, bytes }, action) {
       const told = segmentsIn(key);
       if (told !== null) return told;
-      return (await tailOf(key, bytes, action).catch(nullIfAbsent))?.stretches ?? [];
+      return (await tails.indexOf(key, bytes, action).catch(nullIfAbsent)) ?? [];
     },
   };
 
-  async function wholeSegment(id: SegmentId): Promise<SegmentSource | null> {
+  function remember(id: SegmentId, source: SegmentSource): SegmentSource {
     const name = segmentName(id);
-    const action = actionOf(id);
-    const found = await bucket.first(name, firstBytes, action).catch(nullIfAbsent);
-    if (found === null) return null;
-    const { bytes, head } = found;
-    return {
-      bytes,
-      async *read(start, end) {
-        if (start < head.byteLength) yield head.subarray(start, end);
-        if (end > head.byteLength)
-          yield* bucket.read(name, { start: Math.max(start, head.byteLength), end }, action);
-      },
-    };
+    // What was found last goes last.
+    sources.delete(name);
+    sources.set(name, source);
+    const [oldest] = sources.keys();
+    if (sources.size > rememberedSources && oldest !== undefined) sources.delete(oldest);
+    return source;
   }
 
-  async function stretchesOf(id: SegmentId): Promise<LogStretch[]> {
+  async function scanWhole(id: SegmentId, end: number) {
+    const found = await bucket.open(segmentName(id), { start: 0, end }, actionOf(id)).catch(nullIfAbsent);
+    if (found === null) return null;
+    remember(id, fromWhole(id, found.bytes));
+    return { bytes: found.bytes, chunks: found.chunks };
+  }
+
+  async function wholeOf(id: SegmentId): Promise<SegmentSource | null> {
+    const bytes = await bucket.size(segmentName(id), actionOf(id));
+    return bytes === null ? null : fromWhole(id, bytes);
+  }
+
+  function fromWhole(id: SegmentId, bytes: number): SegmentSource {
+    const name = segmentName(id);
+    return { bytes, read: (start, end) => bucket.read(name, { start, end }, actionOf(id)) };
+  }
+
+  /** Nothing unless the pieces have all of it up to `end`. */
+  async function scanPieces(id: SegmentId, end: number) {
+    let covered = headerBytes;
+    const pieces = await piecesFor(id);
+    for (const { start, length } of pieces) if (start === covered) covered += length;
+    const source = covered < end ? null : fromStretches(id, pieces);
+    return source === null ? null : scanned(remember(id, source), end);
+  }
+
+  async function piecesFor(id: SegmentId): Promise<Placed[]> {
+    const objects = await Array.fromAsync(bucket.list(piecesOf(id), actionOf(id)));
+    const pieces = objects.map(({ key: name, bytes: length }) => ({
+      ...{ name, length, offset: 0, start: startOfPiece(name) },
+    }));
+    return pieces.sort((a, b) => a.start - b.start);
+  }
+
+  /** Where the logs have it. */
+  async function logStretches(id: SegmentId): Promise<Placed[]> {
     const action = actionOf(id);
     const objects = await Array.fromAsync(bucket.list(logsOf(id.batchId), action));
     const names = objects.filter(({ key }) => mayHold(key, id));
-    const found: LogStretch[] = [];
+    const found: Placed[] = [];
     for (let from = 0; from < names.length; from += readsAtOnce) {
       const reads = names.slice(from, from + readsAtOnce).map(async ({ key: name, bytes }) => {
-        const tail = await tailOf(name, bytes, action).catch(nullIfAbsent);
-        const own =
-          tail?.stretches.filter(({ shard, epoch }) => shard === id.shard && epoch === id.epoch) ?? [];
-        for (const stretch of own) if (tail !== null) found.push({ ...stretch, name, tail });
+        const index = (await tails.indexOf(name, bytes, action).catch(nullIfAbsent)) ?? [];
+        const own = index.filter(({ shard, epoch }) => shard === id.shard && epoch === id.epoch);
+        for (const { start, length, offset } of own) found.push({ name, start, length, offset });
       });
       await Promise.all(reads);
     }
-    return found.sort((a, b) => a.start - b.start);
+    return found;
   }
 
-  async function tailOf(name: string, size: number, action: string): Promise<Tail> {
-    const known = tails.get(name);
-    if (known !== undefined) return known;
-    const offset = Math.max(0, size - tailBytes);
-    const bytes = await gather(bucket.read(name, { start: offset, end: size }, action));
-    const tail = { stretches: decodeIndex(bytes), offset, bytes };
-    tails.set(name, tail);
-    remembered += bytes.byteLength;
-    for (const [oldest, { bytes: old }] of tails) {
-      if (remembered <= rememberedBytes) break;
-      tails.delete(oldest);
-      remembered -= old.byteLength;
-    }
-    return tail;
-  }
-
-  function fromLogs(id: SegmentId, stretches: LogStretch[]): SegmentSource {
-    const last = stretches.at(-1);
+  function fromStretches(id: SegmentId, found: Placed[]): SegmentSource | null {
+    if (found.length === 0) return null;
+    const stretches = found.sort((a, b) => a.start - b.start);
     return {
-      bytes: last === undefined ? headerBytes : last.start + last.length,
+      bytes: Math.max(...stretches.map(({ start, length }) => start + length)),
       async *read(start, end) {
         let at = start;
         try {
@@ -123,47 +146,37 @@ export function createSegmentFinder(bucket: Bucket): SegmentFinder {
           }
         } catch (reason) {
           if (!isAbsent(reason)) throw reason;
-          // A log went after the segment was closed: now there is the whole.
-          const whole = await wholeSegment(id);
-          if (whole === null) throw reason;
-          yield* whole.read(at, end);
+          // A log went after the segment was closed: now it is there otherwise.
+          const source = (await wholeOf(id)) ?? fromStretches(id, await piecesFor(id));
+          if (source === null || source.bytes < end) throw reason;
+          yield* remember(id, source).read(at, end);
         }
       },
     };
   }
 
-  async function* joined(id: SegmentId, stretches: LogStretch[], range: { start: number; end: number }) {
+  async function* joined(id: SegmentId, stretches: Placed[], range: { start: number; end: number }) {
     let at = range.start;
     if (at < headerBytes) {
       yield encodeHeader(id).subarray(at, range.end);
       at = Math.min(headerBytes, range.end);
     }
-    for (const stretch of stretches) {
-      const end = Math.min(stretch.start + stretch.length, range.end);
+    for (const { name, offset, start, length } of stretches) {
+      const end = Math.min(start + length, range.end);
       if (end <= at) continue;
       // A log that is missing in the middle is damage, which the parser finds and tells.
-      if (stretch.start > at) yield Buffer.alloc(Math.min(stretch.start, range.end) - at);
-      const from = Math.max(at, stretch.start);
+      if (start > at) yield Buffer.alloc(Math.min(start, range.end) - at);
+      const from = Math.max(at, start);
       if (end > from) {
-        const offset = stretch.offset - stretch.start;
-        yield* readLog(stretch, { start: offset + from, end: offset + end }, id);
+        yield* tails.read(name, { start: offset - start + from, end: offset - start + end }, actionOf(id));
       }
       at = Math.max(at, end);
     }
   }
-
-  async function* readLog(
-    { name, tail }: LogStretch,
-    { start, end }: { start: number; end: number },
-    id: SegmentId,
-  ) {
-    if (start >= tail.offset) yield tail.bytes.subarray(start - tail.offset, end - tail.offset);
-    else yield* bucket.read(name, { start, end }, actionOf(id));
-  }
 }
 
-export async function gather(chunks: AsyncIterable<Buffer>): Promise<Buffer> {
-  return Buffer.concat(await Array.fromAsync(chunks));
+function scanned(source: SegmentSource, end: number | null) {
+  return { bytes: source.bytes, chunks: source.read(0, Math.min(end ?? source.bytes, source.bytes)) };
 }
 
 function actionOf({ batchId, shard, epoch }: SegmentId): string {

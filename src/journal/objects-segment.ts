@@ -1,16 +1,15 @@
 import { NerifError } from "../batch/errors.ts";
 import type { Bucket } from "../s3/bucket.ts";
 import type { JournalEntry, SegmentId, SegmentWriter } from "./journal.ts";
+import { createSegmentKeeper, type KeptMemory } from "./objects-keeper.ts";
 import type { BatchLog, LogMember, WrittenLog } from "./objects-log.ts";
-import { segmentName } from "./objects-names.ts";
-import { encodeHeader, headerBytes, payloadBytes, recordHeaderBytes } from "./record.ts";
+import { headerBytes, payloadBytes, recordHeaderBytes } from "./record.ts";
 
 /** What all segments of a process share. */
 export interface SegmentMemory {
   /** Bytes of answers appended and not yet durable; each answer weighs at least `leastWeight`. */
   unflushed: number;
-  /** Bytes of durable records that are kept until their segment is closed. */
-  kept: number;
+  kept: KeptMemory;
 }
 
 /**
@@ -18,8 +17,6 @@ export interface SegmentMemory {
  * them may wait, and be repeated after a crash, however small they are.
  */
 const leastWeight = 16 * 1024;
-/** Beyond this, records stay in the logs alone: reading them back costs more requests, and nothing else. */
-const maxKept = 64 * 1024 * 1024;
 
 export interface ObjectSegmentOptions<E extends JournalEntry> {
   id: SegmentId;
@@ -34,8 +31,8 @@ export interface ObjectSegment<E extends JournalEntry> extends SegmentWriter<E> 
 }
 
 /**
- * A segment whose records go to the logs of its batch as they come. When it is closed it is written once more, whole,
- * so that reading it back is one request, and its logs can go when they hold nothing else.
+ * A segment whose records go to the logs of its batch as they come. By the time that it is closed they are written once
+ * more, so that reading them back is one request or a few, and the logs can go when they hold nothing else.
  */
 export function createObjectSegment<E extends JournalEntry>(
   options: ObjectSegmentOptions<E>,
@@ -46,8 +43,7 @@ export function createObjectSegment<E extends JournalEntry>(
   let taken = 0;
   let bytes = headerBytes;
   let durable = headerBytes;
-  /** The durable records, until there are too many of them. */
-  let kept: Buffer[] | null = [];
+  const keeper = createSegmentKeeper({ id, bucket, memory: memory.kept });
   const logs: WrittenLog[] = [];
   let closed: PromiseWithResolvers<number> | null = null;
 
@@ -73,7 +69,7 @@ export function createObjectSegment<E extends JournalEntry>(
       taken = 0;
       durable += records.byteLength;
       logs.push(written);
-      keep(records);
+      keeper.add(records);
       for (const entry of reported) memory.unflushed -= weightOf(entry);
       // Before the report, in which the caller may close the segment itself.
       if (closed && durable === bytes) void release(closed);
@@ -108,37 +104,18 @@ export function createObjectSegment<E extends JournalEntry>(
       for (const entry of entries) memory.unflushed -= weightOf(entry);
       entries = [];
       taken = 0;
-      forget();
+      keeper.forget();
     },
   };
 
-  function keep(records: Buffer): void {
-    if (kept !== null && memory.kept + records.byteLength > maxKept) forget();
-    if (kept === null) return;
-    memory.kept += records.byteLength;
-    // A copy: a slice would hold the records of all other segments too.
-    kept.push(Buffer.from(records));
-  }
-
-  function forget(): void {
-    for (const records of kept ?? []) memory.kept -= records.byteLength;
-    kept = null;
-  }
-
   async function release({ resolve }: PromiseWithResolvers<number>): Promise<void> {
-    if (kept !== null && logs.length > 0) {
-      try {
-        const whole = Buffer.concat([encodeHeader(id), ...kept]);
-        await bucket.put(segmentName(id), whole, `keep segment ${id.shard}-${id.epoch} of ${id.batchId}`);
-        for (const written of logs) {
-          written.needed -= 1;
-          if (written.needed === 0) log.discard(written);
-        }
-      } catch {
-        // Its records are durable in the logs, which stay then.
+    if (logs.length > 0 && (await keeper.finish())) {
+      for (const written of logs) {
+        written.needed -= 1;
+        if (written.needed === 0) log.discard(written);
       }
     }
-    forget();
+    keeper.forget();
     resolve(bytes);
   }
 }

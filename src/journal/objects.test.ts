@@ -145,6 +145,46 @@ describe("journal in an object store", () => {
     expect(bytes.subarray(size - 400_000).equals(Buffer.alloc(400_000, "b"))).toBe(true);
   });
 
+  it("writes segments in pieces that are too large for memory together, and reads them back without their logs", async () => {
+    const { server, journal, bucket, other } = await start({ keptBytes: 1_000 });
+    const [large, small] = [segment(0, 1), segment(1, 1)];
+    const writer = await begin(journal, large);
+    const beside = await begin(journal, small);
+    beside.append(500);
+    await beside.durable(1);
+    for (let line = 0; line < 120; line += 1) {
+      writer.append(line, Buffer.alloc(100, line));
+      await writer.durable(line + 1);
+    }
+    expect((await keysOf(bucket)).filter((key) => key.includes("/seg-0-1-")).length).toBeGreaterThan(10);
+    expect(await linesOf(other, large)).toHaveLength(120);
+    const size = await writer.close();
+    await until(async () => (await keysOf(bucket)).filter((key) => key.includes("/log-")).length < 100);
+
+    server.requests.length = 0;
+    expect(await linesOf(other, large, size)).toEqual(Array.from({ length: 120 }, (_, line) => line));
+    // One that is not there, one list, and the pieces.
+    expect(server.requests.length).toBeLessThan(20);
+    expect(server.requests.filter(({ key }) => key.includes("/log-"))).toEqual([]);
+    const reader = await other.open(large);
+    expect((await reader.read(0, size)).byteLength).toBe(size);
+    await beside.close();
+    expect(await keysOf(bucket)).toContain(`${folder}seg-1-1`);
+  });
+
+  it("reads a segment from its logs of which a piece could not be written", async () => {
+    const { server, journal, other } = await start({ keptBytes: 1_000 });
+    let pieces = 0;
+    server.fault = ({ key }) => (key.includes("/seg-") && pieces++ === 1 ? "refuse" : null);
+    const writer = await begin(journal, segment(0, 1));
+    for (let line = 0; line < 40; line += 1) {
+      writer.append(line, Buffer.alloc(100, line));
+      await writer.durable(line + 1);
+    }
+    const size = await writer.close();
+    expect(await linesOf(other, segment(0, 1), size)).toHaveLength(40);
+  });
+
   it("loses nothing when the whole of a segment cannot be written", async () => {
     const { server, journal, other } = await start();
     server.fault = ({ key }) => (key.includes("/seg-") ? "refuse" : null);

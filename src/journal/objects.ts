@@ -2,10 +2,12 @@ import { NerifError } from "../batch/errors.ts";
 import { isId } from "../batch/ids.ts";
 import type { Bucket } from "../s3/bucket.ts";
 import type { Journal, JournalEntry, SegmentId, SegmentWriter } from "./journal.ts";
+import { createKeptMemory } from "./objects-keeper.ts";
 import { type BatchLog, createBatchLog } from "./objects-log.ts";
 import { batchFolder, journalFolder, logsOf, segmentsOf } from "./objects-names.ts";
-import { createSegmentFinder, gather } from "./objects-reader.ts";
+import { createSegmentFinder } from "./objects-reader.ts";
 import { createObjectSegment, type ObjectSegment } from "./objects-segment.ts";
+import { gather } from "./objects-tails.ts";
 import { assertSegmentId, headerBytes } from "./record.ts";
 import { createRecordParser } from "./record-parser.ts";
 
@@ -13,6 +15,8 @@ export interface ObjectJournalOptions {
   bucket: Bucket;
   /** Shortest time between the begins of two flushes of a batch with few answers, in milliseconds. Default 200. */
   flushIntervalMs?: number;
+  /** Durable records that are kept in memory until their segment is closed, in bytes, over all. Default 64 MiB. */
+  keptBytes?: number;
   /** Rest before answers that could not be kept are tried again, in milliseconds; it doubles up to 15 s. Default 500. */
   retryMs?: number;
   /** Milliseconds that only grow. Default: the system's. */
@@ -36,6 +40,7 @@ export function createObjectJournal(options: ObjectJournalOptions): ObjectJourna
   const {
     bucket,
     flushIntervalMs = 200,
+    keptBytes = 64 * 1024 * 1024,
     retryMs = 500,
     monotonic = () => performance.now(),
     onProblem = () => {},
@@ -46,7 +51,7 @@ export function createObjectJournal(options: ObjectJournalOptions): ObjectJourna
   const open = new Set<{ batchId: string; fail: (error: NerifError) => void }>();
   const stalled = new Set<string>();
   const listeners = new Set<() => void>();
-  const memory = { unflushed: 0, kept: 0 };
+  const memory = { unflushed: 0, kept: createKeptMemory(keptBytes) };
   let closed = false;
 
   return {
@@ -82,21 +87,18 @@ export function createObjectJournal(options: ObjectJournalOptions): ObjectJourna
 
     async scan(id, end, onRecord) {
       assertSegmentId(id);
-      const source = await finder.find(id, end !== null);
       // One that was closed without an entry has left no object.
-      if (source === null && end === headerBytes) return { soundBytes: end, records: 0, damaged: [] };
-      const available = source?.bytes ?? 0;
-      const parser = createRecordParser({ id, available, end, onRecord });
-      if (source !== null) {
-        for await (const chunk of source.read(0, Math.min(available, end ?? available))) parser.push(chunk);
-      }
+      if (end === headerBytes) return { soundBytes: end, records: 0, damaged: [] };
+      const found = await finder.scan(id, end);
+      const parser = createRecordParser({ id, available: found?.bytes ?? 0, end, onRecord });
+      for await (const chunk of found?.chunks ?? []) parser.push(chunk);
       return parser.finish();
     },
 
     async open(id) {
       assertSegmentId(id);
       const name = `segment ${id.shard}-${id.epoch} of ${id.batchId}`;
-      const source = await finder.find(id, true);
+      const source = await finder.open(id);
       if (source === null) throw new NerifError("data_damaged", `Cannot read ${name}: it is not there`);
       return {
         async read(offset, length) {
@@ -108,6 +110,9 @@ export function createObjectJournal(options: ObjectJournalOptions): ObjectJourna
         async close() {},
       };
     },
+
+    // About what comes in the time that a request takes.
+    gapBytes: 1024 * 1024,
 
     async epochs(batchId, shard) {
       assertSegmentId({ batchId, shard, epoch: 0 });

@@ -17,6 +17,8 @@ export interface Bucket {
   upload(key: string, body: Readable, action: string): Promise<void>;
   /** The first bytes of an object, and what it is. */
   first(key: string, length: number, action: string): Promise<ObjectHead>;
+  /** The same with its bytes as they come, all from `start` on when `end` lies behind the object's; they are to be read. */
+  open(key: string, range: ObjectRange, action: string): Promise<OpenedObject>;
   /** The bytes from `start` to before `end`, in chunks as they come. Goes on where a connection broke off. */
   read(key: string, range: ObjectRange, action: string): AsyncGenerator<Buffer>;
   /** The objects whose keys begin so, in the order of their keys. */
@@ -29,7 +31,15 @@ export interface Bucket {
   remove(keys: readonly string[], action: string): Promise<void>;
   /** Gives up uploads in parts that were begun before a time (Unix milliseconds) and never ended. */
   abortUploads(keyPrefix: string, before: number, action: string): Promise<void>;
+  /** Breaks off what is under way, and refuses what comes after it with `shutting_down`. */
   close(): void;
+}
+
+export interface OpenedObject {
+  /** Of the whole object. */
+  bytes: number;
+  etag: string;
+  chunks: AsyncGenerator<Buffer>;
 }
 
 export interface ObjectHead {

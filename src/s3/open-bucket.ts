@@ -1,7 +1,7 @@
 import { randomUUID } from "node:crypto";
 import type { Readable } from "node:stream";
 import { NerifError } from "../batch/errors.ts";
-import type { BucketTuning, Bucket as ObjectBucket, ObjectHead, ObjectRange } from "./bucket.ts";
+import type { BucketTuning, Bucket as ObjectBucket, ObjectRange, OpenedObject } from "./bucket.ts";
 import { codeOf, s3Error, statusOf } from "./errors.ts";
 import type { S3Options } from "./options.ts";
 import { loadS3Sdk, type S3Sdk } from "./sdk.ts";
@@ -18,6 +18,14 @@ const mark = "nerif-write";
 export async function openBucket(options: S3Options, tuning: BucketTuning = {}): Promise<ObjectBucket> {
   const { client: s3, storage } = await loadS3Sdk();
   const client = createClient(s3, options, tuning);
+  const underWay = new Set<(reason: NerifError) => void>();
+  let closed = false;
+  // Within what repeats requests: a refusal of ours is not repeated.
+  client.middlewareStack.add((next) => (args) => untilClosed(() => next(args)), {
+    step: "finalizeRequest",
+    priority: "low",
+    name: "nerifUntilClosed",
+  });
   const { bucket: Bucket, prefix } = options;
 
   return {
@@ -46,7 +54,14 @@ export async function openBucket(options: S3Options, tuning: BucketTuning = {}):
       });
     },
 
-    first: (key, length, action) => guarded(action, () => first(key, length, action)),
+    async first(key, length, action) {
+      const { bytes, etag, chunks } = await guarded(action, () =>
+        open(key, { start: 0, end: length }, action),
+      );
+      return { bytes, etag, head: Buffer.concat(await Array.fromAsync(chunks)) };
+    },
+
+    open: (key, range, action) => guarded(action, () => open(key, range, action)),
 
     read,
 
@@ -100,8 +115,22 @@ export async function openBucket(options: S3Options, tuning: BucketTuning = {}):
       }
     },
 
-    close: () => client.destroy(),
+    close() {
+      closed = true;
+      for (const refuse of underWay) refuse(closedError());
+      client.destroy();
+    },
   };
+
+  function untilClosed<T>(request: () => Promise<T>): Promise<T> {
+    if (closed) return Promise.reject(closedError());
+    const { promise, resolve, reject } = Promise.withResolvers<T>();
+    underWay.add(reject);
+    request()
+      .then(resolve, reject)
+      .finally(() => underWay.delete(reject));
+    return promise;
+  }
 
   async function* pages(keyPrefix: string, { action, ...more }: { action: string; Delimiter?: string }) {
     try {
@@ -111,34 +140,38 @@ export async function openBucket(options: S3Options, tuning: BucketTuning = {}):
     }
   }
 
-  async function first(key: string, length: number, action: string): Promise<ObjectHead> {
+  async function open(key: string, range: ObjectRange, action: string): Promise<OpenedObject> {
+    const { start, end } = range;
     const Key = prefix + key;
     try {
-      const command = new s3.GetObjectCommand({ Bucket, Key, Range: `bytes=0-${length - 1}` });
-      const { ContentRange, ContentLength, ETag = "", Body } = await client.send(command);
+      const Range = `bytes=${start}-${Number.isFinite(end) ? end - 1 : ""}`;
+      const answer = await client.send(new s3.GetObjectCommand({ Bucket, Key, Range }));
+      const { ContentRange, ContentLength, ETag: etag = "", Body } = answer;
       const bytes = Number(ContentRange?.split("/")[1] ?? ContentLength);
-      return { bytes, etag: ETag, head: await whole(bodyOf(Body), Math.min(length, bytes), ETag) };
+      const wanted = { start, end: Math.min(end, bytes), etag };
+      return { bytes, etag, chunks: goingOn(bodyOf(Body), { key, ...wanted, action }) };
     } catch (reason) {
       if (statusOf(reason) !== 416) throw reason;
       // No range fits into an empty object.
       const { ETag = "", ContentLength } = await client.send(new s3.HeadObjectCommand({ Bucket, Key }));
-      return { bytes: ContentLength ?? 0, etag: ETag, head: Buffer.alloc(0) };
+      return { bytes: ContentLength ?? 0, etag: ETag, chunks: nothing() };
     }
+  }
 
-    async function whole(body: AsyncIterable<Buffer>, end: number, etag: string): Promise<Buffer> {
-      const chunks: Buffer[] = [];
-      let start = 0;
-      try {
-        for await (const chunk of body) {
-          chunks.push(chunk);
-          start += chunk.byteLength;
-        }
-      } catch {
-        // What did not come is asked for again.
+  async function* goingOn(
+    body: AsyncIterable<Buffer>,
+    { key, start, end, etag, action }: ObjectRange & { key: string; action: string },
+  ): AsyncGenerator<Buffer> {
+    let at = start;
+    try {
+      for await (const chunk of body) {
+        at += chunk.byteLength;
+        yield chunk;
       }
-      for await (const chunk of read(key, { start, end, etag }, action)) chunks.push(chunk);
-      return Buffer.concat(chunks);
+    } catch {
+      // What did not come is asked for again.
     }
+    yield* read(key, { start: at, end, ...(etag === undefined ? {} : { etag }) }, action);
   }
 
   async function* read(
@@ -205,9 +238,15 @@ async function guarded<T>(action: string, call: () => Promise<T>): Promise<T> {
   }
 }
 
+async function* nothing(): AsyncGenerator<Buffer> {}
+
 /** On Node the body is a stream of buffers. */
 function bodyOf(body: unknown): Readable {
   return body as Readable;
+}
+
+function closedError(): NerifError {
+  return new NerifError("shutting_down", "Cannot use the object store: this process is about to end");
 }
 
 function changed(action: string): NerifError {
