@@ -72,7 +72,8 @@ function createSplitter(handlers: LineHandlers): Splitter {
   function carry(rest: Buffer): true {
     carriedBytes += rest.length;
     if (carriedBytes > allowance) carried = [];
-    else if (rest.length > 0) carried.push(rest);
+    // A copy: a chunk is only there during this call.
+    else if (rest.length > 0) carried.push(Buffer.from(rest));
     return true;
   }
 

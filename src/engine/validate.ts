@@ -92,7 +92,7 @@ async function checkLines(options: ValidateOptions, plan: LinePlan | null): Prom
   }
 
   if (limit > 0) {
-    await forEachLine(summed(input.stream(), options), {
+    await forEachLine(summed(input.stream(undefined, { valid: 1 }), options), {
       maxLineBytes,
       onLine(bytes, offset, physicalLine) {
         const place = nextPlace(offset, physicalLine);

@@ -18,24 +18,43 @@ export function createDiskReader({ handle, bytes, action }: DiskReaderOptions): 
   return {
     bytes,
     read,
-    async *stream(range = { start: 0, end: bytes }) {
+    async *stream(range = { start: 0, end: bytes }, { valid } = {}) {
       const end = Math.min(range.end, bytes);
-      for (let at = range.start; at < end; ) {
-        const chunk = await read(at, Math.min(chunkBytes, end - at));
-        // A file that shrank must not look like one that was read to its end.
-        if (chunk.byteLength === 0) {
-          throw new NerifError("data_damaged", `Cannot ${action}: it ends at byte ${at} of ${bytes}`);
+      const room = createRoom(valid);
+      let ahead = range.start < end ? begin(range.start) : null;
+      try {
+        for (let at = range.start; ahead !== null; ) {
+          const chunk = await ahead;
+          // A file that shrank must not look like one that was read to its end.
+          if (chunk.byteLength === 0) {
+            throw new NerifError("data_damaged", `Cannot ${action}: it ends at byte ${at} of ${bytes}`);
+          }
+          at += chunk.byteLength;
+          ahead = at < end ? begin(at) : null;
+          yield chunk;
         }
-        at += chunk.byteLength;
-        yield chunk;
+      } finally {
+        // Whoever has seen enough may close the file at once. An error of what nobody wants is none.
+        await ahead?.catch(() => {});
+      }
+
+      /** Reads a chunk while the one before it is in use. */
+      function begin(at: number): Promise<Buffer> {
+        const chunk = fill(room.next(Math.min(chunkBytes, end - at)), at);
+        // Whoever awaits it in its turn gets the error; until then nobody does.
+        chunk.catch(() => {});
+        return chunk;
       }
     },
     close: () => handle.close(),
   };
 
-  async function read(offset: number, length: number): Promise<Buffer> {
-    const wanted = Math.max(0, Math.min(length, bytes - offset));
-    const buffer = Buffer.allocUnsafe(wanted);
+  function read(offset: number, length: number): Promise<Buffer> {
+    return fill(Buffer.allocUnsafe(Math.max(0, Math.min(length, bytes - offset))), offset);
+  }
+
+  async function fill(buffer: Buffer, offset: number): Promise<Buffer> {
+    const wanted = buffer.length;
     let filled = 0;
     try {
       while (filled < wanted) {
@@ -48,4 +67,19 @@ export function createDiskReader({ handle, bytes, action }: DiskReaderOptions): 
     }
     return filled === wanted ? buffer : buffer.subarray(0, filled);
   }
+}
+
+/** Where chunks are read to: in turn, a few buffers of which none is in use when it is its turn, or each its own. */
+function createRoom(valid: number | undefined): { next(length: number): Buffer } {
+  // Beside those that are valid, one is being read.
+  const most = valid === undefined ? 0 : valid + 1;
+  const buffers: Buffer[] = [];
+  return {
+    next(length) {
+      if (most === 0) return Buffer.allocUnsafe(length);
+      const buffer = buffers.length < most ? Buffer.allocUnsafeSlow(length) : (buffers.shift() as Buffer);
+      buffers.push(buffer);
+      return buffer.subarray(0, length);
+    },
+  };
 }

@@ -43,7 +43,15 @@ export interface FileReader {
   readonly bytes: number;
   /** Up to `length` bytes at `offset`; fewer only at the end of the file. */
   read(offset: number, length: number): Promise<Buffer>;
-  /** The bytes from `start` to before `end` (default: all) in chunks of at most 1 MiB, each the caller's own. */
-  stream(range?: { start: number; end: number }): AsyncIterable<Buffer>;
+  /** The bytes from `start` to before `end` (default: all) in chunks of at most 1 MiB. */
+  stream(range?: { start: number; end: number }, options?: StreamOptions): AsyncIterable<Buffer>;
   close(): Promise<void>;
+}
+
+export interface StreamOptions {
+  /**
+   * How many chunks have to be valid at a time, the last one counted; the memory of older ones may be used again.
+   * Default: all, each is the caller's own.
+   */
+  valid?: number | undefined;
 }
