@@ -2,7 +2,11 @@
 // locked for the tests.
 import { readFileSync, writeFileSync } from "node:fs";
 
-const { peerDependencies, peerDependenciesMeta: _, ...own } = JSON.parse(readFileSync("package.json", "utf8"));
+const {
+  peerDependencies,
+  peerDependenciesMeta: _,
+  ...own
+} = JSON.parse(readFileSync("package.json", "utf8"));
 for (const name of Object.keys(peerDependencies)) {
   own.dependencies[name] = own.devDependencies[name];
   delete own.devDependencies[name];

@@ -43,7 +43,11 @@ export async function buildImage({ dockerfile, context }: { dockerfile: string; 
 /** Starts a container of it, with a root directory that cannot be written. */
 export function runImage(
   image: Image,
-  { command, entrypoint, env = {} }: { command?: string[]; entrypoint?: string[]; env?: Record<string, string> },
+  {
+    command,
+    entrypoint,
+    env = {},
+  }: { command?: string[]; entrypoint?: string[]; env?: Record<string, string> },
 ): Sandboxed {
   const { root, user, workdir, volumes } = image;
   const argv = [...(entrypoint ?? image.entrypoint), ...(command ?? (entrypoint ? [] : image.command))];
@@ -133,7 +137,9 @@ function isIgnored(path: string, context: string): boolean {
 
 /** With the registry and the cache of whoever runs the test. */
 async function run({ text }: Instruction, { image }: Build & { image: Image }): Promise<void> {
-  const ofNpm = Object.entries(process.env).filter(([name]) => /^npm_config_|_proxy$|^NODE_EXTRA_CA/i.test(name));
+  const ofNpm = Object.entries(process.env).filter(([name]) =>
+    /^npm_config_|_proxy$|^NODE_EXTRA_CA/i.test(name),
+  );
   const { code, output } = await runInSandbox({
     root: image.root,
     argv: ["/bin/sh", "-c", text],

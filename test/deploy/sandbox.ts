@@ -73,9 +73,17 @@ export function runInSandbox({
     'mount --rbind /dev "$ROOT/dev"',
     ...binds.map(([here, there]) => bind(here, there)),
     ...(writable ?? []).map((path) => bind(join(root, path), path)),
-    ...(writable === undefined ? [] : ['mount -o remount,bind,ro "$ROOT/usr/local"', 'mount -o remount,bind,ro "$ROOT"']),
+    ...(writable === undefined
+      ? []
+      : ['mount -o remount,bind,ro "$ROOT/usr/local"', 'mount -o remount,bind,ro "$ROOT"']),
   ];
-  const script = ["set -e", 'mount --make-rprivate /', 'mount --bind "$ROOT" "$ROOT"', ...mounts, 'exec "$@"'].join("\n");
+  const script = [
+    "set -e",
+    "mount --make-rprivate /",
+    'mount --bind "$ROOT" "$ROOT"',
+    ...mounts,
+    'exec "$@"',
+  ].join("\n");
   const [uid = "0", gid = "0"] = user.split(":");
   const powerless = ["--no-new-privs", "--bounding-set=-all", "--inh-caps=-all"];
   const drop = ["setpriv", `--reuid=${uid}`, `--regid=${gid}`, "--clear-groups", ...powerless];
@@ -137,8 +145,14 @@ export function prepareRoot(root: string): void {
   writeFileSync(join(root, ".local/bin/node"), "");
   symlinkSync("../lib/node_modules/npm/bin/npm-cli.js", join(root, ".local/bin/npm"));
   mkdirSync(join(root, "tmp"));
-  for (const [name, mode] of [["", 0o755], ["tmp", 0o1777]] as const) chmodSync(join(root, name), mode);
+  for (const [name, mode] of [
+    ["", 0o755],
+    ["tmp", 0o1777],
+  ] as const)
+    chmodSync(join(root, name), mode);
 }
 
 /** Of a processor that has no /lib64 it is not missed. */
-const systemDirectories = ["usr", "lib", "lib64", "bin", "sbin", "etc"].filter((name) => existsSync(`/${name}`));
+const systemDirectories = ["usr", "lib", "lib64", "bin", "sbin", "etc"].filter((name) =>
+  existsSync(`/${name}`),
+);
