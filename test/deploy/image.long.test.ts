@@ -101,4 +101,8 @@ describe.skipIf(withoutSandbox !== null)(`what docker/Dockerfile builds ${withou
       expect((await container.ended).code).toBe(130);
     },
   );
+
+  describe.skipIf(withoutPostgres !== null)(`as a whole installation ${withoutPostgres ?? ""}`, () => {
+    installationTests(() => image);
+  });
 });
