@@ -31,13 +31,9 @@ describe.skipIf(withoutSandbox !== null)(`what docker/Dockerfile builds ${withou
     expect(
       readdirSync(join(home, "dist"), { recursive: true }).filter((name) => /\.test\./.test(String(name))),
     ).toEqual([]);
-    const lock = (path: string) => JSON.parse(readFileSync(path, "utf8")).packages as Record<string, object>;
-    const locked = lock(join(root, "package-lock.json"));
-    const installed = Object.entries(lock(join(home, "node_modules/.package-lock.json")));
-    for (const [path, { version, integrity }] of installed as [
-      string,
-      { version: string; integrity: string },
-    ][]) {
+    const locked = packagesIn(join(root, "package-lock.json"));
+    const installed = packagesIn(join(home, "node_modules/.package-lock.json"));
+    for (const [path, { version, integrity }] of Object.entries(installed)) {
       expect([path, locked[path]]).toMatchObject([path, { version, integrity }]);
     }
     for (const needed of ["@aws-sdk/client-s3", "@aws-sdk/lib-storage", "pg", "hono"]) {
@@ -106,3 +102,7 @@ describe.skipIf(withoutSandbox !== null)(`what docker/Dockerfile builds ${withou
     installationTests(() => image);
   });
 });
+
+function packagesIn(lockfile: string): Record<string, { version: string; integrity: string }> {
+  return JSON.parse(readFileSync(lockfile, "utf8")).packages;
+}

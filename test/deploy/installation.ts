@@ -1,4 +1,4 @@
-import { mkdtempSync, readFileSync, writeFileSync } from "node:fs";
+import { chmodSync, mkdtempSync, readFileSync, writeFileSync } from "node:fs";
 import { basename, join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
 import { parse } from "yaml";
@@ -49,7 +49,7 @@ export function installationTests(image: () => Image): void {
     };
     // As at the first start, and as at every later one.
     for (const name of ["bucket", "admin-key", "bucket", "admin-key"]) {
-      expect(await start(name).ended).toMatchObject({ code: 0 });
+      await succeeded(start(name));
     }
     const ports = [await freePort(), await freePort(), await freePort()].map(String);
     const started = ["server", "worker", "worker"].map((name, nth) => {
@@ -61,8 +61,7 @@ export function installationTests(image: () => Image): void {
     );
     for (const { port } of started) {
       const env = { NERIF_PORT: port };
-      const health = startContainer(image(), { entrypoint: image().healthcheck, env });
-      expect((await health.ended).code).toBe(0);
+      await succeeded(startContainer(image(), { entrypoint: image().healthcheck, env }));
     }
     expect(await runBatch(`http://127.0.0.1:${ports[0]}`)).toBe("completed");
     await stopAll(started.map(({ container }) => container));
@@ -78,8 +77,8 @@ export function installationTests(image: () => Image): void {
     expect(rendered.problems).toEqual([]);
     const config = rendered.manifests.find(({ kind }) => kind === "ConfigMap")?.data;
     const directory = mkdtempSync(join(image().root, "tmp/config-"));
-    const path = join(directory, "nerif.config.yaml");
-    writeFileSync(path, config?.["nerif.config.yaml"] ?? "", { mode: 0o644 });
+    chmodSync(directory, 0o755);
+    writeFileSync(join(directory, "nerif.config.yaml"), config?.["nerif.config.yaml"] ?? "");
     const secrets = {
       "nerif-database": { url: databaseUrl },
       "nerif-admin": { key: adminKey },
@@ -94,7 +93,7 @@ export function installationTests(image: () => Image): void {
         const { initContainers, containers } = deploymentOf(rendered, component).spec.template.spec;
         for (const { args, env } of initContainers) {
           const options = { command: args, env: { ...valuesOf(env, secrets), ...here } };
-          expect(await startContainer(image(), options).ended).toMatchObject({ code: 0 });
+          await succeeded(startContainer(image(), options));
         }
         const [container] = containers;
         if (container === undefined) throw new Error("The pod is empty");
@@ -164,6 +163,11 @@ function valuesOf(
       return [name, found];
     }),
   );
+}
+
+async function succeeded({ ended }: Sandboxed): Promise<void> {
+  const { code, output } = await ended;
+  expect([code, output]).toEqual([0, expect.any(String)]);
 }
 
 async function stopAll(containers: Sandboxed[]): Promise<void> {

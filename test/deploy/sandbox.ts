@@ -120,7 +120,10 @@ function watch(child: ChildProcess): Sandboxed {
   const ended = once(child, "close").then(([code, signal]) => ({ code, signal, output }));
   async function pid(): Promise<number> {
     const children = readFileSync(`/proc/${child.pid}/task/${child.pid}/children`, "utf8");
-    return Number(children.trim().split(" ")[0]);
+    const [first = ""] = children.trim().split(" ");
+    // The number 0 would be our own process group.
+    if (first === "") throw new Error("It has ended");
+    return Number(first);
   }
   return {
     pid,
