@@ -33,6 +33,7 @@ describe("resolveConfig()", () => {
       maxFileBytes: "1GiB",
       completionWindows: "1m..7d",
       port: "80",
+      metricsPort: "81",
       databaseUrl: "postgres://user@host/name",
       logLevel: "debug",
       limit: "3",

@@ -1,5 +1,6 @@
 import type { Command } from "commander";
 import type { ApiKeyObject } from "../batch/api-key.ts";
+import { NerifError } from "../batch/errors.ts";
 import { type Opened, openNerif } from "../compose.ts";
 import { addOptions, type Config, resolveConfig } from "./config.ts";
 import { clusterOptions, sharedStorage } from "./nerif-options.ts";
@@ -9,7 +10,7 @@ import { say } from "./terminal.ts";
 
 const common = ["dataDir", ...clusterOptions, "json"] as const satisfies OptionName[];
 const quotaOptions = ["storedBytes", "openUploads", "queuedLines", "requestsPerSecond"] as const;
-const createOptions = [...common, "project", "name", ...quotaOptions] as const;
+const createOptions = [...common, "project", "name", "keyEnv", ...quotaOptions] as const;
 
 /** `nerif keys`: who may call the servers of the local data directory, or of a database. */
 export function keysCommand(keys: Command): void {
@@ -25,6 +26,7 @@ const examples = `
 Examples:
   nerif keys create --name nightly
   nerif keys create --project search --stored-bytes 10GiB --queued-lines 1000000
+  nerif keys create --key-env NERIF_ADMIN_KEY
   nerif keys revoke key_6b01f2a0c7d88190a1b2c3d4e5f60718
 
 As soon as there is a key, every call of the HTTP API needs one, at once and for good. A key sees the files and batches
@@ -42,7 +44,14 @@ async function add(flags: Flags): Promise<void> {
       queued_lines: values.queuedLines,
       requests_per_second: values.requestsPerSecond,
     };
-    const { key, object } = await keys.create({ project, name, quotas });
+    const params = { project, name, quotas };
+    if (values.keyEnv !== undefined) {
+      const object = await keys.admit(keyIn(values.keyEnv), params);
+      if (values.json) printJson(object);
+      else say(`${object.id} is valid for the project ${object.project}`);
+      return;
+    }
+    const { key, object } = await keys.create(params);
     if (values.json) {
       printJson({ ...object, key });
       return;
@@ -50,6 +59,12 @@ async function add(flags: Flags): Promise<void> {
     say(`Made ${object.id} for the project ${object.project}. This is the only time that it is shown:`);
     print(key);
   });
+}
+
+function keyIn(variable: string): string {
+  const key = process.env[variable]?.trim();
+  if (key) return key;
+  throw new NerifError("invalid_configuration", `Cannot take the key from ${variable}: it is not set`);
 }
 
 async function list(flags: Flags): Promise<void> {

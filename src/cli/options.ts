@@ -164,6 +164,12 @@ export const optionTable = {
     schema: whole(0, 65_535),
     default: 8787,
   },
+  metricsPort: {
+    value: "<n>",
+    help: "port to answer /healthz, /readyz and /metrics on; 0 takes a free one",
+    schema: whole(0, 65_535),
+    defaultText: "none",
+  },
   insecure: {
     help: "listen beyond this machine though no API key is asked for",
     schema: onOff,
@@ -180,6 +186,12 @@ export const optionTable = {
     help: "whose files and batches the key sees",
     schema: filled,
     default: "default",
+  },
+  keyEnv: {
+    value: "<variable>",
+    help: "environment variable that holds the key, 32 characters or more; unless it is there already. Default: a new one is drawn",
+    schema: variableSchema,
+    secret: true,
   },
   storedBytes: {
     value: "<size>",

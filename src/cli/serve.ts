@@ -59,6 +59,9 @@ async function serve(flags: Record<string, unknown>): Promise<void> {
     shutdownGrace,
     json,
   } = config.values;
+  const grace = { interruptMs: shutdownGrace, terminateMs: shutdownGrace };
+  // The first process of a container would not even be ended by a signal for which it does not listen.
+  const started = onStopSignal(grace, () => process.exit(exitCodes.interrupted));
   const log = createLog(logLevel);
   const built = nerifOptions(config, "nerif serve");
   const nerif = await openNerif({
@@ -71,7 +74,8 @@ async function serve(flags: Record<string, unknown>): Promise<void> {
   });
   const server = await serveInstance(nerif, { host, port, insecure, corsOrigins, log });
   const stopped = Promise.withResolvers<void>();
-  onStopSignal({ interruptMs: shutdownGrace, terminateMs: shutdownGrace }, (graceMs) => {
+  started();
+  onStopSignal(grace, (graceMs) => {
     say(`Stopping; calls in flight get ${graceMs / 1_000} s. Another signal stops at once`);
     server.close({ graceMs }).then(stopped.resolve, stopped.reject);
   });

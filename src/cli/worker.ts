@@ -1,6 +1,7 @@
 import type { Command } from "commander";
 import { NerifError } from "../batch/errors.ts";
 import { openNerif } from "../compose.ts";
+import { type Observer, observe } from "../http/observe.ts";
 import { startExecution } from "../service/execution.ts";
 import { addOptions, resolveConfig } from "./config.ts";
 import { exitCodes } from "./exit-codes.ts";
@@ -12,6 +13,9 @@ import { onStopSignal } from "./signals.ts";
 import { say, sayIn } from "./terminal.ts";
 
 const options = [
+  "host",
+  "metricsPort",
+  "insecure",
   ...engineOptions,
   ...clusterOptions,
   "webhookAllow",
@@ -21,7 +25,10 @@ const options = [
 
 /** `nerif worker`: executes batches for servers that share a database. */
 export function workerCommand(command: Command): void {
-  addOptions(command, options, { json: "say as JSON when it executes" })
+  addOptions(command, options, {
+    host: "address of --metrics-port",
+    json: "say as JSON when it executes",
+  })
     .addHelpText("after", examples)
     .action(async (flags: Record<string, unknown>) => {
       await work(flags);
@@ -35,40 +42,57 @@ Examples:
 Any number of workers and servers on one database and one place for files execute its batches together, several of
 them the same one. What a worker held that dies is taken up by others within 15 seconds.
 
+With --metrics-port 9464 it answers /healthz, /readyz and /metrics, as a server does.
+
 SIGTERM and Ctrl-C drain: calls in flight get the shutdown grace, the rest goes to others. A second signal stops at
 once.`;
 
 async function work(flags: Record<string, unknown>): Promise<void> {
   const config = resolveConfig(options, flags);
-  const { databaseUrl, webhookAllow, logLevel, shutdownGrace, json } = config.values;
+  const { databaseUrl, host, metricsPort, insecure, webhookAllow, logLevel, shutdownGrace, json } =
+    config.values;
   if (databaseUrl === undefined) {
     const why = "the batches of a data directory are executed by nerif serve";
     throw new NerifError("invalid_usage", `Cannot work without --database-url: ${why}`);
   }
+  const grace = { interruptMs: shutdownGrace, terminateMs: shutdownGrace };
+  // The first process of a container would not even be ended by a signal for which it does not listen.
+  const started = onStopSignal(grace, () => process.exit(exitCodes.interrupted));
+  const log = createLog(logLevel);
   const nerif = await openNerif({
     ...nerifOptions(config, "nerif worker"),
     ...sharedStorage(config.values),
     webhookAllow,
     ignoreOpenAIBaseUrl: true,
-    log: createLog(logLevel),
+    log,
   });
+  let observer: Observer | null = null;
   try {
     // Without one it could only make batches wait.
     nerif.upstreams();
+    if (metricsPort !== undefined)
+      observer = await observe(nerif, { host, port: metricsPort, insecure, log });
     await startExecution(nerif);
   } catch (reason) {
+    await observer?.close();
     await nerif.close();
     throw reason;
   }
-  // It has no socket that would keep it alive while there is nothing to do.
+  started();
+  // It may have no socket that would keep it alive while there is nothing to do.
   const alive = setInterval(() => {}, 2 ** 30);
   const stopped = Promise.withResolvers<void>();
-  onStopSignal({ interruptMs: shutdownGrace, terminateMs: shutdownGrace }, (graceMs) => {
+  onStopSignal(grace, (graceMs) => {
     say(`Stopping; calls in flight get ${graceMs / 1_000} s. Another signal stops at once`);
+    observer?.drain();
     nerif.close({ graceMs }).then(stopped.resolve, stopped.reject);
   });
-  if (json) printJson({ event: "executing", data_dir: nerif.dataDir });
+  const metrics = observer === null ? {} : { metrics_url: `${observer.url}/metrics` };
+  if (json) printJson({ event: "executing", data_dir: nerif.dataDir, ...metrics });
   sayIn("green", `Nerif executes batches; files in ${nerif.dataDir}`);
+  if (observer !== null) say(`  health and metrics on ${observer.url}`);
   await stopped.promise.finally(() => clearInterval(alive));
+  // To the last moment it says that it stops, and that it is still there.
+  await observer?.close();
   process.exitCode = exitCodes.ok;
 }

@@ -2,6 +2,7 @@ import type { Kysely } from "kysely";
 import { type Quotas, quotaExceeded } from "../batch/api-key.ts";
 import type { ApiKeyUsage } from "./api-key-records.ts";
 import { unfinishedStatuses } from "./batch-row.ts";
+import { linesToDo } from "./lines-to-do.ts";
 import type { Schema } from "./schema.ts";
 
 /**
@@ -62,32 +63,9 @@ async function openUploads(db: Kysely<Schema>, apiKey: string): Promise<number> 
   return Number(row?.count ?? 0);
 }
 
-/** Lines that are not done yet. Before validation has counted them it is those that were counted at the upload. */
-async function queuedLines(db: Kysely<Schema>, apiKey: string): Promise<number> {
-  const lines = await db
-    .selectFrom("batches")
-    .leftJoin("files", "files.id", "batches.input_file_id")
-    .select(({ fn, eb }) =>
-      fn
-        .sum(
-          eb
-            .case()
-            .when("batches.status", "=", "validating")
-            .then(fn.coalesce("files.lines", eb.lit(0)))
-            .else(eb.ref("batches.total"))
-            .end(),
-        )
-        .as("sum"),
-    )
-    .where("batches.api_key", "=", apiKey)
-    .where("batches.status", "in", unfinishedStatuses)
-    .executeTakeFirst();
-  const done = await db
-    .selectFrom("shards")
-    .innerJoin("batches", "batches.id", "shards.batch_id")
-    .select(({ fn }) => [fn.sum("shards.completed").as("completed"), fn.sum("shards.failed").as("failed")])
-    .where("batches.api_key", "=", apiKey)
-    .where("batches.status", "in", unfinishedStatuses)
-    .executeTakeFirst();
-  return Number(lines?.sum ?? 0) - Number(done?.completed ?? 0) - Number(done?.failed ?? 0);
+/** Lines that are not done yet. */
+function queuedLines(db: Kysely<Schema>, apiKey: string): Promise<number> {
+  return linesToDo(db, (eb) =>
+    eb.and([eb("batches.api_key", "=", apiKey), eb("batches.status", "in", unfinishedStatuses)]),
+  );
 }

@@ -1,5 +1,10 @@
+import type { BatchStatus } from "../batch/batch.ts";
 import type { BatchCountRecords } from "./batch-count-records.ts";
-import type { SqlDatabase } from "./sql-database.ts";
+import { linesToDo } from "./lines-to-do.ts";
+import { type SqlDatabase, snapshot } from "./sql-database.ts";
+
+/** Those whose lines are sent, or will be. */
+const queuedStatuses: BatchStatus[] = ["validating", "in_progress"];
 
 export function createBatchCountQueries({ run }: SqlDatabase): BatchCountRecords {
   return {
@@ -13,5 +18,12 @@ export function createBatchCountQueries({ run }: SqlDatabase): BatchCountRecords
           .execute();
         return rows.map(({ status, batches }) => ({ status, batches: Number(batches) }));
       }),
+
+    countQueuedLines: () =>
+      run("count the lines to do", (db) =>
+        snapshot(db, (transaction) =>
+          linesToDo(transaction, (eb) => eb.and([eb("batches.status", "in", queuedStatuses)])),
+        ),
+      ),
   };
 }

@@ -4,14 +4,14 @@ import { admit } from "./authenticate.ts";
 import { routedPath } from "./azure-path.ts";
 import { batchRoutes } from "./batches.ts";
 import { allowOrigins } from "./cross-origin.ts";
-import type { App, HttpLog, HttpServices, RequestContext, RequestEnvironment } from "./environment.ts";
-import { errorResponse, isServerFault } from "./error-response.ts";
+import type { App, HttpLog, HttpServices, RequestEnvironment } from "./environment.ts";
+import { errorResponse } from "./error-response.ts";
 import { fileRoutes } from "./files.ts";
+import { failures, frame, unknownRoute } from "./frame.ts";
 import { healthRoutes } from "./health.ts";
 import { metricsRoutes } from "./metrics.ts";
 import { modelRoutes } from "./models.ts";
 import { descriptionRoutes } from "./openapi/routes.ts";
-import { newRequestId } from "./request-id.ts";
 import { uploadRoutes } from "./uploads.ts";
 import { webhookEventTypeRoutes, webhookRoutes } from "./webhooks.ts";
 
@@ -32,13 +32,7 @@ export function createApp(
 ): App {
   const app = new Hono<RequestEnvironment>({ getPath: routedPath });
 
-  app.use(async (c, next) => {
-    c.set("requestId", newRequestId());
-    await next();
-    c.res.headers.set("x-request-id", c.get("requestId"));
-    // Another request on this connection would find nobody.
-    if (draining.aborted) c.res.headers.set("connection", "close");
-  });
+  app.use(frame(draining));
   if (origins.size > 0) app.use(allowOrigins(origins));
   app.use(
     admit({
@@ -73,16 +67,9 @@ export function createApp(
       const message = "Cannot answer yet: the server is starting";
       return errorResponse(new NerifError("rate_limit_exceeded", message, { retryAfterMs: startingMs }));
     }
-    const { pathname } = new URL(c.req.url);
-    const message = `Invalid URL (${c.req.method} ${pathname.slice(0, 200)})`;
-    return errorResponse(new NerifError("route_not_found", message));
+    return unknownRoute(c);
   });
-  app.onError((reason, c: RequestContext) => {
-    if (isServerFault(reason)) {
-      log.error({ err: reason, requestId: c.get("requestId") }, `${c.req.method} ${c.req.routePath} failed`);
-    }
-    return errorResponse(reason);
-  });
+  app.onError(failures(log));
   return app;
 }
 

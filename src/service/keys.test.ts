@@ -71,6 +71,37 @@ it("a key is known until it is revoked, which can be said again", async () => {
   expect(await keys.list()).toEqual([revoked]);
 });
 
+it("a key that was drawn elsewhere is admitted once, however many processes ask for it", async () => {
+  const { keys, control, clock } = await service();
+  const elsewhere = createKeyService({ control, clock });
+  const key = "c0ffee00".repeat(8);
+  const first = await keys.admit(key, { name: "admin" });
+  expect(first).toMatchObject({ project: "default", name: "admin", hint: "ee00" });
+  expect(await elsewhere.admit(key, { name: "again" })).toEqual(first);
+  expect(await keys.list()).toEqual([first]);
+  expect(await keys.authenticate(key)).toMatchObject({ id: first.id });
+  const another = "decade00".repeat(8);
+  const both = await Promise.all([keys.admit(another, {}), elsewhere.admit(another, {})]);
+  expect(both[0]).toEqual(both[1]);
+  expect(await keys.list()).toHaveLength(2);
+});
+
+it("a key that was drawn elsewhere is refused when it could be guessed, was revoked, or is of another project", async () => {
+  const { keys } = await service();
+  for (const key of ["", "short", "x".repeat(31), "x".repeat(257), `${"x".repeat(32)} y`]) {
+    await expect(keys.admit(key, {})).rejects.toMatchObject({ code: "invalid_value" });
+  }
+  const key = "c0ffee00".repeat(8);
+  const { id } = await keys.admit(key, { project: "search" });
+  const refusal = await keys.admit(key, {}).catch((reason: Error) => reason);
+  expect(refusal).toMatchObject({ code: "invalid_value", message: expect.stringContaining("search") });
+  expect((refusal as Error).message).not.toContain(key);
+  await keys.revoke(id);
+  await expect(keys.admit(key, { project: "search" })).rejects.toMatchObject({
+    message: "Cannot admit the key: it was revoked",
+  });
+});
+
 it("a revocation of what is no key is refused and does not show what was given", async () => {
   const { keys } = await service();
   const { key } = await keys.create({});

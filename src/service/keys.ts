@@ -9,12 +9,21 @@ import { createRateLimit } from "./rate-limit.ts";
 
 const prefix = "sk-nerif-";
 
+/** What is kept of a key is a plain hash: a short one could be found from it. */
+const hardToGuess = /^[\x21-\x7e]{32,256}$/;
+
 export interface KeyService {
   /**
    * Makes a key. `key` is all there ever is of it: only its hash is kept.
    * @throws NerifError for bad parameters
    */
   create(params: KeyParams): Promise<{ key: string; object: ApiKeyObject }>;
+  /**
+   * Makes a key of what somebody else has drawn. One that is there already stays as it is, so that any number of
+   * machines may do this at each start.
+   * @throws NerifError `invalid_value` for a key that is easily guessed, was revoked, or is another project's
+   */
+  admit(key: string, params: KeyParams): Promise<ApiKeyObject>;
   /** Every key, revoked ones too, the oldest first. */
   list(): Promise<ApiKeyObject[]>;
   /** Holds from the next request on, in every process; a key that is revoked already stays so. @throws NerifError `api_key_not_found` */
@@ -43,20 +52,36 @@ export function createKeyService({ control, clock }: { control: ControlStore; cl
     return found !== null && isSame && found.revoked_at === null ? found : null;
   }
 
+  async function insert(key: string, params: KeyParams): Promise<ApiKeyObject> {
+    const stored: StoredApiKey = {
+      id: newId("api_key"),
+      ...checkKeyParams(params),
+      hash: hashOf(key),
+      hint: key.slice(-4),
+      created_at: unixSeconds(clock),
+      revoked_at: null,
+    };
+    await control.insertApiKey(stored);
+    return apiKeyObject(stored);
+  }
+
   return {
     async create(params) {
-      const { project, name, quotas } = checkKeyParams(params);
       const key = `${prefix}${randomBytes(32).toString("base64url")}`;
-      const stored: StoredApiKey = {
-        id: newId("api_key"),
-        ...{ project, name, quotas },
-        hash: hashOf(key),
-        hint: key.slice(-4),
-        created_at: unixSeconds(clock),
-        revoked_at: null,
-      };
-      await control.insertApiKey(stored);
-      return { key, object: apiKeyObject(stored) };
+      return { key, object: await insert(key, params) };
+    },
+
+    async admit(key, params) {
+      if (!hardToGuess.test(key)) throw cannotAdmit("it must be 32 to 256 visible ASCII characters");
+      const { project } = checkKeyParams(params);
+      const known = async () => control.findApiKey(hashOf(key));
+      const found = await known();
+      // Another process may have been faster, and then the row cannot be added twice.
+      const made =
+        found ?? (await insert(key, params).catch(async (reason) => (await known()) ?? raise(reason)));
+      if (made.revoked_at !== null) throw cannotAdmit("it was revoked");
+      if (made.project !== project) throw cannotAdmit(`it is a key of the project ${made.project}`);
+      return "hash" in made ? apiKeyObject(made) : made;
     },
 
     list: async () => (await control.listApiKeys()).map(apiKeyObject),
@@ -92,6 +117,14 @@ function hashOf(key: string): string {
 
 /** As long as a hash, and equal to none. */
 const noHash = "-".repeat(64);
+
+function cannotAdmit(reason: string): NerifError {
+  return new NerifError("invalid_value", `Cannot admit the key: ${reason}`, { param: "key" });
+}
+
+function raise(reason: unknown): never {
+  throw reason;
+}
 
 function missingKey(): NerifError {
   return new NerifError(

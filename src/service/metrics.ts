@@ -41,8 +41,9 @@ export function createMetricsService({
   engine: Engine;
 }): MetricsService {
   async function batches(): Promise<Metric[]> {
-    const [counted, unfinished] = await Promise.all([
+    const [counted, queued, unfinished] = await Promise.all([
       control.countBatches(),
+      control.countQueuedLines(),
       control.unfinishedBatches(mostBatches),
     ]);
     const byStatus = new Map(counted.map(({ status, batches }) => [status, batches]));
@@ -52,6 +53,12 @@ export function createMetricsService({
         help: "Batches of all projects by status.",
         type: "gauge",
         samples: batchStatuses.map((status) => ({ labels: { status }, value: byStatus.get(status) ?? 0 })),
+      },
+      {
+        name: "nerif_lines_queued",
+        help: "Lines of all projects that are not done, of batches that are validated or in progress.",
+        type: "gauge",
+        samples: [{ value: queued }],
       },
       {
         name: "nerif_batches_waiting",

@@ -1,5 +1,12 @@
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { pythonEnvironment } from "../support/python-environment.ts";
 import { createPythonDriver } from "./sdk/python.ts";
-import { pythonEnvironment } from "./sdk/python-environment.ts";
 import { contractSuite } from "./suite.ts";
 
-contractSuite("python", async () => createPythonDriver(await pythonEnvironment()));
+const requirements = fileURLToPath(new URL("requirements.txt", import.meta.url));
+
+contractSuite("python", async () => {
+  const bin = await pythonEnvironment("nerif-python", requirements);
+  return createPythonDriver(join(bin, "python"));
+});

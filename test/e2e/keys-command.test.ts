@@ -40,6 +40,20 @@ describe("nerif keys", () => {
     expect(JSON.parse(listed.stdout)).toEqual(object);
   });
 
+  it("admits a key from the environment, again and again, and does not print it", async () => {
+    await using work = await createCliWorkspace();
+    const key = "c0ffee00".repeat(8);
+    const command = ["keys", "create", "--key-env", "ADMIN_KEY", "--name", "admin"];
+    for (let time = 0; time < 2; time += 1) {
+      const made = await work.run(command, { env: { ADMIN_KEY: key } });
+      expect([made.code, made.stdout]).toEqual([0, ""]);
+      expect(made.stderr).toMatch(/^key_[0-9a-f]{32} is valid for the project default\n$/);
+    }
+    expect((await work.run(["keys", "list"])).stdout.split("\n")).toHaveLength(2);
+    const unset = await work.run(command);
+    expect([unset.code, unset.stderr]).toEqual([2, expect.stringContaining("ADMIN_KEY: it is not set")]);
+  });
+
   it.each([
     [["create", "--project", "Not this"], /a-z, 0-9, _ and -/],
     [["create", "--requests-per-second", "0"], /from 0\.001/],

@@ -77,6 +77,7 @@ describe("GET /metrics", () => {
     }
     expect(Math.max(...running)).toBeGreaterThan(0);
     const outcome = (name: string) => now.values.get(`nerif_calls_total{${lane},outcome="${name}"}`);
+    expect(now.values.get("nerif_lines_queued")).toBe(0);
     expect(outcome("succeeded")).toBe(60);
     expect(outcome("unavailable")).toBeGreaterThan(0);
     expect(outcome("throttled")).toBe(0);
@@ -120,7 +121,8 @@ describe("GET /metrics", () => {
     instance.control.countBatches = () => Promise.reject(new Error("it is away"));
     const response = await server.send("/metrics");
     expect(response.status).toBe(200);
-    const names = [...parse(await response.text()).keys()].filter((key) => !key.startsWith("nerif_batches"));
-    expect(names).toEqual([...whole.keys()].filter((key) => !key.startsWith("nerif_batches")));
+    const isOfBatches = (key: string) => key.startsWith("nerif_batches") || key === "nerif_lines_queued";
+    const names = [...parse(await response.text()).keys()];
+    expect(names).toEqual([...whole.keys()].filter((key) => !isOfBatches(key)));
   });
 });
