@@ -4,6 +4,7 @@ import { aWebhookEndpoint } from "../../test/support/control-rows.ts";
 import { createEngineFixture, type EngineFixture, requestLines } from "../../test/support/engine.ts";
 import { createScriptedUpstream, echo, type ScriptedUpstream } from "../../test/support/scripted-upstream.ts";
 import { advance } from "../batch/lifecycle.ts";
+import type { ControlStore, Shard } from "../control/control-store.ts";
 import { createSharedLock } from "../control/shared-lock.ts";
 import { createMemoryJournal } from "../journal/memory.ts";
 import type { WebhookSender } from "../webhooks/sender.ts";
@@ -104,6 +105,40 @@ test("an executor that waits for the shard of another lets go of a batch that th
   fixture.engine.wake();
   expect(await fixture.until(id)).toMatchObject({ status: "cancelled" });
   while (other.progress(id) !== null) await turn();
+});
+
+test("an executor that stood still before it leased gets nothing of a batch that another has ended meanwhile", async () => {
+  const standing = Promise.withResolvers<void>();
+  const goesOn = Promise.withResolvers<void>();
+  const leased = Promise.withResolvers<Shard[]>();
+  const upstream = createScriptedUpstream(echo);
+  const fixture = await createEngineFixture(upstream, { lock: createSharedLock() });
+  const control: ControlStore = {
+    ...fixture.control,
+    async leaseShards(request) {
+      standing.resolve();
+      await goesOn.promise;
+      const shards = await fixture.control.leaseShards(request);
+      leased.resolve(shards);
+      return shards;
+    },
+  };
+  const late = createEngine({ ...fixture.deps, control });
+  onTestFinished(() => late.stop(0));
+  await late.start();
+  const { id } = await fixture.addBatch(requestLines(4));
+  late.wake();
+  await standing.promise;
+  const batch = await fixture.get(id);
+  const patch = advance(batch, { type: "cancel" }, Math.floor(Date.now() / 1_000));
+  await fixture.control.updateBatch(id, batch.version, patch ?? {});
+  await fixture.engine.start();
+  const cancelled = await fixture.until(id);
+  goesOn.resolve();
+  // What it would get, and have answered, could be shown as a result, and the files that are written have none of it.
+  expect(await leased.promise).toEqual([]);
+  expect(await fixture.lines(cancelled.error_file_id)).toHaveLength(4);
+  expect(upstream.calls).toEqual([]);
 });
 
 test("a stop whose time is over does not wait for a journal that takes nothing", async () => {

@@ -254,21 +254,52 @@ describe("disk journal under load", () => {
     expect(most).toBe(3);
   });
 
-  it("a reader can make durable what others wrote, and tells when it cannot", async () => {
+  it("a reader can make durable what others wrote, and it is fatal when it cannot", async () => {
     const directory = newDirectory();
     await write(journalIn(directory), id, ["kept"]);
+    const fatal: NerifError[] = [];
     const synced: number[] = [];
-    const reading = journalIn(directory, {
-      sync(fd, done) {
-        synced.push(fd);
-        done(synced.length === 1 ? null : systemError("EIO"));
+    const reading = createDiskJournal({
+      directory,
+      onFatal: (error) => fatal.push(error),
+      calls: {
+        sync(fd, done) {
+          synced.push(fd);
+          done(synced.length === 1 ? null : systemError("EIO"));
+        },
       },
     });
     const reader = await reading.open(id);
     await reader.sync();
     expect(synced).toHaveLength(1);
-    await expect(reader.sync()).rejects.toMatchObject({ code: "storage_unavailable" });
+    expect(fatal).toEqual([]);
+    const refusal = { code: "storage_unavailable" };
+    await expect(reader.sync()).rejects.toMatchObject(refusal);
+    expect(fatal).toMatchObject([refusal]);
+    await expect(reading.create({ ...id, epoch: 2 }, () => {})).rejects.toMatchObject(refusal);
     await reader.close();
+  });
+
+  it("a reader tries no sync a second time, which would succeed without having written anything", async () => {
+    const directory = newDirectory();
+    await write(journalIn(directory), id, ["written"]);
+    let syncs = 0;
+    const reading = createDiskJournal({
+      directory,
+      onFatal() {},
+      calls: {
+        sync(_fd, done) {
+          syncs += 1;
+          done(syncs === 1 ? systemError("EIO") : null);
+        },
+      },
+    });
+    for (let time = 0; time < 2; time += 1) {
+      const reader = await reading.open(id);
+      await expect(reader.sync()).rejects.toMatchObject({ code: "storage_unavailable" });
+      await reader.close();
+    }
+    expect(syncs).toBe(1);
   });
 });
 

@@ -97,7 +97,7 @@ export function createDiskJournal(options: DiskJournalOptions): Journal {
       assertSegmentId(id);
       const handle = await openIfThere(id);
       if (handle === null) throw damaged(id, "it is not there");
-      return createSegmentReader(id, { handle, calls });
+      return createSegmentReader(id, { handle, sync });
     },
 
     gapBytes: 16 * 1024,
@@ -118,7 +118,7 @@ export function createDiskJournal(options: DiskJournalOptions): Journal {
       try {
         await rm(join(directory, batchId), { recursive: true, force: true });
         // DURABLE: or the batch would come back with a power cut, though nothing knows it any more.
-        await syncDirectory(directory);
+        await syncDirectory(directory, failedSync);
       } catch (reason) {
         if (errnoOf(reason) !== "ENOENT") throw storageError(`remove the results of ${batchId}`, reason);
       }
@@ -140,6 +140,14 @@ export function createDiskJournal(options: DiskJournalOptions): Journal {
 
   function failedSync(reason: unknown): NerifError {
     return group.fail(reason, "a sync");
+  }
+
+  /** Of what others wrote. Fatal as well: tried again it would succeed without having written anything. */
+  async function sync(handle: FileHandle): Promise<void> {
+    if (group.failure) throw group.failure;
+    await promisify(calls.sync)(handle.fd).catch((reason: unknown) => {
+      throw failedSync(reason);
+    });
   }
 
   async function createFile(id: SegmentId): Promise<FileHandle> {
@@ -191,7 +199,7 @@ export function createDiskJournal(options: DiskJournalOptions): Journal {
 
 function createSegmentReader(
   id: SegmentId,
-  { handle, calls }: { handle: FileHandle; calls: JournalCalls },
+  { handle, sync }: { handle: FileHandle; sync: (handle: FileHandle) => Promise<void> },
 ): SegmentReader {
   return {
     async read(offset, length) {
@@ -204,9 +212,7 @@ function createSegmentReader(
     async sync() {
       // Windows syncs only through handles that may write; there a power cut may take back what was shown.
       if (process.platform === "win32") return;
-      await promisify(calls.sync)(handle.fd).catch((reason: unknown) => {
-        throw storageError(`sync ${nameOf(id)}`, reason);
-      });
+      await sync(handle);
     },
     close: () => handle.close(),
   };

@@ -95,7 +95,10 @@ export interface ScanReport {
 
 export interface SegmentReader {
   read(offset: number, length: number): Promise<Buffer>;
-  /** Makes durable what the segment held when this was called, whoever wrote it. @throws NerifError `storage_unavailable` */
+  /**
+   * Makes durable what the segment held when this was called, whoever wrote it.
+   * @throws NerifError `storage_unavailable`; on a disk nothing becomes durable from then on, as after any failed sync
+   */
   sync(): Promise<void>;
   close(): Promise<void>;
 }

@@ -56,7 +56,7 @@ export async function runSeed(
   };
   // The control store makes the data directory, and its name durable, before anything else is done.
   world.disk.makeDirectories(dataDir);
-  world.disk.directory("/").beginSync()();
+  world.disk.directory("/").beginSync().succeed();
   await scene.receivers.register(database);
   const keeper = createKeeper(scene);
   try {

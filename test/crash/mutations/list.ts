@@ -30,7 +30,7 @@ export const mutations: readonly Mutation[] = [
   {
     name: "the name of a batch's journal is not synced",
     file: "src/journal/disk.ts",
-    replace: [["await syncDirectory(directory, failedSync);", ""]],
+    replace: [["whoever made it.\n    await syncDirectory(directory, failedSync);", "whoever made it."]],
     noticedBy: runPower,
   },
   {

@@ -31,7 +31,7 @@ export async function createModelWorld(database: Database): Promise<ModelWorld> 
     ...{ upstream: createSimulatedUpstream(), receivers: createReceivers() },
   };
   world.disk.makeDirectories(dataDir);
-  world.disk.directory("/").beginSync()();
+  world.disk.directory("/").beginSync().succeed();
   const keeper = createKeeper(scene);
   const pass = async (ms: number) => {
     const until = world.now + ms;

@@ -29,10 +29,11 @@ export function isSettled({ world }: Scene, { answeredAt, life }: Send): boolean
   if (weather.diskFull.some(({ from, until }) => from <= end && until + 1_000 >= answeredAt)) return false;
   if (answeredAt + 5 + 60 * weather.slowestDisk < end) return true;
   if (answeredAt >= end || life?.doubtedAt !== null) return false;
-  // Killed before the sync: what it wrote is there until the power fails, or somebody has synced it.
+  // Killed before the sync: what it wrote is there until the power fails, or somebody has synced it. Once a sync has
+  // failed nobody can any more, and nobody can tell.
   for (const death of deaths.slice(deaths.findIndex((one) => one.life === life))) {
     if (tookUp(death.life, end) && weather.storeDown.length + weather.pauses.length === 0) return true;
-    if (death.kind === "power") return false;
+    if (death.kind === "power" || death.life.syncFailed) return false;
   }
   return true;
 }

@@ -3,7 +3,7 @@ import type { ControlStore } from "../../../src/control/control-store.ts";
 import { isIn } from "../weather.ts";
 import { dieNow, happens, isDiskFull, isLastCall } from "../world/calls.ts";
 import { theWorld, type World } from "../world/world.ts";
-import { type Database, reading } from "./database.ts";
+import { type Call, type Database, reading } from "./database.ts";
 
 const slowestMs = 3;
 
@@ -12,19 +12,21 @@ const slowestMs = 3;
  * more when the life is over. A call is done as a whole or not at all.
  */
 export function createSimulatedControl(database: Database): ControlStore {
+  const ask = database.connect();
   const methods = Object.keys(database.store).map((name) => [
     name,
-    (...args: unknown[]) => perform(database, { name, args }),
+    (...args: unknown[]) => perform(database, { name, args, ask }),
   ]);
   return Object.fromEntries(methods) as unknown as ControlStore;
 }
 
-interface Call {
+interface LifeCall {
   name: string;
   args: unknown[];
+  ask: Call;
 }
 
-async function perform(database: Database, call: Call): Promise<unknown> {
+async function perform(database: Database, call: LifeCall): Promise<unknown> {
   const world = theWorld();
   const { life } = world;
   // Asked five times a second, and only compared: it must cost nothing.
@@ -41,7 +43,7 @@ async function perform(database: Database, call: Call): Promise<unknown> {
   const writes = !reading.test(call.name);
   if (isDown(world)) refuse(call.name);
   if (writes && isDiskFull()) throw new NerifError("disk_full", `Cannot ${call.name}: the disk is full`);
-  const result = await database.call(call.name, call.args);
+  const result = await call.ask(call.name, call.args);
   if (dies) {
     dieNow();
     return new Promise(() => {});

@@ -3,6 +3,7 @@ import { Kysely } from "kysely";
 import type { ControlStore } from "../../../src/control/control-store.ts";
 import { migrate } from "../../../src/control/migrations/migrate.ts";
 import type { Schema } from "../../../src/control/schema.ts";
+import type { SqlDatabase } from "../../../src/control/sql-database.ts";
 import { createSqlStore } from "../../../src/control/sql-store.ts";
 import { createSqliteDialect } from "../../../src/control/sqlite-dialect.ts";
 import { fromSqlite } from "../../../src/control/sqlite-errors.ts";
@@ -10,13 +11,18 @@ import { theWorld } from "../world/world.ts";
 
 /** The real control store on a database in memory: what is committed survives every life. */
 export interface Database {
+  /** As the world itself asks it. */
   store: ControlStore;
   /** Grows with every change. */
   readonly changes: number;
-  call(name: string, args: unknown[]): Promise<unknown>;
+  call: Call;
+  /** As one process has it: what its store gathers before it commits ends with that process. */
+  connect(): Call;
   /** Makes it as good as new. */
   clear(): void;
 }
+
+export type Call = (name: string, args: unknown[]) => Promise<unknown>;
 
 type Method = (...args: unknown[]) => Promise<unknown>;
 
@@ -40,7 +46,8 @@ export async function openDatabase(): Promise<Database> {
   let changes = countChanges();
   /** Answers to reads since the last change: the program asks the same again and again, above all when it starts. */
   const known = new Map<string, unknown>();
-  const store = createSqlStore({
+  const newStore = () => createSqlStore(database);
+  const database: SqlDatabase = {
     async run(action, work) {
       try {
         return await work(db);
@@ -53,7 +60,9 @@ export async function openDatabase(): Promise<Database> {
     leaseClock: () => theWorld().now,
     changeCounter: async () => changes,
     close: async () => {},
-  });
+  };
+  const store = newStore();
+  const call = callOn(store);
 
   return {
     store,
@@ -61,6 +70,7 @@ export async function openDatabase(): Promise<Database> {
       return changes;
     },
     call,
+    connect: () => callOn(newStore()),
     clear() {
       connection.exec("pragma foreign_keys = off");
       for (const table of tables) connection.exec(`delete from ${table}`);
@@ -70,17 +80,20 @@ export async function openDatabase(): Promise<Database> {
     },
   };
 
-  async function call(name: string, args: unknown[]): Promise<unknown> {
-    const method = (store as unknown as Record<string, Method>)[name];
-    if (method === undefined) throw new Error(`The control store has no ${name}`);
-    if (name === "endingBatches" && !(await mayEnd(Number(args[0])))) return [];
-    const key = reading.test(name) ? `${name} ${JSON.stringify(args)}` : null;
-    if (key !== null && known.has(key)) return known.get(key);
-    const before = changes;
-    const answer = await method(...args);
-    if (key === null) noteChanges();
-    else if (changes === before) known.set(key, answer);
-    return answer;
+  function callOn(asked: ControlStore): Call {
+    const methods = asked as unknown as Record<string, Method>;
+    return async (name, args) => {
+      const method = methods[name];
+      if (method === undefined) throw new Error(`The control store has no ${name}`);
+      if (name === "endingBatches" && !(await mayEnd(Number(args[0])))) return [];
+      const key = reading.test(name) ? `${name} ${JSON.stringify(args)}` : null;
+      if (key !== null && known.has(key)) return known.get(key);
+      const before = changes;
+      const answer = await method(...args);
+      if (key === null) noteChanges();
+      else if (changes === before) known.set(key, answer);
+      return answer;
+    };
   }
 
   /** Asked each second, with another time: most of the time nothing can have come. */

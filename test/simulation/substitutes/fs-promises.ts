@@ -1,5 +1,5 @@
 import { constants } from "node:fs";
-import { callLater, happens, refuseWhenFull } from "../world/calls.ts";
+import { callLater, endOf, happens, refuseWhenFull } from "../world/calls.ts";
 import type { Node } from "../world/directory-node.ts";
 import { fail } from "../world/disk.ts";
 import { theWorld } from "../world/world.ts";
@@ -109,11 +109,7 @@ function createHandle(node: Node): FileHandle {
         return { bytesWritten: taken };
       }),
     sync: async () => {
-      const finish = node.beginSync();
-      await onDisk("fsync", () => {
-        if (happens(theWorld().weather.syncFailures)) fail("EIO", "fsync");
-        finish();
-      });
+      await onDisk("fsync", endOf(node.beginSync(), "fsync"));
     },
     stat: () => onDisk("fstat", () => statsOf(node)),
     close: () => onDisk("close", () => {}),

@@ -1,4 +1,4 @@
-import { callLater, callNow, happens, isDiskFull } from "../world/calls.ts";
+import { callLater, callNow, endOf, happens, isDiskFull } from "../world/calls.ts";
 import { fail } from "../world/disk.ts";
 import { theWorld } from "../world/world.ts";
 import { handleOf } from "./open-files.ts";
@@ -26,13 +26,8 @@ export function writevSync(fd: number, buffers: readonly Uint8Array[], position:
 }
 
 export function fdatasync(fd: number, done: (error: Error | null) => void): void {
-  const finish = handleOf(fd).beginSync();
-  const { weather } = theWorld();
-  const effect = () => {
-    if (happens(weather.syncFailures)) fail("EIO", "fdatasync");
-    finish();
-  };
-  callLater("fdatasync", effect, { slowest: weather.slowestDisk }).then(
+  const end = endOf(handleOf(fd).beginSync(), "fdatasync");
+  callLater("fdatasync", end, { slowest: theWorld().weather.slowestDisk }).then(
     () => done(null),
     (reason: unknown) => done(reason instanceof Error ? reason : new Error(String(reason))),
   );

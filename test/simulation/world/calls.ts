@@ -1,5 +1,6 @@
 import { isIn } from "../weather.ts";
 import { fail } from "./disk.ts";
+import type { Sync } from "./file-node.ts";
 import { type Life, theWorld } from "./world.ts";
 
 export interface CallOptions {
@@ -88,6 +89,19 @@ export function isDiskFull(): boolean {
 
 export function refuseWhenFull(what: string): void {
   if (isDiskFull()) fail("ENOSPC", what);
+}
+
+/** What ends a sync that begins now; it fails now and then. */
+export function endOf(sync: Sync, what: string): () => void {
+  const { life } = theWorld();
+  return () => {
+    if (life !== null && !life.dead && happens(theWorld().weather.syncFailures)) {
+      life.syncFailed = true;
+      sync.fail();
+      fail("EIO", what);
+    }
+    sync.succeed();
+  };
 }
 
 /** Whether something that happens with this probability happens now; nothing does once all is quiet. */

@@ -1,4 +1,4 @@
-import type { FileNode } from "./file-node.ts";
+import type { FileNode, Sync } from "./file-node.ts";
 import type { Random } from "./random.ts";
 
 export type Node = FileNode | DirectoryNode;
@@ -11,7 +11,7 @@ export interface DirectoryNode {
   readonly kind: "directory";
   readonly entries: ReadonlyMap<string, Node>;
   change(...change: Change): void;
-  beginSync(): () => void;
+  beginSync(): Sync;
   losePower(random: Random): void;
 }
 
@@ -31,9 +31,13 @@ export function createDirectoryNode(): DirectoryNode {
     },
     beginSync() {
       const covered = new Set(unsynced);
-      return () => {
-        for (const change of covered) if (unsynced.includes(change)) apply(durable, change);
-        unsynced = unsynced.filter((change) => !covered.has(change));
+      return {
+        succeed() {
+          for (const change of covered) if (unsynced.includes(change)) apply(durable, change);
+          unsynced = unsynced.filter((change) => !covered.has(change));
+        },
+        // Names go through the log of the file system, which takes nothing more when it cannot write.
+        fail() {},
       };
     },
     losePower(random) {

@@ -5,6 +5,13 @@ interface Write {
   bytes: Buffer;
 }
 
+/** A sync that is under way. */
+export interface Sync {
+  succeed(): void;
+  /** The system forgets what it could not write: everybody reads it still, and no later sync writes it. */
+  fail(): void;
+}
+
 /** A file: what everybody reads, and what of it would be there after a power cut. */
 export interface FileNode {
   readonly kind: "file";
@@ -12,8 +19,8 @@ export interface FileNode {
   readonly bytes: Buffer;
   changedAt: number;
   write(at: number, bytes: Uint8Array): void;
-  /** Notes what has been written so far; the returned function makes that, and no more, durable. */
-  beginSync(): () => void;
+  /** Notes what has been written so far: that, and no more, is durable when the sync succeeds. */
+  beginSync(): Sync;
   /** Whether everything that was written is durable. */
   readonly isSynced: boolean;
   /** Keeps of what is not durable some writes, the last of them perhaps torn. */
@@ -38,9 +45,15 @@ export function createFileNode(changedAt: number): FileNode {
     },
     beginSync() {
       const covered = new Set(unsynced);
-      return () => {
-        for (const write of covered) if (unsynced.includes(write)) durable = written(durable, write);
+      function forget(): void {
         unsynced = unsynced.filter((write) => !covered.has(write));
+      }
+      return {
+        succeed() {
+          for (const write of covered) if (unsynced.includes(write)) durable = written(durable, write);
+          forget();
+        },
+        fail: forget,
       };
     },
     get isSynced() {

@@ -18,6 +18,8 @@ export interface Life {
   supersededAt: number | null;
   /** Since when others may hold what it takes to be its own: it was superseded, or stood still beside another life. */
   doubtedAt: number | null;
+  /** What that sync was to write is on no disk, and no later sync writes it. */
+  syncFailed: boolean;
   /** Nothing of it runs before this moment. */
   pausedUntil: number;
   /** Calls to the outside that it still makes before it dies in the middle of one. */
@@ -114,6 +116,7 @@ export function createWorld(seed: number, weather: Weather, options: { keepTrace
         nr: ++lives,
         startedAt: now,
         dead: false,
+        syncFailed: false,
         ...never,
         pausedUntil: 0,
         callsLeft,
