@@ -1,4 +1,5 @@
 import { defineConfig } from "vitest/config";
+import { clusterTests } from "./test/cluster/local.ts";
 
 const folders = ["src", "test", "scripts", "demo", "bench"];
 
@@ -38,6 +39,18 @@ export default defineConfig({
           include: ["test/{crash,simulation}/**/*.long.test.ts"],
           fileParallelism: false,
           testTimeout: 600_000,
+          hookTimeout: 60_000,
+        },
+      },
+      {
+        extends: true,
+        test: {
+          // What keeps something, once more on PostgreSQL and S3 in place of a data directory.
+          name: "cluster",
+          ...clusterTests,
+          globalSetup: "test/cluster/start.ts",
+          setupFiles: "test/cluster/setup.ts",
+          testTimeout: 120_000,
           hookTimeout: 60_000,
         },
       },

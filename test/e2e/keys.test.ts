@@ -13,6 +13,7 @@ import {
   uploadInput,
 } from "../support/http-instance.ts";
 import { inputForm, startTestServer } from "../support/http-server.ts";
+import { storageAt } from "../support/storage.ts";
 
 const line = `${requestLine("a")}\n`;
 
@@ -303,7 +304,7 @@ describe("server with keys", () => {
     const instance = await openTestInstance();
     const { key } = await instance.service.keys.create({});
     await instance.close();
-    const nerif = createNerif({ dataDir: instance.dataDir, execute: false });
+    const nerif = createNerif({ ...storageAt(instance.dataDir), execute: false });
     const handler = createHandler(nerif);
     const url = "https://batches.example/v1/files";
     expect((await handler(new Request(url))).status).toBe(401);

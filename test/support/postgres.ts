@@ -8,6 +8,8 @@ import { Client } from "pg";
 import { freePort } from "./free-port.ts";
 
 export interface PostgresServer {
+  /** `postgres://nerif@127.0.0.1:5433`, without a database. */
+  readonly url: string;
   /** Its process: tests stop, continue and kill it. */
   readonly pid: number;
   /** Makes an empty database. @returns its URL */
@@ -56,7 +58,7 @@ export async function startPostgres(): Promise<PostgresServer> {
   ];
   execFileSync(join(bin, "initdb"), common, { ...user, stdio: "ignore" });
   const port = await freePort();
-  const host = `127.0.0.1:${port}`;
+  const url = `postgres://nerif@127.0.0.1:${port}`;
   let child = run();
   let databases = 0;
   await listening();
@@ -75,7 +77,7 @@ export async function startPostgres(): Promise<PostgresServer> {
     for (;;) {
       if (child.exitCode !== null) throw new Error(`PostgreSQL ended with ${child.exitCode}`);
       try {
-        await query(`postgres://nerif@${host}/postgres`, "select 1");
+        await query(`${url}/postgres`, "select 1");
         return;
       } catch {
         await sleep(20);
@@ -101,8 +103,9 @@ export async function startPostgres(): Promise<PostgresServer> {
     await ended;
   }
 
-  const maintenance = `postgres://nerif@${host}/postgres`;
+  const maintenance = `${url}/postgres`;
   return {
+    url,
     get pid() {
       return child.pid ?? 0;
     },
@@ -110,7 +113,7 @@ export async function startPostgres(): Promise<PostgresServer> {
       databases += 1;
       const name = `test_${databases}`;
       await query(maintenance, `create database ${name}`);
-      return `postgres://nerif@${host}/${name}`;
+      return `${url}/${name}`;
     },
     async empty(url) {
       const names =
