@@ -1,6 +1,6 @@
 import { beforeEach, inject } from "vitest";
 import { clusterVariable, s3Keys } from "../support/storage.ts";
-import { localTests } from "./local.ts";
+import { reasonToStay } from "./local.ts";
 
 // What each test file of the project "cluster" finds: where to keep everything, and which tests are not for it.
 
@@ -9,6 +9,6 @@ process.env[clusterVariable] = JSON.stringify(inject("cluster"));
 Object.assign(process.env, s3Keys);
 
 beforeEach(({ task, skip }) => {
-  const reason = localTests[task.fullTestName];
-  if (reason !== undefined) skip(reason);
+  const reason = reasonToStay(task.fullTestName);
+  if (reason !== null) skip(reason);
 });

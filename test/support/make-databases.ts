@@ -4,15 +4,22 @@ import { Client } from "pg";
 // A thread of its own for tests, since whoever needs a database waits for it without leaving the event loop's turn. It gets
 // names, and tells when such a database is there.
 
+interface Order {
+  name: string;
+  template: string;
+  /** 0, and 1 when it is there. */
+  state: Int32Array;
+}
+
 const port = parentPort;
 if (port === null) throw new Error("This is for a thread");
 const client = new Client({ connectionString: workerData });
 const connected = client.connect();
 
-port.on("message", async ({ name, state }: { name: string; state: Int32Array }) => {
+port.on("message", async ({ name, template, state }: Order) => {
   try {
     await connected;
-    await client.query(`create database ${name}`);
+    await client.query(`create database ${name} template ${template}`);
     Atomics.store(state, 0, 1);
   } catch (reason) {
     console.error("Cannot make a database for a test:", reason);

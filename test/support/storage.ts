@@ -6,6 +6,8 @@ import type { NerifOptions } from "../../src/compose.ts";
 export interface TestCluster {
   /** URL of the server, without a database. */
   postgres: string;
+  /** A database with Nerif's tables, which others are copies of. */
+  template: string;
   bucket: string;
   s3Endpoint: string;
 }
@@ -49,13 +51,13 @@ export function storageEnvironment(dataDir: string): Record<string, string> {
 }
 
 /** Returns when it is there: processes are started by functions that do not wait. */
-function createDatabase(name: string, { postgres }: TestCluster): void {
+function createDatabase(name: string, { postgres, template }: TestCluster): void {
   if (maker === null) {
     maker = new Worker(new URL("make-databases.ts", import.meta.url), { workerData: `${postgres}/postgres` });
     maker.unref();
   }
   const state = new Int32Array(new SharedArrayBuffer(4));
-  maker.postMessage({ name, state });
+  maker.postMessage({ name, template, state });
   Atomics.wait(state, 0, 0, 30_000);
   if (state[0] !== 1) throw new Error(`There is no database ${name}`);
 }
