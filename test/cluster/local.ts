@@ -32,6 +32,7 @@ const localTests: Readonly<Record<string, string>> = {
   "nerif serve > refuses a data directory that another process executes, naming it": "several may execute",
   "nerif serve > runs beside nerif run in one data directory": run,
   "nerif prune": "for data directories",
+  "nerif files lists page by page what was uploaded to the data directory": command,
   "nerif webhooks > creates, lists, tests, rotates and deletes at the data directory": command,
   "nerif webhooks > refuses a receiver that is not public unless it is admitted, and a list that cannot be read":
     command,
@@ -46,6 +47,8 @@ const localTests: Readonly<Record<string, string>> = {
     run,
   "serve executes batches, and a second one on the same data is refused": "several may execute",
 };
+
+export const localNames = Object.keys(localTests);
 
 /** Why a test is not for a cluster, or null. @param name its own, behind those of the groups that it is in */
 export function reasonToStay(name: string): string | null {
