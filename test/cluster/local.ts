@@ -33,6 +33,7 @@ const localTests: Readonly<Record<string, string>> = {
   "nerif serve > runs beside nerif run in one data directory": run,
   "nerif prune": "for data directories",
   "nerif files lists page by page what was uploaded to the data directory": command,
+  "the same filters > are options of the command, for a data directory and for a server": command,
   "nerif webhooks > creates, lists, tests, rotates and deletes at the data directory": command,
   "nerif webhooks > refuses a receiver that is not public unless it is admitted, and a list that cannot be read":
     command,
