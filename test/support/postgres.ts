@@ -85,17 +85,6 @@ export async function startPostgres(): Promise<PostgresServer> {
     }
   }
 
-  async function query(url: string, text: string): Promise<Record<string, unknown>[]> {
-    const client = new Client({ connectionString: url });
-    client.on("error", () => {});
-    await client.connect();
-    try {
-      return (await client.query(text)).rows;
-    } finally {
-      await client.end();
-    }
-  }
-
   async function end(signal: NodeJS.Signals): Promise<void> {
     if (child.exitCode !== null || child.signalCode !== null) return;
     const ended = once(child, "exit");
@@ -115,13 +104,7 @@ export async function startPostgres(): Promise<PostgresServer> {
       await query(maintenance, `create database ${name}`);
       return `${url}/${name}`;
     },
-    async empty(url) {
-      const names =
-        "select tablename from pg_tables where schemaname = 'public' and tablename <> 'nerif_schema'";
-      const tables = (await query(url, names)).map(({ tablename }) => `delete from ${tablename}`);
-      // As a replica it does not look at foreign keys, so that any order will do.
-      await query(url, ["set session_replication_role = replica", ...tables].join("; "));
-    },
+    empty: emptyDatabase,
     query,
     kill: () => end("SIGKILL"),
     async start() {
@@ -133,6 +116,25 @@ export async function startPostgres(): Promise<PostgresServer> {
       rmSync(directory, { recursive: true, force: true });
     },
   };
+}
+
+/** Removes all rows that Nerif has in a database. */
+export async function emptyDatabase(url: string): Promise<void> {
+  const names = "select tablename from pg_tables where schemaname = 'public' and tablename <> 'nerif_schema'";
+  const tables = (await query(url, names)).map(({ tablename }) => `delete from ${tablename}`);
+  // As a replica it does not look at foreign keys, so that any order will do.
+  await query(url, ["set session_replication_role = replica", ...tables].join("; "));
+}
+
+async function query(url: string, text: string): Promise<Record<string, unknown>[]> {
+  const client = new Client({ connectionString: url });
+  client.on("error", () => {});
+  await client.connect();
+  try {
+    return (await client.query(text)).rows;
+  } finally {
+    await client.end();
+  }
 }
 
 /** Where the server's programs are: in the path, or where Debian puts those of each version. */
