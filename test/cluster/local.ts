@@ -46,6 +46,8 @@ const localTests: Readonly<Record<string, string>> = {
   "an upstream of the configuration > takes all calls at once in its off-peak time": run,
   "an upstream of the configuration > without the variable that one of its headers needs, is refused before anything is sent":
     run,
+  "a process that has something else to do becomes the executor when the other one is killed":
+    "counts the calls of processes of which one executes at a time",
   "serve executes batches, and a second one on the same data is refused": "several may execute",
 };
 
