@@ -5,6 +5,7 @@ import { createHandler } from "../../src/server.ts";
 import { fixedBounds } from "../support/bounds.ts";
 import { createTestClock } from "../support/clock.ts";
 import { aFile } from "../support/control-rows.ts";
+import { freePort } from "../support/free-port.ts";
 import {
   openTestInstance,
   project,
@@ -284,7 +285,7 @@ describe("server with keys", () => {
   it("still notices that it is its own upstream", async () => {
     const instance = await openTestInstance();
     await instance.service.keys.create({});
-    const port = 20_000 + (process.pid % 20_000);
+    const port = await freePort();
     const self = {
       name: "loop",
       serves: () => true,
