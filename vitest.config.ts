@@ -1,8 +1,15 @@
 import { defineConfig } from "vitest/config";
+import { clusterTests } from "./test/cluster/local.ts";
+
+/** PostgreSQL and S3 in place of data directories. */
+const onCluster = { globalSetup: "test/cluster/start.ts", setupFiles: "test/cluster/setup.ts" };
 
 const folders = ["src", "test", "scripts", "demo", "bench"];
 
-/** `npm test` runs the project "quick"; `npm run test:ci` runs "long" and "harness", the files named `*.long.test.ts`, and "contract". */
+/**
+ * `npm test` runs the project "quick"; `npm run test:ci` runs "long" and "harness", the files named `*.long.test.ts`, and
+ * "contract"; then "cluster" and "cluster-contract", which are what keeps something once more on PostgreSQL and S3.
+ */
 export default defineConfig({
   test: {
     // Most of the time tests wait for processes that they started: a worker for each core, not one fewer.
@@ -44,8 +51,29 @@ export default defineConfig({
       {
         extends: true,
         test: {
+          name: "cluster",
+          ...clusterTests,
+          ...onCluster,
+          testTimeout: 120_000,
+          hookTimeout: 60_000,
+        },
+      },
+      {
+        extends: true,
+        test: {
           name: "contract",
           include: ["test/contract/*.contract.ts"],
+          testTimeout: 120_000,
+          hookTimeout: 120_000,
+        },
+      },
+      {
+        extends: true,
+        test: {
+          name: "cluster-contract",
+          // Through one SDK: how the others differ has nothing to do with where things are kept.
+          include: ["test/contract/node.contract.ts"],
+          ...onCluster,
           testTimeout: 120_000,
           hookTimeout: 120_000,
         },

@@ -2,6 +2,7 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, it, onTestFinished, vi } from "vitest";
+import { storageAt } from "../test/support/storage.ts";
 import { createNerif, type Nerif } from "./library/nerif.ts";
 import { createHandler, serve } from "./server.ts";
 import { createSimulator } from "./upstreams/simulator/simulator.ts";
@@ -26,7 +27,7 @@ const line = {
 } as const;
 
 it("a handler serves the files and batches of an instance", async () => {
-  const nerif = createNerif({ dataDir: await dataDirectory(), upstream: await simulatorUrl() });
+  const nerif = createNerif({ ...storageAt(await dataDirectory()), upstream: await simulatorUrl() });
   onTestFinished(() => nerif.close());
   const handler = createHandler(nerif);
   const input = await nerif.files.createBatchFile([line]);
@@ -43,7 +44,7 @@ it("a handler serves the files and batches of an instance", async () => {
 });
 
 it("a handler takes a form without a server of ours", async () => {
-  const nerif = createNerif({ dataDir: await dataDirectory(), execute: false });
+  const nerif = createNerif({ ...storageAt(await dataDirectory()), execute: false });
   onTestFinished(() => nerif.close());
   const form = new FormData();
   form.set("file", new Blob([`${JSON.stringify(line)}\n`]), "a.jsonl");
@@ -64,10 +65,10 @@ it("a handler refuses an instance that is none", () => {
 it("serve executes batches, and a second one on the same data is refused", async () => {
   const dataDir = await dataDirectory();
   const upstream = await simulatorUrl();
-  const server = await serve({ dataDir, upstream, port: 0 });
+  const server = await serve({ ...storageAt(dataDir), upstream, port: 0 });
   onTestFinished(() => server.close());
   expect(await (await fetch(`${server.url}/healthz`)).json()).toEqual({ status: "ok" });
-  await expect(serve({ dataDir, upstream, port: 0 })).rejects.toMatchObject({
+  await expect(serve({ ...storageAt(dataDir), upstream, port: 0 })).rejects.toMatchObject({
     code: "executor_running",
     message: expect.stringContaining(`process ${process.pid} (nerif serve`),
   });
@@ -80,7 +81,7 @@ it("serve refuses to start without an upstream, and takes none from OPENAI_BASE_
   vi.stubEnv("OPENAI_BASE_URL", "http://127.0.0.1:8787/v1");
   onTestFinished(() => void vi.unstubAllEnvs());
   const dataDir = await dataDirectory();
-  await expect(serve({ dataDir, port: 0, upstreams: [] })).rejects.toMatchObject({
+  await expect(serve({ ...storageAt(dataDir), port: 0, upstreams: [] })).rejects.toMatchObject({
     code: "upstream_not_configured",
   });
 });

@@ -1,7 +1,9 @@
-import { mkdtempSync, readdirSync, rmSync } from "node:fs";
+import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
+import { storageAt } from "../../test/support/storage.ts";
+import { storedKeys } from "../../test/support/stored.ts";
 import { createNerif, type Nerif } from "./nerif.ts";
 import type { BatchRequest } from "./types.ts";
 
@@ -10,7 +12,7 @@ let nerif: Nerif;
 
 beforeEach(() => {
   dataDir = mkdtempSync(join(tmpdir(), "nerif-files-"));
-  nerif = createNerif({ dataDir, settings: { maxLineBytes: 1_000 } });
+  nerif = createNerif({ ...storageAt(dataDir), settings: { maxLineBytes: 1_000 } });
 });
 
 afterEach(async () => {
@@ -102,7 +104,7 @@ test.each<[string, unknown, { code: string; param: string; message: RegExp }]>([
       message: expect.stringMatching(error.message),
     });
     expect((await nerif.files.list()).data).toEqual([]);
-    expect(bytesOnDisk()).toEqual([]);
+    expect(await bytesOnDisk()).toEqual([]);
   },
 );
 
@@ -115,7 +117,7 @@ test.each([
   await expect(refused).rejects.toMatchObject({
     code: Array.isArray(requests) ? "empty_file" : "invalid_type",
   });
-  expect(bytesOnDisk()).toEqual([]);
+  expect(await bytesOnDisk()).toEqual([]);
 });
 
 test("createBatchFile() leaves no bytes when the source of its requests fails", async () => {
@@ -126,7 +128,7 @@ test("createBatchFile() leaves no bytes when the source of its requests fails", 
     })(),
   );
   await expect(refused).rejects.toThrow("the database is gone");
-  expect(bytesOnDisk()).toEqual([]);
+  expect(await bytesOnDisk()).toEqual([]);
 });
 
 test("createBatchFile() takes an id of the caller's choice once", async () => {
@@ -147,7 +149,7 @@ test("createBatchFile() lets one of two win that want the same id at once", asyn
     expect.objectContaining({ reason: expect.objectContaining({ code: "file_exists" }) }),
   ]);
   expect(await nerif.files.readBatchFile(givenId)).toHaveLength(1);
-  expect(bytesOnDisk()).toHaveLength(1);
+  expect(await bytesOnDisk()).toHaveLength(1);
 });
 
 test("readBatchFile() names the line that is not JSON, blank lines counted", async () => {
@@ -170,7 +172,7 @@ test("createOutputFile() and createErrorFile() write result files that belong to
   const errors = await nerif.files.createErrorFile(batchId, new Set([{ custom_id: "b" }]));
   expect(errors).toMatchObject({ purpose: "batch_output", filename: `${batchId}_error.jsonl` });
   expect(await nerif.files.createErrorFile(batchId, [])).toBeNull();
-  expect(bytesOnDisk()).toHaveLength(2);
+  expect(await bytesOnDisk()).toHaveLength(2);
   await expect(nerif.files.createOutputFile("batch_1", results)).rejects.toMatchObject({
     code: "invalid_id",
   });
@@ -219,7 +221,7 @@ test("every method refuses an id that is no text with a NerifError", async () =>
 async function store(text: string): Promise<string> {
   // Past the checks of createBatchFile, as an upload would do it.
   const { openNerif } = await import("../compose.ts");
-  const opened = await openNerif({ dataDir });
+  const opened = await openNerif(storageAt(dataDir));
   try {
     const staged = await opened.service.files.begin();
     await staged.write([Buffer.from(text)]);
@@ -229,6 +231,6 @@ async function store(text: string): Promise<string> {
   }
 }
 
-function bytesOnDisk(): string[] {
-  return readdirSync(join(dataDir, "files"));
+function bytesOnDisk(): Promise<string[]> {
+  return storedKeys(dataDir);
 }

@@ -1,5 +1,3 @@
-import { readdir } from "node:fs/promises";
-import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { createTestClock } from "../../test/support/clock.ts";
 import {
@@ -10,6 +8,7 @@ import {
   type TestInstance,
   uploadInput,
 } from "../../test/support/http-instance.ts";
+import { storedKeys } from "../../test/support/stored.ts";
 import type { FileObject } from "../batch/file.ts";
 import type { CreateOptions } from "./create-options.ts";
 import type { FileParams } from "./file-params.ts";
@@ -56,7 +55,7 @@ describe("an idempotency key", () => {
     expect(await upload(instance, { options: key })).toEqual(first);
     expect(key.replays).toBe(1);
     expect((await instance.service.files.list(project)).data).toEqual([first]);
-    expect(await readdir(join(instance.dataDir, "files"))).toEqual([first.id]);
+    expect(await storedKeys(instance.dataDir)).toEqual([first.id]);
   });
 
   it("gives the first file again though it was deleted since", async () => {
@@ -81,7 +80,7 @@ describe("an idempotency key", () => {
     });
     expect(key.replays).toBe(0);
     expect((await instance.service.files.list(project)).data).toEqual([first]);
-    expect(await readdir(join(instance.dataDir, "files"))).toEqual([first.id]);
+    expect(await storedKeys(instance.dataDir)).toEqual([first.id]);
   });
 
   it("makes one file of many that come at once", async () => {
@@ -90,7 +89,7 @@ describe("an idempotency key", () => {
     const files = await Promise.all(keys.map((options) => upload(instance, { options })));
     expect(new Set(files.map(({ id }) => id)).size).toBe(1);
     expect(keys.reduce((sum, { replays }) => sum + replays, 0)).toBe(7);
-    expect(await readdir(join(instance.dataDir, "files"))).toEqual([files[0]?.id]);
+    expect(await storedKeys(instance.dataDir)).toEqual([files[0]?.id]);
   });
 
   it("makes one batch of many that come at once, and gives its first answer again later", async () => {

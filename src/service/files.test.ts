@@ -1,4 +1,3 @@
-import { readdir } from "node:fs/promises";
 import { describe, expect, it } from "vitest";
 import { createTestClock } from "../../test/support/clock.ts";
 import {
@@ -9,6 +8,7 @@ import {
   textOf,
   uploadInput,
 } from "../../test/support/http-instance.ts";
+import { storedKeys } from "../../test/support/stored.ts";
 import { NerifError } from "../batch/errors.ts";
 import type { FileParams } from "./file-params.ts";
 
@@ -99,7 +99,7 @@ describe("file service", () => {
     const { instance, file } = await upload(text, params);
     await expect(file).rejects.toMatchObject(param === null ? { code } : { code, param });
     expect(await instance.service.files.list(project)).toEqual({ data: [], has_more: false });
-    expect(await readdir(`${instance.dataDir}/files`)).toEqual([]);
+    expect(await storedKeys(instance.dataDir)).toEqual([]);
   });
 
   it("accepts a first line that arrives in pieces and one that is longer than it looks at", async () => {

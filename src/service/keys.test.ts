@@ -1,9 +1,8 @@
 import { createHash } from "node:crypto";
-import { readdir, readFile } from "node:fs/promises";
-import { join } from "node:path";
 import { expect, it } from "vitest";
 import { createTestClock } from "../../test/support/clock.ts";
 import { openTestInstance } from "../../test/support/http-instance.ts";
+import { storedBytes } from "../../test/support/stored.ts";
 import type { StoredApiKey } from "../batch/api-key.ts";
 import { noQuotas } from "../batch/api-key.ts";
 import type { KeyParams } from "./key-params.ts";
@@ -31,8 +30,7 @@ it("a key is 32 random bytes behind a prefix and is stored as its hash alone", a
   });
   const hash = createHash("sha256").update(key).digest("hex");
   expect(await control.findApiKey(hash)).toMatchObject({ id: object.id, hash });
-  const files = (await readdir(dataDir)).filter((name) => name.startsWith("nerif.db"));
-  const stored = Buffer.concat(await Promise.all(files.map((name) => readFile(join(dataDir, name)))));
+  const stored = await storedBytes(dataDir);
   expect(stored.includes(hash)).toBe(true);
   expect(stored.includes(key.slice(-43, -5))).toBe(false);
 });

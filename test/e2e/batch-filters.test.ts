@@ -5,6 +5,7 @@ import { startCli } from "../support/cli-process.ts";
 import { createTestClock } from "../support/clock.ts";
 import { openTestInstance, project, requestLine, uploadInput } from "../support/http-instance.ts";
 import { startTestServer } from "../support/http-server.ts";
+import { storageAt } from "../support/storage.ts";
 
 /** A server with batches of 1,000 seconds one after another: a failed one of team a, and two of teams a and b. */
 async function startWithBatches() {
@@ -112,7 +113,7 @@ describe("the same filters", () => {
   it("are options of the library", async () => {
     const { server, batches } = await startWithBatches();
     const [first, second] = batches;
-    await using nerif = createNerif({ dataDir: server.instance.dataDir, execute: false });
+    await using nerif = createNerif({ ...storageAt(server.instance.dataDir), execute: false });
     const ids = async (params: BatchListParams) =>
       (await nerif.batches.list(params)).data.map(({ id }) => id);
     expect(await ids({ status: "failed" })).toEqual([first.id]);

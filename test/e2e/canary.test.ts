@@ -1,5 +1,4 @@
 import { createHash, randomBytes } from "node:crypto";
-import { readdirSync, readFileSync } from "node:fs";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -10,6 +9,7 @@ import { startFaultServer } from "../support/fault-server.ts";
 import { requestLine } from "../support/http-instance.ts";
 import { startServeProcess } from "../support/http-process.ts";
 import { inputForm } from "../support/http-server.ts";
+import { storedBytes } from "../support/stored.ts";
 
 const upstreamKey = `sk-canary/${randomBytes(24).toString("base64")}`;
 
@@ -68,7 +68,7 @@ it.each(echoes)(
 
     // The upstream did get it, and something of the client's key is kept.
     expect(upstream.requests.map(({ headers }) => headers.authorization)).toContain(`Bearer ${upstreamKey}`);
-    const stored = contentOf(dataDir);
+    const stored = await storedBytes(dataDir);
     expect(stored).toContain(createHash("sha256").update(apiKey).digest("hex"));
     for (const [place, text] of Object.entries({ answers: answers.join(), log: server.stderr(), stored })) {
       for (const secret of [upstreamKey, upstreamKey.replaceAll("/", "\\/"), apiKey]) {
@@ -79,11 +79,3 @@ it.each(echoes)(
     expect(answers.join()).toContain("Incorrect API key provided: sk-ne...");
   },
 );
-
-/** The bytes of every file below, the database and its log too. */
-function contentOf(directory: string): string {
-  return readdirSync(directory, { recursive: true, withFileTypes: true })
-    .filter((entry) => entry.isFile())
-    .map((entry) => readFileSync(join(entry.parentPath, entry.name), "latin1"))
-    .join("\n");
-}

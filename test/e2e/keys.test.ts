@@ -5,6 +5,7 @@ import { createHandler } from "../../src/server.ts";
 import { fixedBounds } from "../support/bounds.ts";
 import { createTestClock } from "../support/clock.ts";
 import { aFile } from "../support/control-rows.ts";
+import { freePort } from "../support/free-port.ts";
 import {
   openTestInstance,
   project,
@@ -13,6 +14,7 @@ import {
   uploadInput,
 } from "../support/http-instance.ts";
 import { inputForm, startTestServer } from "../support/http-server.ts";
+import { storageAt } from "../support/storage.ts";
 
 const line = `${requestLine("a")}\n`;
 
@@ -283,7 +285,7 @@ describe("server with keys", () => {
   it("still notices that it is its own upstream", async () => {
     const instance = await openTestInstance();
     await instance.service.keys.create({});
-    const port = 20_000 + (process.pid % 20_000);
+    const port = await freePort();
     const self = {
       name: "loop",
       serves: () => true,
@@ -303,7 +305,7 @@ describe("server with keys", () => {
     const instance = await openTestInstance();
     const { key } = await instance.service.keys.create({});
     await instance.close();
-    const nerif = createNerif({ dataDir: instance.dataDir, execute: false });
+    const nerif = createNerif({ ...storageAt(instance.dataDir), execute: false });
     const handler = createHandler(nerif);
     const url = "https://batches.example/v1/files";
     expect((await handler(new Request(url))).status).toBe(401);

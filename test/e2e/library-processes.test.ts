@@ -5,6 +5,7 @@ import { afterEach, beforeEach, expect, test } from "vitest";
 import { createNerif } from "../../src/index.ts";
 import { startNode } from "../support/library-process.ts";
 import { type GatedUpstream, startGatedUpstream } from "../support/library-upstream.ts";
+import { storageAt, storageEnvironment } from "../support/storage.ts";
 
 let dataDir: string;
 let model: GatedUpstream;
@@ -13,7 +14,7 @@ let env: NodeJS.ProcessEnv;
 beforeEach(async () => {
   dataDir = mkdtempSync(join(tmpdir(), "nerif-processes-"));
   model = await startGatedUpstream();
-  env = { HOME: dataDir, NERIF_DATA_DIR: dataDir, NERIF_UPSTREAM: model.url };
+  env = { HOME: dataDir, NERIF_DATA_DIR: dataDir, NERIF_UPSTREAM: model.url, ...storageEnvironment(dataDir) };
 });
 
 afterEach(async () => {
@@ -64,7 +65,7 @@ test("a process that creates a batch beside a running server leaves it to the se
   // It does not execute, so it may end, and the batch goes on without it.
   expect(await child.ended).toBe(0);
   model.release();
-  await using watcher = createNerif({ dataDir, execute: false });
+  await using watcher = createNerif({ ...storageAt(dataDir), execute: false });
   expect((await watcher.batches.wait(id)).status).toBe("completed");
   expect(model.prompts).toEqual(["hold one"]);
 });
@@ -83,7 +84,7 @@ test("a process that waits becomes the executor when the server is killed", asyn
   model.release();
   expect(await child.said("is")).toBe("completed");
   expect(await child.ended).toBe(0);
-  await using nerif = createNerif({ dataDir, execute: false });
+  await using nerif = createNerif({ ...storageAt(dataDir), execute: false });
   expect((await nerif.batches.retrieve(id)).request_counts).toEqual({ total: 3, completed: 3, failed: 0 });
   expect(model.prompts.filter((prompt) => prompt === "hold three")).toHaveLength(2);
 });
@@ -103,7 +104,7 @@ test("a process that has something else to do becomes the executor when the othe
   await first.ended;
   await model.held(4);
   model.release();
-  await using nerif = createNerif({ dataDir, execute: false });
+  await using nerif = createNerif({ ...storageAt(dataDir), execute: false });
   expect((await nerif.batches.wait(firstId)).status).toBe("completed");
   expect((await nerif.batches.wait(secondId)).status).toBe("completed");
   second.kill("SIGTERM");
@@ -134,10 +135,10 @@ function creating(prompts: readonly string[], options: object = {}): string {
 }
 
 function opening(options: object = {}): string {
-  return `import { createNerif } from "nerif"; const nerif = createNerif(${JSON.stringify(options)});`;
+  return `import { createNerif } from "nerif"; const nerif = createNerif(${JSON.stringify({ ...storageAt(dataDir), ...options })});`;
 }
 
 async function statusOf(id: string): Promise<string> {
-  await using nerif = createNerif({ dataDir, execute: false });
+  await using nerif = createNerif({ ...storageAt(dataDir), execute: false });
   return (await nerif.batches.retrieve(id)).status;
 }

@@ -6,6 +6,7 @@ import { Batch, BatchFile, type BatchResult, createNerif, type Nerif } from "../
 import { createSimulator } from "../../src/testing.ts";
 import { chats } from "../support/library-requests.ts";
 import { startGatedUpstream } from "../support/library-upstream.ts";
+import { storageAt } from "../support/storage.ts";
 
 const chat = "/v1/chat/completions";
 let dataDir: string;
@@ -112,7 +113,7 @@ test("Batch.create() refuses when nobody could execute the batch, and says what 
 
 test("createNerif() runs a batch, tells its progress and keeps the order of the input", async () => {
   await using model = await startSimulator();
-  await using nerif = createNerif({ dataDir, upstream: model.url });
+  await using nerif = createNerif({ ...storageAt(dataDir), upstream: model.url });
   const prompts = Array.from({ length: 1200 }, (_, index) => `prompt ${index}`);
   const input = await nerif.files.createBatchFile(chats(prompts));
   const { id } = await nerif.batches.create({ input_file_id: input.id, endpoint: chat });
@@ -128,7 +129,7 @@ test("createNerif() runs a batch, tells its progress and keeps the order of the 
 
 test("results() gives each line as it is done, those of a running batch too", async () => {
   await using model = await startGatedUpstream();
-  await using nerif = createNerif({ dataDir, upstream: model.url });
+  await using nerif = createNerif({ ...storageAt(dataDir), upstream: model.url });
   const id = await begin(nerif, ["one", "hold two", "fail three"]);
   await model.held(1);
   const results: BatchResult[] = [];
@@ -149,12 +150,12 @@ test("results() gives each line as it is done, those of a running batch too", as
 
 test("results() of a batch that nobody executes any more goes on with it", async () => {
   await using model = await startGatedUpstream();
-  const first = createNerif({ dataDir, upstream: model.url });
+  const first = createNerif({ ...storageAt(dataDir), upstream: model.url });
   const id = await begin(first, ["hold one"]);
   await model.held(1);
   await first.close({ graceMs: 0 });
   model.release();
-  await using second = createNerif({ dataDir, upstream: model.url });
+  await using second = createNerif({ ...storageAt(dataDir), upstream: model.url });
   const results: BatchResult[] = [];
   for await (const line of second.batches.results(id)) results.push(line);
   expect(results.map(({ custom_id }) => custom_id)).toEqual(["line-0"]);
@@ -162,7 +163,7 @@ test("results() of a batch that nobody executes any more goes on with it", async
 
 test("results() without follow ends with what is done", async () => {
   await using model = await startGatedUpstream();
-  await using nerif = createNerif({ dataDir, upstream: model.url });
+  await using nerif = createNerif({ ...storageAt(dataDir), upstream: model.url });
   const id = await begin(nerif, ["one", "hold two"]);
   await model.held(1);
   // Following tells when the first line is durable.
@@ -176,7 +177,7 @@ test("results() without follow ends with what is done", async () => {
 
 test("retry() runs the failed lines alone in a new batch", async () => {
   await using model = await startGatedUpstream();
-  await using nerif = createNerif({ dataDir, upstream: model.url });
+  await using nerif = createNerif({ ...storageAt(dataDir), upstream: model.url });
   const first = await nerif.batches.wait(await begin(nerif, ["one", "fail two", "three"]));
   expect(first.request_counts).toEqual({ total: 3, completed: 2, failed: 1 });
   model.failing = false;
@@ -189,7 +190,11 @@ test("retry() runs the failed lines alone in a new batch", async () => {
 
 test("cancel() ends a batch, and keeps what was done", async () => {
   await using model = await startGatedUpstream();
-  await using nerif = createNerif({ dataDir, upstream: model.url, settings: { cancelGraceMs: 0 } });
+  await using nerif = createNerif({
+    ...storageAt(dataDir),
+    upstream: model.url,
+    settings: { cancelGraceMs: 0 },
+  });
   const id = await begin(nerif, ["one", "hold two"]);
   await model.held(1);
   for await (const _ of nerif.batches.results(id)) break;
@@ -202,7 +207,7 @@ test("cancel() ends a batch, and keeps what was done", async () => {
 
 test("wait() ends with its signal and leaves the batch running", async () => {
   await using model = await startGatedUpstream();
-  await using nerif = createNerif({ dataDir, upstream: model.url });
+  await using nerif = createNerif({ ...storageAt(dataDir), upstream: model.url });
   const id = await begin(nerif, ["hold one"]);
   await model.held(1);
   const waiting = new AbortController();
@@ -215,7 +220,7 @@ test("wait() ends with its signal and leaves the batch running", async () => {
 
 test("a closed instance refuses to go on, and the next one finishes its batch", async () => {
   await using model = await startGatedUpstream();
-  const first = createNerif({ dataDir, upstream: model.url });
+  const first = createNerif({ ...storageAt(dataDir), upstream: model.url });
   const id = await begin(first, ["one", "hold two"]);
   await model.held(1);
   for await (const _ of first.batches.results(id)) break;
@@ -223,7 +228,7 @@ test("a closed instance refuses to go on, and the next one finishes its batch", 
   await expect(first.batches.retrieve(id)).rejects.toMatchObject({ code: "shutting_down" });
 
   model.release();
-  await using second = createNerif({ dataDir, upstream: model.url });
+  await using second = createNerif({ ...storageAt(dataDir), upstream: model.url });
   const batch = await second.batches.wait(id);
   expect(batch.request_counts).toEqual({ total: 2, completed: 2, failed: 0 });
   // What was durable is not sent again; what was in flight is.
@@ -232,8 +237,8 @@ test("a closed instance refuses to go on, and the next one finishes its batch", 
 
 test("an instance works on a batch of another one that is closed", async () => {
   await using model = await startGatedUpstream();
-  const first = createNerif({ dataDir, upstream: model.url });
-  await using second = createNerif({ dataDir, upstream: model.url });
+  const first = createNerif({ ...storageAt(dataDir), upstream: model.url });
+  await using second = createNerif({ ...storageAt(dataDir), upstream: model.url });
   await begin(first, ["hold one"]);
   await model.held(1);
   const id = await begin(second, ["two"]);

@@ -6,6 +6,7 @@ import { serve } from "../../src/server.ts";
 import { createSimulator, type SimulatorOptions } from "../../src/upstreams/simulator/simulator.ts";
 import { openTestInstance, requestLine, uploadInput } from "../support/http-instance.ts";
 import { inputForm, startTestServer } from "../support/http-server.ts";
+import { storageAt } from "../support/storage.ts";
 
 /** The values of a text in Prometheus' format by name and labels; whatever is not in that format throws. */
 function parse(text: string): Map<string, number> {
@@ -31,7 +32,11 @@ async function startServer(simulation: SimulatorOptions) {
   const simulator = createSimulator(simulation);
   const { url } = await simulator.listen();
   const dataDir = await mkdtemp(join(tmpdir(), "nerif-metrics-"));
-  const server = await serve({ dataDir, port: 0, upstreams: [{ name: "local", url, concurrency: 4 }] });
+  const server = await serve({
+    ...storageAt(dataDir),
+    port: 0,
+    upstreams: [{ name: "local", url, concurrency: 4 }],
+  });
   onTestFinished(async () => {
     await server.close();
     await simulator.close();

@@ -9,12 +9,17 @@ import { createSimulator, type SimulatorOptions } from "../../src/upstreams/simu
 import { startCli } from "../support/cli-process.ts";
 import { openTestInstance, project, requestLine, uploadInput } from "../support/http-instance.ts";
 import { inputForm, startTestServer } from "../support/http-server.ts";
+import { storageAt } from "../support/storage.ts";
 
 async function startServer(simulation: SimulatorOptions) {
   const simulator = createSimulator(simulation);
   const { url } = await simulator.listen();
   const dataDir = await mkdtemp(join(tmpdir(), "nerif-progress-"));
-  const server = await serve({ dataDir, port: 0, upstreams: [{ name: "local", url, concurrency: 4 }] });
+  const server = await serve({
+    ...storageAt(dataDir),
+    port: 0,
+    upstreams: [{ name: "local", url, concurrency: 4 }],
+  });
   onTestFinished(async () => {
     await server.close();
     await simulator.close();
@@ -108,7 +113,7 @@ describe("GET /v1/batches/{id}/progress", () => {
     const server = await startServer({ latency: { kind: "fixed", ms: 50 } });
     const id = await server.createBatch(500);
     await server.untilProgress(id, ({ state }) => state === "in_progress");
-    await using beside = createNerif({ dataDir: server.dataDir, upstream: server.url });
+    await using beside = createNerif({ ...storageAt(server.dataDir), upstream: server.url });
     const fromHandler = await createHandler(beside)(
       new Request(`http://localhost/v1/batches/${id}/progress`),
     );

@@ -6,6 +6,7 @@ import { describe, expect, it } from "vitest";
 import { serve } from "../../src/server.ts";
 import { createSimulator } from "../../src/upstreams/simulator/simulator.ts";
 import { createCliWorkspace, requestFile } from "../support/cli-workspace.ts";
+import { storageAt } from "../support/storage.ts";
 
 describe("an upstream of the configuration", () => {
   it("gets its own headers and its own name of the model", async () => {
@@ -84,7 +85,7 @@ describe("an upstream of the configuration", () => {
     const simulator = createSimulator({ models: ["llama-3", "other"] });
     const { url } = await simulator.listen();
     const upstreams = [{ name: "sim", url, models: { "gpt-4o": "llama-3", "llama-*": null } }];
-    const server = await serve({ dataDir, port: 0, upstreams });
+    const server = await serve({ ...storageAt(dataDir), port: 0, upstreams });
     const listed = (await (await fetch(`${server.url}/v1/models`)).json()) as { data: { id: string }[] };
     expect(listed.data.map(({ id }) => id).sort()).toEqual(["gpt-4o", "llama-3"]);
     await server.close();

@@ -8,6 +8,7 @@ import { createSimulator } from "../../src/upstreams/simulator/simulator.ts";
 import type { Answer } from "../../src/upstreams/upstream.ts";
 import { freePort } from "../support/free-port.ts";
 import { requestLine } from "../support/http-instance.ts";
+import { storageAt } from "../support/storage.ts";
 
 const project = "default";
 
@@ -15,7 +16,7 @@ const project = "default";
 async function waitingBatch(): Promise<{ dataDir: string; id: string }> {
   const dataDir = await mkdtemp(join(tmpdir(), "nerif-self-"));
   onTestFinished(() => rm(dataDir, { recursive: true, force: true }));
-  const opened = await openNerif({ dataDir, execute: false });
+  const opened = await openNerif({ ...storageAt(dataDir), execute: false });
   const staged = await opened.service.files.begin();
   await staged.write([Buffer.from(`${requestLine("a")}\n`)]);
   const input = await staged.finish(project, { filename: "a.jsonl", purpose: "batch" });
@@ -27,7 +28,10 @@ async function waitingBatch(): Promise<{ dataDir: string; id: string }> {
 
 /** Opens a directory at one upstream, and shows the answers of that before the engine sees them. */
 async function openAt(url: string, dataDir: string) {
-  const opened = await openNerif({ dataDir, upstreams: [{ name: "only", url, concurrency: 1 }] });
+  const opened = await openNerif({
+    ...storageAt(dataDir),
+    upstreams: [{ name: "only", url, concurrency: 1 }],
+  });
   const [upstream] = opened.upstreams();
   if (upstream === undefined) throw new Error("There is no upstream");
   const answers: Answer[] = [];

@@ -8,12 +8,18 @@ import { serve } from "../../src/server.ts";
 import { createSimulator, type SimulatorOptions } from "../../src/upstreams/simulator/simulator.ts";
 import { requestLine } from "../support/http-instance.ts";
 import { inputForm } from "../support/http-server.ts";
+import { storageAt } from "../support/storage.ts";
 
 async function startServer(simulation: SimulatorOptions): Promise<RunningServer> {
   const simulator = createSimulator(simulation);
   const { url } = await simulator.listen();
   const dataDir = await mkdtemp(join(tmpdir(), "nerif-results-"));
-  const server = await serve({ dataDir, upstream: url, port: 0, settings: { cancelGraceMs: 100 } });
+  const server = await serve({
+    ...storageAt(dataDir),
+    upstream: url,
+    port: 0,
+    settings: { cancelGraceMs: 100 },
+  });
   onTestFinished(async () => {
     await server.close();
     await simulator.close();

@@ -1,5 +1,4 @@
 import { once } from "node:events";
-import { readdir } from "node:fs/promises";
 import { type ClientRequest, type IncomingMessage, request } from "node:http";
 import { json } from "node:stream/consumers";
 import fc from "fast-check";
@@ -8,6 +7,7 @@ import { anUpload } from "../support/control-rows.ts";
 import { openTestInstance, project } from "../support/http-instance.ts";
 import { startServeProcess } from "../support/http-process.ts";
 import { inputForm, startTestServer } from "../support/http-server.ts";
+import { storedKeys } from "../support/stored.ts";
 import {
   type Answer,
   addPart,
@@ -36,7 +36,7 @@ describe("a part of an upload", () => {
     const { id } = (await createUpload(server)).body;
     const answer = await post(server, `/v1/uploads/${id}/parts`, makeBody());
     expect(answer).toMatchObject({ status: 400, body: { error: { code, param } } });
-    expect(await readdir(`${server.instance.dataDir}/files`)).toEqual([]);
+    expect(await storedKeys(server.instance.dataDir)).toEqual([]);
     expect(await server.instance.control.getUpload(project, id)).toMatchObject({ part_count: 0 });
   });
 
@@ -50,7 +50,7 @@ describe("a part of an upload", () => {
       body: { error: { message: `Cannot store the part: it is larger than ${partBytes} bytes`, code: null } },
     });
     expect(await server.instance.control.getUpload(project, id)).toMatchObject({ part_count: 1 });
-    expect(await readdir(`${server.instance.dataDir}/files`)).toHaveLength(1);
+    expect(await storedKeys(server.instance.dataDir)).toHaveLength(1);
   });
 
   it("stores no more than twice what was announced and one part", async () => {
@@ -63,7 +63,7 @@ describe("a part of an upload", () => {
     expect(full.body.error?.message).toContain(
       "which announced 10 bytes, may have 67108884 bytes altogether",
     );
-    expect(await readdir(`${server.instance.dataDir}/files`)).toHaveLength(2);
+    expect(await storedKeys(server.instance.dataDir)).toHaveLength(2);
   });
 
   it("stores no more than 10,000 parts", async () => {
@@ -87,7 +87,7 @@ describe("the largest file through POST /v1/files", () => {
     expect(larger).toMatchObject({ status: 400, body: { error: refusal } });
     const endless = await sendEndless(`${server.url}/v1/files`, "file");
     expect(endless).toMatchObject({ status: 400, body: { error: refusal } });
-    expect(await readdir(`${instance.dataDir}/files`)).toHaveLength(1);
+    expect(await storedKeys(instance.dataDir)).toHaveLength(1);
   });
 
   it("is what the option of the command says", async () => {

@@ -1,11 +1,10 @@
 import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
-import { readdir } from "node:fs/promises";
-import { join } from "node:path";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { createSimulator } from "../../src/upstreams/simulator/simulator.ts";
 import { type ServeProcess, startServeProcess } from "../support/http-process.ts";
 import { blocks, downloadSha256, MiB, sendLargeForm, sha256Of } from "../support/large-form.ts";
+import { storedKeys } from "../support/stored.ts";
 
 const size = 1024;
 const partSize = 64;
@@ -60,7 +59,7 @@ describe.skipIf(process.platform !== "linux")("a file of 1 GiB", () => {
     });
     expect(completed).toMatchObject({ status: "completed", file: { bytes: size * MiB } });
     const { id } = completed.file as { id: string };
-    expect(await readdir(join(server.dataDir, "files"))).toEqual([id]);
+    expect(await storedKeys(server.dataDir)).toEqual([id]);
     const sha256 = sha256Of(blocks(0, size));
     expect(await download(server, id)).toEqual({ sha256, bytes: size * MiB });
     report("/v1/uploads", [idle, afterParts, peakMemory(server)]);

@@ -1,11 +1,11 @@
 import { createHash } from "node:crypto";
-import { readdir } from "node:fs/promises";
 import fc from "fast-check";
 import OpenAI, { toFile } from "openai";
 import { describe, expect, it } from "vitest";
 import { createTestClock } from "../support/clock.ts";
 import { openTestInstance, project } from "../support/http-instance.ts";
 import { startTestServer } from "../support/http-server.ts";
+import { storedKeys } from "../support/stored.ts";
 import { addPart, completeUpload, contentOf, createUpload, post, uploadLine } from "../support/uploads.ts";
 
 describe("uploads", () => {
@@ -57,7 +57,7 @@ describe("uploads", () => {
       lines: 2,
       sha256: createHash("sha256").update(bytes).digest("hex"),
     });
-    expect(await readdir(`${server.instance.dataDir}/files`)).toEqual([fileId]);
+    expect(await storedKeys(server.instance.dataDir)).toEqual([fileId]);
     expect(server.logged).toEqual([]);
   });
 
@@ -148,9 +148,7 @@ describe("uploads", () => {
     expect({ status, ...body }).toMatchObject({ status: 400, error: { type: "invalid_request_error" } });
     const files = (await server.instance.service.files.list(project)).data;
     expect(files).toEqual([]);
-    expect((await readdir(`${server.instance.dataDir}/files`)).toSorted()).toEqual(
-      [part, foreign].toSorted(),
-    );
+    expect((await storedKeys(server.instance.dataDir)).toSorted()).toEqual([part, foreign].toSorted());
     const md5 = createHash("md5").update(uploadLine).digest("hex").toUpperCase();
     expect(await completeUpload(server, id, [part], { md5 })).toMatchObject({ status: 200 });
   });
@@ -176,7 +174,7 @@ describe("uploads", () => {
     const part = (await addPart(server, wrong.id, "no json\n")).body.id;
     const refused = await completeUpload(server, wrong.id, [part]);
     expect(refused.body.error?.message).toMatch(/^Invalid file format/);
-    expect(await readdir(`${server.instance.dataDir}/files`)).toEqual([part]);
+    expect(await storedKeys(server.instance.dataDir)).toEqual([part]);
     expect(await server.instance.control.getUpload(project, wrong.id)).toMatchObject({ status: "pending" });
   });
 
@@ -187,7 +185,7 @@ describe("uploads", () => {
     const answers = await Promise.all(Array.from({ length: 5 }, () => completeUpload(server, id, [part])));
     expect(answers.map(({ status }) => status).toSorted()).toEqual([200, 409, 409, 409, 409]);
     expect((await server.instance.service.files.list(project)).data).toHaveLength(1);
-    expect(await readdir(`${server.instance.dataDir}/files`)).toHaveLength(1);
+    expect(await storedKeys(server.instance.dataDir)).toHaveLength(1);
   });
 
   it("takes nothing any more once it is completed", async () => {
@@ -215,7 +213,7 @@ describe("uploads", () => {
     const refused = { status: 400, body: { error: { code: null } } };
     expect(await completeUpload(server, id, [part])).toMatchObject(refused);
     expect(await addPart(server, id, uploadLine)).toMatchObject(refused);
-    expect(await readdir(`${server.instance.dataDir}/files`)).toEqual([]);
+    expect(await storedKeys(server.instance.dataDir)).toEqual([]);
   });
 
   it("is expired after an hour, to the second", async () => {
@@ -248,7 +246,7 @@ describe("uploads", () => {
       if (how === "cancel") await uploads.cancel(project, id);
       else await uploads.complete(project, id, { part_ids: [part] });
       await expect(late.finish()).rejects.toMatchObject({ code: "upload_not_pending" });
-      expect(await readdir(`${server.instance.dataDir}/files`)).toHaveLength(how === "cancel" ? 0 : 1);
+      expect(await storedKeys(server.instance.dataDir)).toHaveLength(how === "cancel" ? 0 : 1);
     },
   );
 
@@ -265,7 +263,7 @@ describe("uploads", () => {
     const answer = await completeUpload(server, id, [part]);
     expect(answer).toMatchObject({ status: 400, body: { error: { code: null, param: null } } });
     expect(answer.body.error?.message).toContain("its status is 'cancelled'");
-    expect(await readdir(`${dataDir}/files`)).toEqual([]);
+    expect(await storedKeys(dataDir)).toEqual([]);
   });
 
   it("answers for an upload of another project exactly as for one that never was", async () => {

@@ -1,6 +1,7 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { join } from "node:path";
+import { join, resolve } from "node:path";
+import { storageEnvironment } from "./storage.ts";
 
 export interface CliResult {
   code: number | null;
@@ -41,7 +42,7 @@ export function startCli(
     detached: group,
     env: {
       ...{ PATH: process.env.PATH ?? "", HOME: cwd, NODE_COMPILE_CACHE: compiled },
-      ...{ NERIF_DATA_DIR: join(cwd, "data"), ...env },
+      ...{ NERIF_DATA_DIR: join(cwd, "data"), ...sharedStorage(args, { cwd, env }), ...env },
     },
     stdio: [stdin === undefined ? "ignore" : "pipe", "pipe", "pipe"],
   });
@@ -83,6 +84,17 @@ export function startCli(
       });
     },
   };
+}
+
+/** For the commands that work on a database as well. */
+function sharedStorage(
+  [command = "", ...args]: readonly string[],
+  { cwd, env = {} }: CliOptions,
+): Record<string, string> {
+  if (!["serve", "worker", "keys"].includes(command)) return {};
+  const at = args.indexOf("--data-dir");
+  const named = at === -1 ? env.NERIF_DATA_DIR : args[at + 1];
+  return storageEnvironment(resolve(cwd, named ?? "data"));
 }
 
 /** Runs `nerif` to its end. */

@@ -6,13 +6,11 @@ import type { FileObject } from "../../src/batch/file.ts";
 import { newFileId } from "../../src/batch/ids.ts";
 import { failureLine, successLine } from "../../src/batch/result-line.ts";
 import { noTokens } from "../../src/batch/usage.ts";
-import { openSqliteControlStore } from "../../src/control/sqlite.ts";
 import { type Clock, createSystemClock } from "../../src/engine/clock.ts";
 import type { Engine } from "../../src/engine/engine.ts";
 import { defaultSettings, type EngineSettings } from "../../src/engine/settings.ts";
-import { createDiskFileStore } from "../../src/files/disk.ts";
-import { createDiskJournal } from "../../src/journal/disk.ts";
 import { recordKinds } from "../../src/journal/journal.ts";
+import { openStorage } from "../../src/open-storage.ts";
 import { createBatchService } from "../../src/service/batches.ts";
 import { createFileService } from "../../src/service/files.ts";
 import type { Instance } from "../../src/service/instance.ts";
@@ -22,6 +20,7 @@ import { createUploadService } from "../../src/service/uploads.ts";
 import { createWebhookService } from "../../src/service/webhooks.ts";
 import type { Upstream } from "../../src/upstreams/upstream.ts";
 import { createHttpSender } from "../../src/webhooks/http.ts";
+import { storageAt } from "./storage.ts";
 
 export const project = "default";
 
@@ -40,7 +39,7 @@ export interface IdleEngine extends Engine {
   tell(): void;
 }
 
-/** Services on a real control store, real files and a real journal in a directory of their own. */
+/** Services on a real control store, real files and a real journal of their own. */
 export async function openTestInstance({
   clock = createSystemClock(),
   settings = {},
@@ -55,9 +54,8 @@ export async function openTestInstance({
   maxFileBytes?: number;
 } = {}): Promise<TestInstance> {
   const dataDir = await mkdtemp(join(tmpdir(), "nerif-http-"));
-  const control = await openSqliteControlStore({ path: join(dataDir, "nerif.db") });
-  const fileStore = createDiskFileStore(join(dataDir, "files"));
-  const journal = createDiskJournal({ directory: join(dataDir, "journal"), onFatal: () => {} });
+  const places = { ...storageAt(dataDir), dataDir, onFatal: () => {}, onProblem: () => {} };
+  const { control, files: fileStore, journal, close: closeStorage } = await openStorage(places);
   const engine = createIdleEngine();
   const budgets = createByteBudgets(control);
   const fileService = createFileService({ control, files: fileStore, clock, budgets, maxFileBytes });
@@ -65,7 +63,7 @@ export async function openTestInstance({
   async function close(): Promise<void> {
     if (isClosed) return;
     isClosed = true;
-    await control.close();
+    await closeStorage();
   }
   onTestFinished(async () => {
     await close();

@@ -6,6 +6,7 @@ import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import { onTestFinished } from "vitest";
+import { storageEnvironment } from "./storage.ts";
 
 const command = fileURLToPath(new URL("../../bin/nerif.js", import.meta.url));
 
@@ -45,7 +46,10 @@ export async function startServeProcess({
   const child = spawn(
     process.execPath,
     [command, "serve", "--json", "--port", "0", ...named, "--data-dir", directory, ...args],
-    { stdio: ["ignore", "pipe", "pipe"], env: { ...cleanEnvironment(), ...env } },
+    {
+      stdio: ["ignore", "pipe", "pipe"],
+      env: { ...cleanEnvironment(), ...storageEnvironment(directory), ...env },
+    },
   );
   const ended = once(child, "exit") as Promise<[number | null, NodeJS.Signals | null]>;
   const errors: string[] = [];

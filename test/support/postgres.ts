@@ -8,6 +8,8 @@ import { Client } from "pg";
 import { freePort } from "./free-port.ts";
 
 export interface PostgresServer {
+  /** `postgres://nerif@127.0.0.1:5433`, without a database. */
+  readonly url: string;
   /** Its process: tests stop, continue and kill it. */
   readonly pid: number;
   /** Makes an empty database. @returns its URL */
@@ -56,7 +58,7 @@ export async function startPostgres(): Promise<PostgresServer> {
   ];
   execFileSync(join(bin, "initdb"), common, { ...user, stdio: "ignore" });
   const port = await freePort();
-  const host = `127.0.0.1:${port}`;
+  const url = `postgres://nerif@127.0.0.1:${port}`;
   let child = run();
   let databases = 0;
   await listening();
@@ -75,22 +77,11 @@ export async function startPostgres(): Promise<PostgresServer> {
     for (;;) {
       if (child.exitCode !== null) throw new Error(`PostgreSQL ended with ${child.exitCode}`);
       try {
-        await query(`postgres://nerif@${host}/postgres`, "select 1");
+        await query(`${url}/postgres`, "select 1");
         return;
       } catch {
         await sleep(20);
       }
-    }
-  }
-
-  async function query(url: string, text: string): Promise<Record<string, unknown>[]> {
-    const client = new Client({ connectionString: url });
-    client.on("error", () => {});
-    await client.connect();
-    try {
-      return (await client.query(text)).rows;
-    } finally {
-      await client.end();
     }
   }
 
@@ -101,8 +92,9 @@ export async function startPostgres(): Promise<PostgresServer> {
     await ended;
   }
 
-  const maintenance = `postgres://nerif@${host}/postgres`;
+  const maintenance = `${url}/postgres`;
   return {
+    url,
     get pid() {
       return child.pid ?? 0;
     },
@@ -110,15 +102,9 @@ export async function startPostgres(): Promise<PostgresServer> {
       databases += 1;
       const name = `test_${databases}`;
       await query(maintenance, `create database ${name}`);
-      return `postgres://nerif@${host}/${name}`;
+      return `${url}/${name}`;
     },
-    async empty(url) {
-      const names =
-        "select tablename from pg_tables where schemaname = 'public' and tablename <> 'nerif_schema'";
-      const tables = (await query(url, names)).map(({ tablename }) => `delete from ${tablename}`);
-      // As a replica it does not look at foreign keys, so that any order will do.
-      await query(url, ["set session_replication_role = replica", ...tables].join("; "));
-    },
+    empty: emptyDatabase,
     query,
     kill: () => end("SIGKILL"),
     async start() {
@@ -130,6 +116,25 @@ export async function startPostgres(): Promise<PostgresServer> {
       rmSync(directory, { recursive: true, force: true });
     },
   };
+}
+
+/** Removes all rows that Nerif has in a database. */
+export async function emptyDatabase(url: string): Promise<void> {
+  const names = "select tablename from pg_tables where schemaname = 'public' and tablename <> 'nerif_schema'";
+  const tables = (await query(url, names)).map(({ tablename }) => `delete from ${tablename}`);
+  // As a replica it does not look at foreign keys, so that any order will do.
+  await query(url, ["set session_replication_role = replica", ...tables].join("; "));
+}
+
+async function query(url: string, text: string): Promise<Record<string, unknown>[]> {
+  const client = new Client({ connectionString: url });
+  client.on("error", () => {});
+  await client.connect();
+  try {
+    return (await client.query(text)).rows;
+  } finally {
+    await client.end();
+  }
 }
 
 /** Where the server's programs are: in the path, or where Debian puts those of each version. */

@@ -1,0 +1,76 @@
+const run = "`nerif run` keeps everything on its own machine";
+const command = "without `--server` these commands work on a data directory";
+
+/**
+ * What the project "cluster" leaves out, with the reason: tests of what only a data directory has, and tests in which
+ * nothing is kept.
+ */
+const localFiles: Readonly<Record<string, string>> = {
+  "test/e2e/browser.long.test.ts": "about a browser",
+  "test/e2e/cluster*.test.ts": "starts a cluster of its own",
+  "test/e2e/compile-cache.test.ts": "nothing is kept",
+  "test/e2e/data-directory.test.ts": "about the files of a data directory, and its lock",
+  "test/e2e/embeddings.long.test.ts": "about a model",
+  "test/e2e/fuzz.long.test.ts": "about paths that a server opens below its data directory",
+  "test/e2e/help-command.test.ts": "nothing is kept",
+  "test/e2e/kill.long.test.ts": "kills one process ten times; cluster.long.test.ts kills one of several",
+  "test/e2e/library-examples.test.ts": "examples with the default directory",
+  "test/e2e/package.long.test.ts": "about the package",
+  "test/e2e/priority.test.ts": command,
+  "test/e2e/run*.test.ts": run,
+  "test/e2e/s3*.test.ts": "starts a bucket of its own",
+  "test/e2e/side-by-side.test.ts": run,
+  "test/e2e/uploads-kill.test.ts": "kills at changes of files in a data directory",
+  "test/e2e/uploads.long.test.ts":
+    "sends 1 GiB to see the memory of a process, which is too much for the S3 server of tests",
+  "test/e2e/verify.test.ts": run,
+};
+
+/** By the name of a test, with those of the groups that it is in, or by the name of a group. */
+const localTests: Readonly<Record<string, string>> = {
+  nerif: "nothing is kept",
+  "nerif validate": "nothing is kept",
+  "nerif batches and nerif files > work on the data directory: create, wait, results, retry, delete": command,
+  "nerif serve > refuses a data directory that another process executes, naming it": "several may execute",
+  "nerif serve > runs beside nerif run in one data directory": run,
+  "nerif prune": "for data directories",
+  "nerif files lists page by page what was uploaded to the data directory": command,
+  "the same filters > are options of the command, for a data directory and for a server": command,
+  "nerif webhooks > creates, lists, tests, rotates and deletes at the data directory": command,
+  "nerif webhooks > refuses a receiver that is not public unless it is admitted, and a list that cannot be read":
+    command,
+  "nerif batches wait": command,
+  "nerif run": run,
+  "an upstream of the configuration > gets its own headers and its own name of the model": run,
+  "an upstream of the configuration > gets the priority of the configuration, and its share of the calls at once over all models":
+    run,
+  "an upstream of the configuration > gets its own time for an answer": run,
+  "an upstream of the configuration > takes all calls at once in its off-peak time": run,
+  "an upstream of the configuration > without the variable that one of its headers needs, is refused before anything is sent":
+    run,
+  "a process that has something else to do becomes the executor when the other one is killed":
+    "counts the calls of processes of which one executes at a time",
+  "serve executes batches, and a second one on the same data is refused": "several may execute",
+};
+
+export const localNames = Object.keys(localTests);
+
+/** Why a test is not for a cluster, or null. @param name its own, behind those of the groups that it is in */
+export function reasonToStay(name: string): string | null {
+  const found = Object.entries(localTests).find(
+    ([local]) => name === local || name.startsWith(`${local} > `),
+  );
+  return found?.[1] ?? null;
+}
+
+/** Files that run both on a data directory and on PostgreSQL and S3. */
+export const clusterTests = {
+  include: [
+    "test/e2e/**/*.test.ts",
+    "src/http/openapi/operations.test.ts",
+    "src/library/files.test.ts",
+    "src/server.test.ts",
+    "src/service/{answer-once,batches,files,keys,quotas,results,retry}.test.ts",
+  ],
+  exclude: Object.keys(localFiles),
+};
