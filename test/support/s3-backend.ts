@@ -5,7 +5,7 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import S3rver from "s3rver";
-import type { S3Request } from "./s3.ts";
+import type { S3Request } from "./s3-request.ts";
 
 export interface S3Backend {
   /** Its name; it is empty. */

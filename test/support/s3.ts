@@ -7,13 +7,7 @@ import type { Bucket, BucketTuning } from "../../src/s3/bucket.ts";
 import { openBucket } from "../../src/s3/open-bucket.ts";
 import { createS3Backend } from "./s3-backend.ts";
 import { createForwardingBackend } from "./s3-forward.ts";
-
-/** One request that the server got, in the words of S3: `PutObject`, `GetObject`, `ListObjectsV2`, ... */
-export interface S3Request {
-  operation: string;
-  /** Without the bucket. */
-  key: string;
-}
+import { describeRequest, type S3Request } from "./s3-request.ts";
 
 /** What a test has the server do with a request: refuse it, lose it, carry it out and lose the answer, or say nothing. */
 export type S3Fault = "refuse" | "forbid" | "lose" | "lose-answer" | "hang" | null;
@@ -80,7 +74,7 @@ export async function startS3(): Promise<S3Server> {
   return started;
 
   async function answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    const seen = describe(request);
+    const seen = describeRequest(request);
     requests.push(seen);
     const fault = await started.fault(seen);
     if (fault === "lose") return void request.destroy();
@@ -112,19 +106,4 @@ function breakOff(response: ServerResponse, after: number): void {
     if (sent >= after) response.destroy();
     return goesOn;
   };
-}
-
-function describe({ method = "", url = "", headers }: IncomingMessage): S3Request {
-  const { pathname, searchParams } = new URL(url, "http://s3");
-  const [, , ...rest] = pathname.split("/");
-  const key = decodeURIComponent(rest.join("/"));
-  const inParts = searchParams.has("uploadId");
-  const operations: Record<string, string> = {
-    PUT: inParts ? "UploadPart" : "copy" in headers ? "CopyObject" : "PutObject",
-    GET: searchParams.has("uploads") ? "ListMultipartUploads" : key === "" ? "ListObjectsV2" : "GetObject",
-    POST: inParts ? "CompleteMultipartUpload" : key === "" ? "DeleteObjects" : "CreateMultipartUpload",
-    DELETE: inParts ? "AbortMultipartUpload" : "DeleteObject",
-    HEAD: "HeadObject",
-  };
-  return { operation: operations[method] ?? method, key: key || (searchParams.get("prefix") ?? "") };
 }

@@ -17,6 +17,8 @@ export interface ServerCheck {
   fingerprint: Map<string, string>;
   /** Ids of all files. */
   files: string[];
+  /** How long it took until every batch was final, in milliseconds. */
+  settledMs: number;
 }
 
 export interface ServerCheckOptions {
@@ -39,7 +41,9 @@ export async function checkServer(
 ): Promise<ServerCheck> {
   const violations = [...history.violations];
   const fingerprint = new Map<string, string>();
+  const from = performance.now();
   const batches = await settled(ask, violations);
+  const settledMs = performance.now() - from;
   const files = new Map((await all<FileObject>(ask, "/v1/files")).map((file) => [file.id, file]));
   const answers = { byDigest: byDigest(calls()), seed };
   let lines = 0;
@@ -78,7 +82,7 @@ export async function checkServer(
     if (before === undefined) lines += checkBatch(batch);
     else if (before !== text) violations.push(`I7 ${batch.id} has changed after its end`);
   }
-  return { violations, lines, batches, fingerprint, files: [...files.keys()] };
+  return { violations, lines, batches, fingerprint, files: [...files.keys()], settledMs };
 
   function checkBatch(batch: BatchObject): number {
     const { id, status, request_counts: counts, input_file_id, output_file_id, error_file_id } = batch;
