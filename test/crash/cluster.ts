@@ -16,6 +16,8 @@ import { type RoundOptions, witnessedPart } from "./witnessed-part.ts";
 const concurrency = 8;
 const workers = 2;
 const mostStrikes = 2;
+/** More than for one process (I9): all of them share the cores of one machine. */
+const patienceMs = 180_000;
 /** Answers that a process may have which S3 has not confirmed (decision 029). */
 const unflushed = 1_024;
 
@@ -44,7 +46,7 @@ export function clusterPart(on: keyof typeof places): Part {
   const { title, open, cut } = places[on];
   const part = {
     name: `cluster-${on}`,
-    title: `nerif serve and ${workers} nerif worker on PostgreSQL and ${title}, under clients and a receiver of webhooks; up to ${mostStrikes} times a round each process is killed with kill -9 or stopped with SIGSTOP, for up to 15 seconds, longer than its leases; so is PostgreSQL${cut}; several of this at once`,
+    title: `nerif serve and ${workers} nerif worker on PostgreSQL and ${title}, under clients and a receiver of webhooks; up to ${mostStrikes} times a round each process is killed with kill -9 or stopped with SIGSTOP, for up to 15 seconds, longer than its leases; so is PostgreSQL${cut}; several of this at once. Then everything ends within three minutes`,
     rounds: 100,
     witness: { latency: "lognormal:100ms,0.6", errorRate: 0.02 },
   };
@@ -79,7 +81,7 @@ async function round(
   );
   const world = createServeWorld({
     ...{ directory, witness, concurrency, seed, server: crew },
-    leftovers: journals,
+    ...{ leftovers: journals, patienceMs },
   });
   // Also when the round breaks off.
   await using _ = { [Symbol.asyncDispose]: () => crew.kill() };
@@ -101,7 +103,7 @@ async function round(
 
   if (!(await crew.start())) throw new Error(`It does not start: ${crew.process().output().stderr}`);
   await receiver.subscribe(world);
-  const file = await world.driver.upload(knownFile(name, 1_500 + Math.floor(random() * 2_000)));
+  const file = await world.driver.upload(knownFile(name, 700 + Math.floor(random() * 1_000)));
   if (file !== null) await world.driver.create(file.id, "24h");
   const clients = createClients(world, { name, random });
   crew.isImpatient = true;

@@ -1,3 +1,4 @@
+import { join } from "node:path";
 import { createServer, type Server, type ServerOptions } from "../oracle/server.ts";
 
 /** A server and workers that share what they have; as one `Server`, of which the clients see the one with HTTP. */
@@ -10,8 +11,11 @@ export interface Crew extends Server {
 const impatientMs = 5_000;
 
 export function createCrew(options: ServerOptions, workers: number): Crew {
-  const front = createServer(options);
-  const others = Array.from({ length: workers }, () => createServer({ ...options, kind: "worker" }));
+  const log = (name: string) => join(options.directory, "..", `${name}.log`);
+  const front = createServer({ ...options, log: log("server") });
+  const others = Array.from({ length: workers }, (_, nth) =>
+    createServer({ ...options, kind: "worker", log: log(`worker-${nth}`) }),
+  );
   const members = [
     { name: "server", server: front },
     ...others.map((server) => ({ name: "worker", server })),

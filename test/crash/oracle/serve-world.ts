@@ -46,13 +46,15 @@ export interface ServeWorldOptions {
   args?: readonly string[];
   /** One that works in `work` below the directory. Default: `nerif serve` there, with `args`. */
   server?: Server;
+  /** See `checkServer`. */
+  patienceMs?: number;
   /** Journals that are left, when all processes have ended. Default: those in the data directory. */
   leftovers?: (directory: string) => Promise<string[]>;
 }
 
 export function createServeWorld(options: ServeWorldOptions): ServeWorld {
   const { directory, witness, concurrency, seed = 0, args = [] } = options;
-  const { leftovers = journalsLeft } = options;
+  const { leftovers = journalsLeft, patienceMs } = options;
   rmSync(directory, { recursive: true, force: true });
   mkdirSync(join(directory, "work"), { recursive: true });
   const cwd = realpathSync(join(directory, "work"));
@@ -80,12 +82,18 @@ export function createServeWorld(options: ServeWorldOptions): ServeWorld {
         settledMs: 0,
       };
     }
-    const first = await checkServer(server.ask, { history, calls: () => calls().made, seed });
+    const held = {
+      history,
+      calls: () => calls().made,
+      seed,
+      ...(patienceMs === undefined ? {} : { patienceMs }),
+    };
+    const first = await checkServer(server.ask, held);
     const { violations } = first;
     for (const check of checks) violations.push(...(await check(first.batches)));
     await stop();
     await server.start();
-    const second = await checkServer(server.ask, { history, calls: () => calls().made, seed });
+    const second = await checkServer(server.ask, held);
     for (const check of checks) violations.push(...(await check(second.batches)));
     for (const [id, before] of first.fingerprint) {
       if (second.fingerprint.get(id) !== before) violations.push(`I7 ${id} has changed after its end`);

@@ -1,3 +1,4 @@
+import { appendFileSync } from "node:fs";
 import { type CliProcess, killGroup, startCli } from "../../support/cli-process.ts";
 import { Disturbance, isFromOutside } from "../part.ts";
 import type { Ask } from "./calls.ts";
@@ -35,6 +36,8 @@ export interface ServerOptions {
   env?: Record<string, string>;
   /** `worker`: one without HTTP, which cannot be asked. Default `serve`. */
   kind?: "serve" | "worker";
+  /** A file that gets what each life has said on stderr, for those who look into a failed round. */
+  log?: string;
 }
 
 const kinds = {
@@ -46,7 +49,7 @@ const kinds = {
 };
 
 export function createServer(options: ServerOptions): Server {
-  const { directory, upstream, concurrency, args = [], env: always = {}, kind = "serve" } = options;
+  const { directory, upstream, concurrency, args = [], env: always = {}, kind = "serve", log } = options;
   const { ready } = kinds[kind];
   const command = [...kinds[kind].command, "--json", "--concurrency", String(concurrency)];
   command.push("--cancel-grace", "200ms", "--log-level", "warn", ...args);
@@ -89,6 +92,8 @@ export function createServer(options: ServerOptions): Server {
       mayEnd = "NERIF_FAULT_ACTION" in env;
       let listened = false;
       started.ended.then(({ code, signal, stderr }) => {
+        if (log !== undefined)
+          appendFileSync(log, `${stderr}${new Date().toISOString()} ended: ${signal ?? code}\n`);
         if (mayEnd || running !== started) return;
         if (isFromOutside(signal)) endedBy = signal;
         else if (listened) died ??= `it ended with ${signal ?? code}: ${stderr.slice(-500)}`;
