@@ -103,10 +103,10 @@ async function round(
 
   if (!(await crew.start())) throw new Error(`It does not start: ${crew.process().output().stderr}`);
   await receiver.subscribe(world);
+  crew.isImpatient = true;
   const file = await world.driver.upload(knownFile(name, 700 + Math.floor(random() * 1_000)));
   if (file !== null) await world.driver.create(file.id, "24h");
   const clients = createClients(world, { name, random });
-  crew.isImpatient = true;
   const targets = [
     ...crew.members.map(memberTarget),
     databaseTarget(databaseOf(postgres), crew.members.length),
