@@ -14,6 +14,7 @@ const counts = [1, 4] as const;
 export const clusterRow: Row = {
   name: "cluster",
   title: `One batch of ${lines.toLocaleString("en-US")} lines on PostgreSQL and a shared directory, by \`nerif serve\` alone and by it and three \`nerif worker\`, each with ${load.inFlight} calls in flight that are answered after ${load.delayMs} ms: from the first to the last call that the model server sees`,
+  onlyWhenNamed: true,
   run,
 };
 
