@@ -1,10 +1,12 @@
 import { setImmediate as turn } from "node:timers/promises";
 import { expect, onTestFinished, test } from "vitest";
+import { fixedBounds } from "../../test/support/bounds.ts";
 import { createTestClock } from "../../test/support/clock.ts";
 import { createEngineFixture, requestLines } from "../../test/support/engine.ts";
-import { createScriptedUpstream, echo, type ScriptedUpstream } from "../../test/support/scripted-upstream.ts";
+import { echo } from "../../test/support/scripted-upstream.ts";
 import { isFinal } from "../batch/lifecycle.ts";
 import { createSharedLock } from "../control/shared-lock.ts";
+import type { Upstream } from "../upstreams/upstream.ts";
 import { createEngine } from "./executor.ts";
 
 const lines = 100_000;
@@ -31,18 +33,25 @@ async function run(executors: number): Promise<{ seconds: number; calls: number[
   const clock = createTestClock();
   const due: { at: number; answer: () => void }[] = [];
   let [first, last] = [Number.POSITIVE_INFINITY, 0];
-  const upstreams = Array.from({ length: executors }, () =>
-    createScriptedUpstream(
-      (call) => {
+  const calls = Array.from({ length: executors }, () => 0);
+  const upstreams = calls.map((_, nth) => timedUpstream(nth)) as [Upstream, ...Upstream[]];
+
+  function timedUpstream(nth: number): Upstream {
+    return {
+      name: "timed",
+      bounds: fixedBounds(concurrency),
+      serves: () => true,
+      send(call) {
+        calls[nth] = (calls[nth] ?? 0) + 1;
         last = clock.monotonic();
         first = Math.min(first, last);
-        return new Promise((resolve) => {
-          due.push({ at: last + latencyMs, answer: () => resolve(echo(call)) });
-        });
+        due.push({ at: last + latencyMs, answer: () => call.onAnswer(echo(call)) });
       },
-      { concurrency },
-    ),
-  ) as [ScriptedUpstream, ...ScriptedUpstream[]];
+      models: () => Promise.resolve([]),
+      close: () => Promise.resolve(),
+    };
+  }
+
   const fixture = await createEngineFixture(upstreams[0], { clock, lock: createSharedLock() });
   await fixture.engine.start();
   for (const upstream of upstreams.slice(1)) {
@@ -58,5 +67,5 @@ async function run(executors: number): Promise<{ seconds: number; calls: number[
     if (step % 50 === 0 && isFinal((await fixture.get(id)).status)) break;
   }
   expect(await fixture.get(id)).toMatchObject({ status: "completed", request_counts: { completed: lines } });
-  return { seconds: (last - first) / 1_000, calls: upstreams.map(({ calls }) => calls.length) };
+  return { seconds: (last - first) / 1_000, calls };
 }
