@@ -1,5 +1,6 @@
 import type { Row } from "./row.ts";
 import { chat } from "./rows/chat.ts";
+import { clusterRow } from "./rows/cluster.ts";
 import { embeddings } from "./rows/embeddings.ts";
 import { firstCall } from "./rows/first-call.ts";
 import { inFlightRows } from "./rows/in-flight.ts";
@@ -25,4 +26,5 @@ export const rows: readonly Row[] = [
   restart,
   startUp,
   statements,
+  clusterRow,
 ];

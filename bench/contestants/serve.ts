@@ -58,7 +58,7 @@ async function idIn(response: Response): Promise<string> {
   return ((await response.json()) as { id: string }).id;
 }
 
-async function finalCounts(url: string, batch: string): Promise<{ completed: number }> {
+export async function finalCounts(url: string, batch: string): Promise<{ completed: number }> {
   for (;;) {
     const response = await fetch(`${url}/v1/batches/${batch}`);
     const { status, request_counts } = (await response.json()) as {

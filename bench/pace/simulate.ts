@@ -74,7 +74,8 @@ function newLine(
   return {
     ...fields,
     shard: {
-      ...{ number: 0, outstanding: 1, full: false, tally: noTally, tallyBefore: noTally, todo: [] },
+      ...{ number: 0, outstanding: 1, full: false, lapsed: false, todo: [] },
+      ...{ tally: noTally, tallyBefore: noTally },
       name: () => ({ batchId: fields.batchId, line: fields.index, customId: '""' }),
       append: (line, { kind }) => onEnd(line.index, kind === recordKinds.output),
       dropped: () => {},

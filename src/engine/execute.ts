@@ -105,7 +105,7 @@ export function execute(options: ExecutionOptions, deps: EngineDeps): Execution 
       return Math.max(sum, leastReady);
     }
     const loader = createLoader({
-      ...{ control, clock, journal: deps.journal, leaseMs, endpoint, model },
+      ...{ control, clock, journal: deps.journal, leaseMs, heartbeatMs, endpoint, model },
       ...{
         batchId: batch.id,
         version: batch.version,

@@ -3,6 +3,7 @@ import type { Shard } from "../control/control-store.ts";
 import type { FileReader } from "../files/file-store.ts";
 import { recordKinds } from "../journal/journal.ts";
 import type { Clock } from "./clock.ts";
+import { type HeldLease, holdLease } from "./held-lease.ts";
 import type { Line } from "./line.ts";
 import { type LineBytes, readLines } from "./line-bytes.ts";
 import { readShard } from "./plan.ts";
@@ -39,6 +40,8 @@ export interface LoaderOptions extends ShardRunOptions {
   endpoint: string | null;
   model: string | null;
   holder: string;
+  leaseMs: number;
+  heartbeatMs: number;
   input: FileReader;
   plan: FileReader;
   clock: Clock;
@@ -65,11 +68,11 @@ export function createLoader(options: LoaderOptions): Loader {
   async function fillUp(): Promise<void> {
     try {
       while (needsMore()) {
-        if (current !== null && !current.shard.full && current.next < current.shard.todo.length) {
+        if (current !== null && mayReadOn(current)) {
           await readOn(current);
           continue;
         }
-        // What a full shard has not sent yet goes back with it, for the next lease.
+        // What a full shard or one without a lease has not sent yet goes back with it, for the next lease.
         if (current !== null) skipRest(current);
         const releasesBefore = releases;
         current = await nextShard();
@@ -125,19 +128,30 @@ export function createLoader(options: LoaderOptions): Loader {
       ...{ batchId, version, endpoint, model, holder, leaseMs },
       limit: leases,
     });
-    const opened = await Promise.allSettled(leased.map(openLeased));
+    const opened = await Promise.allSettled(leased.map((lease) => openLeased(lease, now)));
     for (const result of opened) if (result.status === "fulfilled") upcoming.push(result.value);
     for (const result of opened) if (result.status === "rejected") throw result.reason;
   }
 
-  async function openLeased(lease: Shard): Promise<ShardRun> {
+  async function openLeased(lease: Shard, since: number): Promise<ShardRun> {
+    const held = holdLease(lease, { ...options, since });
+    // What others have left may take longer to read than a lease lasts.
+    const letGo = held.keep();
+    try {
+      return await openHeld(lease, held);
+    } finally {
+      await letGo();
+    }
+  }
+
+  async function openHeld(lease: Shard, held: HeldLease): Promise<ShardRun> {
     const { control } = options;
     const planned = await readShard(options.plan, lease.planOffset).catch(async (reason: unknown) => {
       // Whoever writes the plan again shall not have to wait for the lease to run out.
       await control.releaseShard(lease, lease.segments, lease);
       throw reason;
     });
-    const shard = await openShardRun(lease, planned, options);
+    const shard = await openShardRun(lease, planned, { ...options, held });
     options.onShard(shard);
     return shard;
   }
@@ -170,6 +184,10 @@ export function createLoader(options: LoaderOptions): Loader {
       for (const shard of upcoming.splice(0)) skipRest({ shard, next: 0 });
     },
   };
+}
+
+function mayReadOn({ shard, next }: { shard: ShardRun; next: number }): boolean {
+  return !shard.full && !shard.lapsed && next < shard.todo.length;
 }
 
 function skipRest(current: { shard: ShardRun; next: number }): void {

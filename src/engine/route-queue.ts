@@ -120,7 +120,7 @@ export function createRouteQueue(
       const line = takeReady();
       if (line === undefined) return null;
       options.onTaken(line);
-      if (!line.shard.full) return line;
+      if (!line.shard.full && !line.shard.lapsed) return line;
       // It goes back with its shard, for the next lease.
       line.shard.dropped();
     }
@@ -135,9 +135,12 @@ export function createRouteQueue(
   }
 
   function takeWaiting(): Line | null {
-    const line = waiting.shift() ?? null;
-    if (line !== null) noLongerWaiting(line);
-    return line;
+    for (;;) {
+      const line = waiting.shift() ?? null;
+      if (line !== null) noLongerWaiting(line);
+      if (line === null || !line.shard.lapsed) return line;
+      line.shard.dropped();
+    }
   }
 
   function dueMs(now: number): number {

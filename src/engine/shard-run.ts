@@ -10,6 +10,7 @@ import {
   type SegmentWriter,
 } from "../journal/journal.ts";
 import type { Followers } from "./followers.ts";
+import type { HeldLease } from "./held-lease.ts";
 import { leaseLost } from "./lease-lost.ts";
 import type { Line } from "./line.ts";
 import type { PlanRecord } from "./plan.ts";
@@ -23,6 +24,8 @@ export interface ShardRun {
   readonly outstanding: number;
   /** The answers weigh so much that no further line should be sent under this lease. */
   readonly full: boolean;
+  /** The lease may have run out: what is sent now another process may be sending as well. */
+  readonly lapsed: boolean;
   readonly tally: ShardTally;
   /** What `tally` was when the lease began, as the control store had it. */
   readonly tallyBefore: ShardTally;
@@ -47,7 +50,6 @@ interface Entry extends JournalEntry {
 export interface ShardRunOptions {
   control: ControlStore;
   journal: Journal;
-  leaseMs: number;
   /** Lines that get the answers of others: they count with them. */
   followers: Followers | null;
   /** Lines of the shard have become durable, or were dropped. */
@@ -64,9 +66,9 @@ export interface ShardRunOptions {
 export async function openShardRun(
   lease: Shard,
   planned: PlanRecord[],
-  options: ShardRunOptions,
+  options: ShardRunOptions & { held: HeldLease },
 ): Promise<ShardRun> {
-  const { control, journal, followers } = options;
+  const { control, journal, followers, held } = options;
   const { batchId, shard: number, epoch } = lease;
   const tally: ShardTally = { completed: 0, failed: 0, tokens: noTokens() };
   const index = await indexShard(lease, {
@@ -110,6 +112,9 @@ export async function openShardRun(
     get full() {
       return writer !== null && writer.bytes > limits.shardAnswerBytes;
     },
+    get lapsed() {
+      return held.lapsed;
+    },
     name: (line) => ({ batchId, line: line.index, customId: line.customId }),
     append(line, { kind, payload, tokens }) {
       if (kind === recordKinds.unfinished) leftLines += 1;
@@ -121,7 +126,7 @@ export async function openShardRun(
       outstanding -= lines;
       options.onSettled(run);
     },
-    renew: () => control.renewLease(lease, options.leaseMs, tally),
+    renew: () => held.renew(tally),
     async close() {
       const bytes = (await writer?.close()) ?? 0;
       const segments = writer === null ? index.segments : [...index.segments, { epoch, bytes }];

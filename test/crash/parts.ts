@@ -1,6 +1,7 @@
 import { backups } from "./backups.ts";
 import { bitFlips } from "./bit-flips.ts";
 import { clockJumps } from "./clock-jumps.ts";
+import { clusterPart } from "./cluster.ts";
 import { fullDisks } from "./full-disks.ts";
 import { runKills } from "./kills-run.ts";
 import { serveKills } from "./kills-serve.ts";
@@ -30,6 +31,8 @@ export const parts: Part[] = [
   bitFlips,
   clockJumps,
   takeovers,
+  clusterPart("directory"),
+  clusterPart("s3"),
   memoryLimits,
   soak,
   backups(),

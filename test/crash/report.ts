@@ -60,11 +60,12 @@ model server saw:
 - I3 each line of an input is exactly once in the output or the error file, in input order
 - I4 each line of an output holds the very answer that was given to that very body
 - I5 calls made in vain stay within the bound: per kill the calls in flight and the answers of one turn of the event loop (together at most twice the
-  concurrency), per power cut also those of one sync interval; attempts stay within [the rules](operation.md#when-the-upstream-fails)
+  concurrency), per power cut also those of one sync interval; in a cluster per kill, per pause beyond the leases and, for each process, per absence of
+  the database of more than 4 seconds, with results in S3 also the 1,024 answers that may wait for it; attempts stay within [the rules](operation.md#when-the-upstream-fails)
 - I6 the counts are those of the files, and never shrink
 - I7 what has ended never changes again, also after another restart, and no working file is left
 - I8 of each end of a batch a receiver was told, rightly signed, under one \`webhook-id\` and with the same body each time
-- I9 without faults everything ends within a minute
+- I9 without faults everything ends within a minute, in a cluster on this one machine within three
 - P24 neither memory nor open descriptors of a server grow with time or with restarts
 `.split("\n");
 

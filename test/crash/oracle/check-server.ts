@@ -17,6 +17,8 @@ export interface ServerCheck {
   fingerprint: Map<string, string>;
   /** Ids of all files. */
   files: string[];
+  /** How long it took until every batch was final, in milliseconds. */
+  settledMs: number;
 }
 
 export interface ServerCheckOptions {
@@ -27,19 +29,20 @@ export interface ServerCheckOptions {
   seed?: number;
   /** Batches that an earlier check found in order, as they were then; their files may be gone. Default none. */
   done?: ReadonlyMap<string, string>;
+  /** With the faults gone every batch is final after so long (I9), in milliseconds. Default 60,000. */
+  patienceMs?: number;
 }
-
-/** With the faults gone every batch is final after so long (I9). */
-const patienceMs = 60_000;
 
 /** Waits until every batch of a server is final and holds all that it shows against what clients were told. */
 export async function checkServer(
   ask: Ask,
-  { history, calls, seed = 0, done = new Map() }: ServerCheckOptions,
+  { history, calls, seed = 0, done = new Map(), patienceMs = 60_000 }: ServerCheckOptions,
 ): Promise<ServerCheck> {
   const violations = [...history.violations];
   const fingerprint = new Map<string, string>();
-  const batches = await settled(ask, violations);
+  const from = performance.now();
+  const batches = await settled(ask, { violations, patienceMs });
+  const settledMs = performance.now() - from;
   const files = new Map((await all<FileObject>(ask, "/v1/files")).map((file) => [file.id, file]));
   const answers = { byDigest: byDigest(calls()), seed };
   let lines = 0;
@@ -78,7 +81,7 @@ export async function checkServer(
     if (before === undefined) lines += checkBatch(batch);
     else if (before !== text) violations.push(`I7 ${batch.id} has changed after its end`);
   }
-  return { violations, lines, batches, fingerprint, files: [...files.keys()] };
+  return { violations, lines, batches, fingerprint, files: [...files.keys()], settledMs };
 
   function checkBatch(batch: BatchObject): number {
     const { id, status, request_counts: counts, input_file_id, output_file_id, error_file_id } = batch;
@@ -112,7 +115,10 @@ export async function checkServer(
   }
 }
 
-async function settled(ask: Ask, violations: string[]): Promise<BatchObject[]> {
+async function settled(
+  ask: Ask,
+  { violations, patienceMs }: { violations: string[]; patienceMs: number },
+): Promise<BatchObject[]> {
   for (const until = Date.now() + patienceMs; ; ) {
     const batches = await all<BatchObject>(ask, "/v1/batches");
     const open = batches.filter(({ status }) => !isFinal(status));

@@ -23,24 +23,29 @@ export function createDriver(history: History, ask: Ask): Driver {
     return answer !== null && answer.status < 300 ? answer.body : null;
   }
 
-  /** What a client sees of a batch never goes back, whatever happened in between. */
-  function see(batch: BatchObject): void {
-    const known = history.batches.get(batch.id);
-    if (known === undefined) return;
-    const { seen } = known;
-    if (!isReachable(seen.status, batch.status)) {
-      history.violations.push(`I2 ${batch.id} went from ${seen.status} to ${batch.status}`);
+  /** What a client sees of a batch never goes back, whatever happened in between. @param before it was asked */
+  function see(batch: BatchObject, before: BatchObject): void {
+    if (!isReachable(before.status, batch.status)) {
+      history.violations.push(`I2 ${batch.id} went from ${before.status} to ${batch.status}`);
     }
     for (const name of ["total", "completed", "failed"] as const) {
-      const [before, now] = [seen.request_counts[name], batch.request_counts[name]];
-      if (now < before) history.violations.push(`I6 ${batch.id}: ${name} fell from ${before} to ${now}`);
+      const [then, now] = [before.request_counts[name], batch.request_counts[name]];
+      if (now < then) history.violations.push(`I6 ${batch.id}: ${name} fell from ${then} to ${now}`);
     }
-    known.seen = batch;
   }
 
-  async function batchOf(name: string, path: string, init: RequestInit = {}): Promise<BatchObject | null> {
+  async function batchOf(
+    name: string,
+    { id, path }: { id: string; path: string },
+    init: RequestInit = {},
+  ): Promise<BatchObject | null> {
+    const known = history.batches.get(id);
+    const before = known?.seen;
     const batch = await call<BatchObject>(name, path, init);
-    if (batch !== null) see(batch);
+    if (batch === null || known === undefined || before === undefined) return batch;
+    see(batch, before);
+    // Of two calls at the same time, the one that is answered last may have been executed first.
+    if (known.seen === before || isReachable(known.seen.status, batch.status)) known.seen = batch;
     return batch;
   }
 
@@ -62,12 +67,12 @@ export function createDriver(history: History, ask: Ask): Driver {
       return batch;
     },
     async cancel(id) {
-      const batch = await batchOf("cancel", `/v1/batches/${id}/cancel`, { method: "POST" });
+      const batch = await batchOf("cancel", { id, path: `/v1/batches/${id}/cancel` }, { method: "POST" });
       const known = history.batches.get(id);
       if (batch !== null && known !== undefined) known.cancelled = true;
       return batch;
     },
-    look: (id) => batchOf("look", `/v1/batches/${id}`),
+    look: (id) => batchOf("look", { id, path: `/v1/batches/${id}` }),
     async remove(fileId) {
       const known = history.files.get(fileId);
       if (known === undefined || known.removal !== "none") return false;

@@ -32,6 +32,8 @@ export interface Finished {
   lines: number;
   /** Batches by their final status. */
   ended: Record<string, number>;
+  /** How long it took until every batch was final, in milliseconds. */
+  settledMs: number;
 }
 
 export interface ServeWorldOptions {
@@ -42,16 +44,23 @@ export interface ServeWorldOptions {
   /** By which the witness answers. Default 0. */
   seed?: number;
   args?: readonly string[];
+  /** One that works in `work` below the directory. Default: `nerif serve` there, with `args`. */
+  server?: Server;
+  /** See `checkServer`. */
+  patienceMs?: number;
+  /** Journals that are left, when all processes have ended. Default: those in the data directory. */
+  leftovers?: (directory: string) => Promise<string[]>;
 }
 
 export function createServeWorld(options: ServeWorldOptions): ServeWorld {
   const { directory, witness, concurrency, seed = 0, args = [] } = options;
+  const { leftovers = journalsLeft, patienceMs } = options;
   rmSync(directory, { recursive: true, force: true });
   mkdirSync(join(directory, "work"), { recursive: true });
   const cwd = realpathSync(join(directory, "work"));
   // Beside what is cut off, broken and put together again: the client is on another machine.
   const history = openHistory(join(directory, "history.jsonl"));
-  const server = createServer({ directory: cwd, upstream: witness.url, concurrency, args });
+  const server = options.server ?? createServer({ directory: cwd, upstream: witness.url, concurrency, args });
 
   function calls() {
     const known = new Set(
@@ -70,26 +79,34 @@ export function createServeWorld(options: ServeWorldOptions): ServeWorld {
         repeats: 0,
         lines: 0,
         ended: {},
+        settledMs: 0,
       };
     }
-    const first = await checkServer(server.ask, { history, calls: () => calls().made, seed });
+    const held = {
+      history,
+      calls: () => calls().made,
+      seed,
+      ...(patienceMs === undefined ? {} : { patienceMs }),
+    };
+    const first = await checkServer(server.ask, held);
     const { violations } = first;
     for (const check of checks) violations.push(...(await check(first.batches)));
     await stop();
     await server.start();
-    const second = await checkServer(server.ask, { history, calls: () => calls().made, seed });
+    const second = await checkServer(server.ask, held);
     for (const check of checks) violations.push(...(await check(second.batches)));
     for (const [id, before] of first.fingerprint) {
       if (second.fingerprint.get(id) !== before) violations.push(`I7 ${id} has changed after its end`);
     }
     await stop();
-    violations.push(...leftovers(join(cwd, "data")).map((path) => `I7 ${path} was left behind`));
+    violations.push(...(await leftovers(cwd)).map((path) => `I7 ${path} was left behind`));
     const { made, known } = calls();
     const { repeats } = countRepeats(made, known);
     if (repeats > mayRepeat) violations.push(`I5 ${repeats} calls repeated, ${mayRepeat} may be`);
     const ended = Object.groupBy(first.batches, ({ status }) => status);
     const counts = Object.entries(ended).map(([status, of]) => [status, of.length]);
-    return { violations, repeats, lines: first.lines, ended: Object.fromEntries(counts) };
+    const { lines, settledMs } = first;
+    return { violations, repeats, lines, ended: Object.fromEntries(counts), settledMs };
 
     async function stop(): Promise<void> {
       const code = await server.stop();
@@ -122,9 +139,9 @@ export function createServeWorld(options: ServeWorldOptions): ServeWorld {
  * Journals of batches that are final. A plan of which a crash left nothing but itself goes after an hour, as all that
  * nothing names.
  */
-function leftovers(dataDir: string): string[] {
+async function journalsLeft(directory: string): Promise<string[]> {
   try {
-    return readdirSync(join(dataDir, "journal")).map((name) => `journal/${name}`);
+    return readdirSync(join(directory, "data/journal")).map((name) => `journal/${name}`);
   } catch {
     // Nothing was ever written there.
     return [];
