@@ -69,8 +69,7 @@ describe("the SQLite control store", () => {
     newer.close();
     await expect(openSqliteControlStore({ path })).rejects.toMatchObject({
       code: "data_too_new",
-      message:
-        "Cannot open the data directory: it was written by a newer Nerif (schema 99, this one knows 3)",
+      message: "Cannot open the data directory: it has schema version 99, newer than this Nerif's 4",
     });
     const later = new DatabaseSync(path);
     expect(later.prepare("select max(version) as version from nerif_schema").get()?.version).toBe(99);
@@ -144,6 +143,7 @@ async function writeOldBatches(path: string, metadata: Record<string, string>): 
   const connection = new DatabaseSync(path);
   const db = new Kysely<Schema>({ dialect: createSqliteDialect(connection) });
   await initial(db, {
+    place: "the data directory",
     lock: async () => {},
     sequence: { type: "integer", build: (column) => column.primaryKey().autoIncrement() },
   });
