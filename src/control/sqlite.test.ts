@@ -59,6 +59,14 @@ describe("the SQLite control store", () => {
     const found = await store.listBatches({ project: "p", limit: 10, metadata: { note: 'says "x,"' } });
     expect(found.map(({ id }) => id)).toEqual(ids.toReversed());
     expect(found[0]?.metadata).toEqual(metadata);
+    // A page may be part of those that are noted and part of those that are not.
+    expect(await store.noteMetadata(1)).toBe(true);
+    const pair = { team: "search" };
+    const page = (after?: string) => store.listBatches({ project: "p", limit: 1, metadata: pair, after });
+    const [first] = await page();
+    expect([first?.id, (await page(first?.id))[0]?.id]).toEqual(ids.toReversed());
+    while (await store.noteMetadata(1));
+    expect((await store.listBatches({ project: "p", limit: 10, metadata: pair })).length).toBe(ids.length);
     await store.close();
   });
 
