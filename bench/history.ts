@@ -12,6 +12,7 @@ import { openPostgresPlace, openSqlitePlace } from "./history/places.ts";
  *   --open N          batches that wait for a model server that is down; default 1,000
  *   --rounds N        requests of each kind; default 200
  *   --only NAME       sqlite or postgresql
+ *   --plans           also shows the plan of each statement
  */
 
 const { values } = parseArgs({
@@ -21,6 +22,7 @@ const { values } = parseArgs({
     open: { type: "string", default: "1000" },
     rounds: { type: "string", default: "200" },
     only: { type: "string", default: "" },
+    plans: { type: "boolean", default: false },
   },
 });
 const size = {
@@ -28,6 +30,7 @@ const size = {
   linesPerBatch: Number(values["batch-lines"]),
   open: Number(values.open),
   rounds: Number(values.rounds),
+  plans: values.plans,
 };
 if ("sqlite".includes(values.only)) await measureHistory(await openSqlitePlace(), size);
 if (!"postgresql".includes(values.only)) process.exit();

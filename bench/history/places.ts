@@ -19,6 +19,8 @@ export interface Place {
   connect(log?: (event: LogEvent) => void): Kysely<Schema>;
   /** Gathers statistics, which a database in use does by itself. */
   analyze: string;
+  /** The statement that shows how another is done. */
+  explain(sql: string): string;
   remove(): Promise<void>;
 }
 
@@ -31,6 +33,7 @@ export async function openSqlitePlace(): Promise<Place> {
     args: ["--data-dir", join(directory, "data")],
     connect: (log) => open(createSqliteDialect(new DatabaseSync(path, { timeout: 10_000 })), log),
     analyze: "select 1",
+    explain: (sql) => `explain query plan ${sql}`,
     remove: async () => rmSync(directory, { recursive: true }),
   };
 }
@@ -46,6 +49,8 @@ export async function openPostgresPlace(): Promise<Place> {
     connect: (log) =>
       open(createPostgresDialect({ url, connections: 1, connectMs: 5_000, statementMs: 600_000 }), log),
     analyze: "vacuum analyze",
+    // Those that change something are not done for that.
+    explain: (sql) => `explain ${/^select/.test(sql) ? "(analyze, buffers)" : ""} ${sql}`,
     async remove() {
       await server.remove();
       rmSync(directory, { recursive: true });

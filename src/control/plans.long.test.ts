@@ -23,7 +23,7 @@ test.skipIf(withoutPostgres !== null)(
     // A database in use does so by itself.
     await server.query(url, "vacuum analyze");
 
-    const plans = await hotPlans(connect, "explain");
+    const plans = await hotPlans(connect, (sql) => `explain ${sql}`);
     expect(plans.length).toBeGreaterThan(30);
     const slow = plans.filter(({ steps }) =>
       steps.some((step) => /Seq Scan on (?!idempotency|upload|webhook)/.test(step)),

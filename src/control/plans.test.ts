@@ -28,7 +28,7 @@ test("SQLite finds what is asked for by an index, however long the history is", 
   await fillForPlans(filling);
   await filling.destroy();
 
-  const plans = await hotPlans(connect, "explain query plan");
+  const plans = await hotPlans(connect, (sql) => `explain query plan ${sql}`);
   expect(plans.length).toBeGreaterThan(30);
   const slow = plans.filter(
     ({ operation, steps }) =>

@@ -38,11 +38,11 @@ export async function fillForPlans(db: Kysely<Schema>): Promise<void> {
 /**
  * The plans of all statements that requests cause, and of those that an executor asks again and again.
  * @param connect opens a connection to the filled database
- * @param explain what stands before a statement whose plan is asked for
+ * @param explain the statement that asks for the plan of another
  */
 export async function hotPlans(
   connect: (log?: (event: LogEvent) => void) => Kysely<Schema>,
-  explain: string,
+  explain: (sql: string) => string,
 ): Promise<Plan[]> {
   const statements: CompiledQuery[] = [];
   const logged = connect(({ query }) => {
@@ -64,7 +64,7 @@ export async function hotPlans(
       statements.length = 0;
       await work();
       for (const { sql, parameters } of statements) {
-        const explained = CompiledQuery.raw(`${explain} ${sql}`, [...parameters]);
+        const explained = CompiledQuery.raw(explain(sql), [...parameters]);
         const { rows } = await db.executeQuery<Record<string, unknown>>(explained);
         plans.push({ operation, sql, steps: rows.map((row) => String(row.detail ?? row["QUERY PLAN"])) });
       }

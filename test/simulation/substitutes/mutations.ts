@@ -114,8 +114,8 @@ export const mutations: Record<string, Mutation> = {
   },
   "a file in use is deleted": {
     file: "control/file-queries.ts",
-    find: '.where("id", "not in", inputsInUse(transaction))',
-    replace: "",
+    find: '.where("is_deleted", "=", 0)\n            .where(isNoInput)',
+    replace: '.where("is_deleted", "=", 0)',
     seed: 3000,
   },
 };
