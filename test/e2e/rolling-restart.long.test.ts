@@ -37,13 +37,33 @@ describe.skipIf(withoutPostgres !== null)(
         expect(status).toBe("completed");
         expect(request_counts).toEqual({ total: lines, completed: lines, failed: 0 });
         const output = await (await clientOf(url).files.content(output_file_id ?? "")).text();
-        const ids = output.split("\n").filter(Boolean).map((line) => JSON.parse(line).custom_id);
+        const ids = output
+          .split("\n")
+          .filter(Boolean)
+          .map((line) => JSON.parse(line).custom_id);
         expect(ids).toEqual(Array.from({ length: lines }, (_, line) => `r${line}`));
         const prompts = upstream.calls.map(({ prompt }) => prompt);
         expect(prompts.length - new Set(prompts).size).toBe(0);
         expect(prompts).toHaveLength(lines);
       },
     );
+
+    test("go on when a newer one has migrated the database, and are refused when they start again", async () => {
+      await using cluster = await startCluster({ latencyMs: 0, concurrency: 8 });
+      const { url, process } = await cluster.serve("s1");
+      const newer = "insert into nerif_schema (version, name) values (99, 'future')";
+      await cluster.postgres.query(cluster.databaseUrl, newer);
+      expect(await final(url, await create(url, 600))).toMatchObject({ status: "completed" });
+      process.child.kill("SIGTERM");
+      expect(await process.ended).toMatchObject({ code: 0 });
+      for (const command of [["serve", "--port", "0"], ["worker"]]) {
+        const { code, stderr } = await cluster.refused(command);
+        expect(code).toBe(2);
+        expect(stderr).toMatch(
+          /Cannot open the database: it has schema version 99, newer than this Nerif's \d+\n/,
+        );
+      }
+    });
   },
 );
 
@@ -52,10 +72,10 @@ async function start(cluster: Cluster, key: string): Promise<{ process: CliProce
   return key.startsWith("s") ? cluster.serve(key) : { process: await cluster.worker(key) };
 }
 
-async function create(url: string): Promise<string> {
+async function create(url: string, count = lines): Promise<string> {
   const client = clientOf(url);
   const file = await client.files.create({
-    file: await toFile(Buffer.from(requestLines(lines)), "in.jsonl"),
+    file: await toFile(Buffer.from(requestLines(count)), "in.jsonl"),
     purpose: "batch",
   });
   const batch = await client.batches.create({

@@ -26,7 +26,10 @@ test("a migration leaves what an older Nerif knows as it was, and adds nothing t
     expect(after.columns, name).toEqual(expect.arrayContaining(before.columns));
     for (const table of before.tables) {
       const added = columnsOf(connection, table).filter(({ text }) => !before.columns.includes(text));
-      expect(added.filter(({ isNeeded }) => isNeeded), `${name}: columns of ${table}`).toEqual([]);
+      expect(
+        added.filter(({ isNeeded }) => isNeeded),
+        `${name}: columns of ${table}`,
+      ).toEqual([]);
       expect(rulesOf(connection, table), `${name}: rules of ${table}`).toEqual(rulesIn(before.rules, table));
     }
   }
@@ -63,9 +66,14 @@ function columnsOf(connection: DatabaseSync, table: string): { text: string; isN
 
 /** What refuses a row: unique indexes, references and triggers. */
 function rulesOf(connection: DatabaseSync, table: string): string[] {
-  const unique = connection.prepare(`pragma index_list(${table})`).all().filter(({ unique }) => unique === 1);
+  const unique = connection
+    .prepare(`pragma index_list(${table})`)
+    .all()
+    .filter(({ unique }) => unique === 1);
   const references = connection.prepare(`pragma foreign_key_list(${table})`).all();
-  const triggers = connection.prepare("select name from sqlite_master where type = 'trigger' and tbl_name = ?").all(table);
+  const triggers = connection
+    .prepare("select name from sqlite_master where type = 'trigger' and tbl_name = ?")
+    .all(table);
   return [
     ...unique.map(({ name }) => `${table} unique ${name}`),
     ...references.map((reference) => `${table} references ${reference.table} ${reference.from}`),
