@@ -26,25 +26,28 @@ export async function batchPage(db: Kysely<Schema>, query: BatchQuery): Promise<
   const others = batches.where(sql<boolean>`is_noted = 0`);
   const found = [
     ...(await page(noted, { ...query, cursor, walked: "batch_pairs" }).execute()),
-    ...(await page(others, { ...query, cursor, walked: "batches" }).execute()),
+    ...(await page(others, { ...query, cursor, walked: "not noted" }).execute()),
   ];
   return found.sort((a, b) => b.created_at - a.created_at || b.seq - a.seq).slice(0, query.limit);
 }
 
 interface PageQuery extends BatchQuery {
   cursor: { created_at: number; seq: number } | null;
-  /** Whose index is walked. */
-  walked: "batches" | "batch_pairs";
+  /** Which index is walked: one of these tables, or that of the batches that are not noted. */
+  walked: "batches" | "batch_pairs" | "not noted";
 }
 
 function page<TB extends "batches" | "batch_pairs", O>(
   rows: SelectQueryBuilder<Schema, TB, O>,
   { project, limit, status, created_after, created_before, metadata = {}, cursor, walked }: PageQuery,
 ): SelectQueryBuilder<Schema, TB, O> {
-  const [age, seq] = [sql.ref(`${walked}.created_at`), sql.ref(`${walked}.seq`)];
+  const table = walked === "batch_pairs" ? "batch_pairs" : "batches";
+  const [age, seq] = [sql.ref(`${table}.created_at`), sql.ref(`${table}.seq`)];
+  // SQLite would take another index, in which there are all, for the sake of an equality.
+  const unindexed = walked === "not noted" ? sql` || ''` : sql``;
   const only: ReturnType<typeof sql<boolean>>[] = [];
-  if (project !== null) only.push(sql`${sql.ref(`${walked}.project`)} = ${project}`);
-  if (status !== undefined) only.push(sql`batches.status = ${status}`);
+  if (project !== null) only.push(sql`${sql.ref(`${table}.project`)}${unindexed} = ${project}`);
+  if (status !== undefined) only.push(sql`batches.status${unindexed} = ${status}`);
   if (created_after !== undefined) only.push(sql`${age} > ${created_after}`);
   if (created_before !== undefined) only.push(sql`${age} < ${created_before}`);
   if (cursor !== null) only.push(sql`(${age}, ${seq}) < (${cursor.created_at}, ${cursor.seq})`);

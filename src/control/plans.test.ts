@@ -11,7 +11,7 @@ import { createSqliteDialect } from "./sqlite-dialect.ts";
 
 /** A table that is read from its beginning to its end. What is named in a statement is none. */
 const wholeTable =
-  /^SCAN (?!(CONSTANT ROW|\d+-ROW VALUES|free|some|of_version|renewed)\b|.* batches_not_noted$)/;
+  /^SCAN (?!(CONSTANT ROW|\d+ CONSTANT ROWS|\d+-ROW VALUES|free|some|of_version|renewed)\b|.* batches_not_noted$)/;
 /** A page of a list is put in order only after all of it was read. */
 const sorted = /USE TEMP B-TREE FOR .*ORDER BY/;
 
@@ -31,8 +31,10 @@ test("SQLite finds what is asked for by an index, however long the history is", 
   const plans = await hotPlans(connect, (sql) => `explain query plan ${sql}`);
   expect(plans.length).toBeGreaterThan(30);
   const slow = plans.filter(
-    ({ operation, steps }) =>
+    ({ operation, sql, steps }) =>
       steps.some((step) => wholeTable.test(step)) ||
+      // Any index will do for SQLite, but in this one there are hardly any.
+      (sql.includes("is_noted = 0") && !steps.some((step) => step.includes("batches_not_noted"))) ||
       (operation.startsWith("list") && steps.some((step) => sorted.test(step))),
   );
   expect(slow).toEqual([]);

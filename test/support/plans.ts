@@ -47,7 +47,7 @@ export async function hotPlans(
   const statements: CompiledQuery[] = [];
   const logged = connect(({ query }) => {
     // PostgreSQL's driver says `start transaction` and `commit` in the same way.
-    if (/^(select|insert|update|delete|with) /.test(query.sql)) statements.push(query);
+    if (/^\s*(select|insert|update|delete|with) /.test(query.sql)) statements.push(query);
   });
   const db = connect();
   const store = createSqlStore({
