@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import type { Kysely } from "kysely";
+import { type Kysely, sql } from "kysely";
 import { pairText } from "./metadata-text.ts";
 import type { BatchRow, Schema } from "./schema.ts";
 
@@ -33,25 +33,13 @@ export async function rarestPair(
   const hashes = Object.entries(metadata).map((pair) => pairHash(...pair));
   const [first = null] = hashes;
   if (hashes.length < 2) return first;
-  let rarest = { pair: first, batches: Number.POSITIVE_INFINITY };
-  for (const pair of hashes) {
-    const batches = await countBatches(db, { pair, project });
-    if (batches < rarest.batches) rarest = { pair, batches };
-  }
-  return rarest.pair;
-}
-
-async function countBatches(
-  db: Kysely<Schema>,
-  { pair, project }: { pair: string; project: string | null },
-): Promise<number> {
-  let some = db.selectFrom("batch_pairs").select("seq").where("pair", "=", pair);
-  if (project !== null) some = some.where("project", "=", project);
-  const row = await db
-    .selectFrom(some.limit(manyBatches).as("some"))
-    .select(({ fn }) => fn.countAll().as("count"))
-    .executeTakeFirst();
-  return Number(row?.count ?? 0);
+  const ofProject = project === null ? sql`` : sql` and project = ${project}`;
+  const counts = hashes.map((pair) => {
+    const some = sql`select seq from batch_pairs where pair = ${pair}${ofProject} limit ${manyBatches}`;
+    return sql`select cast(${pair} as text) as pair, (select count(*) from (${some}) as found) as batches`;
+  });
+  const rarest = sql<{ pair: string }>`${sql.join(counts, sql` union all `)} order by batches limit 1`;
+  return (await rarest.execute(db)).rows[0]?.pair ?? null;
 }
 
 /** Short, as keys of indexes must be. Two pairs may have one, so the text itself decides (`metadata-text.ts`). */

@@ -11,7 +11,7 @@ import { createSqliteDialect } from "./sqlite-dialect.ts";
 
 /** A table that is read from its beginning to its end. What is named in a statement is none. */
 const wholeTable =
-  /^SCAN (?!(CONSTANT ROW|\d+ CONSTANT ROWS|\d+-ROW VALUES|free|some|of_version|renewed)\b|.* batches_not_noted$)/;
+  /^SCAN (?!(CONSTANT ROW|\d+ CONSTANT ROWS|\d+-ROW VALUES|free|found|of_version|renewed)\b|.* batches_not_noted$)/;
 /** A page of a list is put in order only after all of it was read. */
 const sorted = /USE TEMP B-TREE FOR .*ORDER BY/;
 
