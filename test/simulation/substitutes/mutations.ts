@@ -116,6 +116,6 @@ export const mutations: Record<string, Mutation> = {
     file: "control/file-queries.ts",
     find: '.where("is_deleted", "=", 0)\n            .where(isNoInput)',
     replace: '.where("is_deleted", "=", 0)',
-    seed: 3000,
+    seed: 52000,
   },
 };
