@@ -4,13 +4,13 @@ import { NerifError } from "../batch/errors.ts";
 import { isFinal } from "../batch/lifecycle.ts";
 import { noTokens } from "../batch/usage.ts";
 import { checkUsage } from "./api-key-usage.ts";
+import { batchPage } from "./batch-list.ts";
+import { insertPairs } from "./batch-pairs.ts";
 import { batchOf, changedColumns, newBatchRow, unfinishedBatchOf, unfinishedStatuses } from "./batch-row.ts";
-import type { BatchQuery, ControlStore, ShardTally } from "./control-store.ts";
-import { findCursor } from "./cursor.ts";
+import type { ControlStore, ShardTally } from "./control-store.ts";
 import { ifRecorded } from "./earlier.ts";
 import { insertFile } from "./file-queries.ts";
 import { insertWithAnswer } from "./idempotency-queries.ts";
-import { pairText } from "./metadata-text.ts";
 import type { BatchRow, Schema } from "./schema.ts";
 import { type SqlDatabase, snapshot } from "./sql-database.ts";
 import { insertDeliveries } from "./webhook-queries.ts";
@@ -46,7 +46,9 @@ export function createBatchQueries({ run }: SqlDatabase): BatchQueries {
             }
             const more = input?.lines ?? 0;
             await checkUsage(transaction, "queued_lines", { apiKey: batch.api_key, quotas, more });
-            await transaction.insertInto("batches").values(newBatchRow(batch)).execute();
+            const row = newBatchRow(batch);
+            const inserted = transaction.insertInto("batches").values(row).returningAll();
+            await insertPairs(transaction, [await inserted.executeTakeFirstOrThrow()]);
           }),
         { earlier: ifRecorded({ table: "batches", id: batch.id }, undefined) },
       ),
@@ -128,35 +130,6 @@ function unfinished(db: Kysely<Schema>) {
     .selectFrom("batches")
     .select(["id", "project", "status", "ending", "expires_at", "result_files_json"])
     .where("status", "in", unfinishedStatuses);
-}
-
-async function batchPage(
-  db: Kysely<Schema>,
-  { project, limit, after, status, created_after, created_before, metadata = {} }: BatchQuery,
-): Promise<BatchRow[]> {
-  let rows = db.selectFrom("batches").selectAll();
-  if (project !== null) rows = rows.where("project", "=", project);
-  if (status !== undefined) rows = rows.where("status", "=", status);
-  if (created_after !== undefined) rows = rows.where("created_at", ">", created_after);
-  if (created_before !== undefined) rows = rows.where("created_at", "<", created_before);
-  for (const [key, value] of Object.entries(metadata)) {
-    const pair = pairText(key, value);
-    // Not with `like`, which takes one letter for another and has signs of its own.
-    rows = rows.where((eb) =>
-      eb(
-        eb.fn<string>("replace", ["metadata_json", eb.val(pair), eb.val("")]),
-        "<>",
-        eb.ref("metadata_json"),
-      ),
-    );
-  }
-  if (after !== undefined) {
-    const cursor = await findCursor(db, "batch", { project, after });
-    rows = rows.where((eb) =>
-      eb(eb.refTuple("created_at", "seq"), "<", eb.tuple(cursor.created_at, cursor.seq)),
-    );
-  }
-  return rows.orderBy("created_at", "desc").orderBy("seq", "desc").limit(limit).execute();
 }
 
 /** Batches with the counts of the moment; the shards of those that are not final are added up in one query. */

@@ -18,6 +18,7 @@ export function newBatchRow(batch: Batch): NewBatchRow {
     metadata_json: metadata && metadataText(metadata),
     output_expires_after_json: json(output_expires_after),
     result_files_json: json(result_files),
+    is_noted: 1,
   };
 }
 
@@ -39,6 +40,7 @@ export function changedColumns(patch: BatchPatch): Partial<NewBatchRow> {
 export function batchOf(row: BatchRow, sums: ShardTally): Batch {
   const {
     seq: _s,
+    is_noted: _n,
     total,
     completed,
     failed,

@@ -5,9 +5,11 @@ import type { Tokens } from "../batch/usage.ts";
 import type { WebhookEvent } from "../batch/webhook.ts";
 import type { ApiKeyRecords } from "./api-key-records.ts";
 import type { BatchCountRecords } from "./batch-count-records.ts";
+import type { HeldRecords } from "./held-records.ts";
 import type { IdempotencyRecords } from "./idempotency-records.ts";
 import type { InsertOptions } from "./insert-options.ts";
 import type { LeaseRecords } from "./lease-records.ts";
+import type { NotingRecords } from "./noting-records.ts";
 import type { StorageRecords } from "./storage-records.ts";
 import type { UploadRecords } from "./upload-records.ts";
 import type { WebhookRecords } from "./webhook-records.ts";
@@ -21,8 +23,10 @@ import type { WebhookRecords } from "./webhook-records.ts";
 export interface ControlStore
   extends ApiKeyRecords,
     BatchCountRecords,
+    HeldRecords,
     IdempotencyRecords,
     LeaseRecords,
+    NotingRecords,
     StorageRecords,
     UploadRecords,
     WebhookRecords {

@@ -1,4 +1,4 @@
-import type { Kysely } from "kysely";
+import type { ExpressionBuilder, Kysely } from "kysely";
 import { NerifError } from "../batch/errors.ts";
 import type { StoredFile } from "../batch/file.ts";
 import { checkUsage } from "./api-key-usage.ts";
@@ -47,7 +47,7 @@ export function createFileQueries({ run }: SqlDatabase): FileQueries {
             .where("id", "=", id)
             .where("project", "=", project)
             .where("is_deleted", "=", 0)
-            .where("id", "not in", inputsInUse(transaction))
+            .where(isNoInput)
             .executeTakeFirst();
           return result.numUpdatedRows > 0n;
         }),
@@ -59,18 +59,14 @@ export function createFileQueries({ run }: SqlDatabase): FileQueries {
           .selectFrom("files")
           .selectAll()
           .where("is_removed", "=", 0)
-          .where((eb) => eb.or([eb("is_deleted", "=", 1), eb("expires_at", "<=", now)]))
+          // So that both are ranges of one index: of most files nothing is to be removed.
           .where((eb) =>
-            eb.not(
-              eb.exists(
-                eb
-                  .selectFrom("batches")
-                  .select("batches.id")
-                  .whereRef("batches.input_file_id", "=", "files.id")
-                  .where("batches.status", "in", unfinishedStatuses),
-              ),
-            ),
+            eb.or([
+              eb("is_deleted", "=", 1),
+              eb.and([eb("is_deleted", "=", 0), eb("expires_at", "<=", now)]),
+            ]),
           )
+          .where(isNoInput)
           .limit(limit)
           .execute();
         return rows.map(fileOf);
@@ -95,9 +91,17 @@ export function createFileQueries({ run }: SqlDatabase): FileQueries {
   };
 }
 
-/** Input files of batches that are not final. */
-function inputsInUse(db: Kysely<Schema>) {
-  return db.selectFrom("batches").select("input_file_id").where("status", "in", unfinishedStatuses);
+/** No batch that is not final reads it. */
+function isNoInput(eb: ExpressionBuilder<Schema, "files">) {
+  return eb.not(
+    eb.exists(
+      eb
+        .selectFrom("batches")
+        .select("batches.id")
+        .whereRef("batches.input_file_id", "=", "files.id")
+        .where("batches.status", "in", unfinishedStatuses),
+    ),
+  );
 }
 
 /** @throws NerifError `file_exists` */
@@ -138,6 +142,8 @@ async function listFiles(db: Kysely<Schema>, query: FileQuery): Promise<StoredFi
     .selectAll()
     .where("project", "=", project)
     .where("is_deleted", "=", 0)
+    // None of them is shown anyway, but so the index leaves them out.
+    .where("is_removed", "=", 0)
     .where((eb) => eb.or([eb("expires_at", "is", null), eb("expires_at", ">", now)]));
   if (purpose !== undefined) rows = rows.where("purpose", "=", purpose);
   if (after !== undefined) {

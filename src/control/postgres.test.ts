@@ -63,7 +63,10 @@ describe.skipIf(withoutPostgres !== null)(`the control store on PostgreSQL ${wit
     const newer = await server.createDatabase();
     await (await openPostgresControlStore({ url: newer })).close();
     await server.query(newer, "insert into nerif_schema (version, name) values (99, 'future')");
-    await expect(openPostgresControlStore({ url: newer })).rejects.toMatchObject({ code: "data_too_new" });
+    await expect(openPostgresControlStore({ url: newer })).rejects.toMatchObject({
+      code: "data_too_new",
+      message: "Cannot open the database: it has schema version 99, newer than this Nerif's 4",
+    });
   });
 
   test("a database that is not there is refused without a word about where it is", async () => {

@@ -56,6 +56,7 @@ async function bringUpToDate(url: string): Promise<void> {
 }
 
 const migrationDialect: MigrationDialect = {
+  place: "the database",
   async lock(transaction) {
     await sql`select pg_advisory_xact_lock(${sql.lit(migrationLock)})`.execute(transaction);
   },

@@ -11,6 +11,7 @@ import type { ShardState } from "./control-store.ts";
 export interface Schema {
   files: FilesTable;
   batches: BatchesTable;
+  batch_pairs: BatchPairsTable;
   shards: ShardsTable;
   api_keys: ApiKeysTable;
   uploads: UploadsTable;
@@ -74,6 +75,19 @@ export interface BatchesTable {
   output_expires_after_json: string | null;
   result_files_json: string | null;
   api_key: string | null;
+  /** Its metadata is in `batch_pairs`; 0 in a batch that an older Nerif has inserted. */
+  is_noted: Generated<number>;
+}
+
+/** Under which pairs of its metadata a batch is found. */
+export interface BatchPairsTable {
+  /** Of the batch. */
+  seq: number;
+  /** A hash of key and value. */
+  pair: string;
+  /** Those of the batch, which never change. */
+  project: string;
+  created_at: number;
 }
 
 export interface ShardsTable {

@@ -8,8 +8,10 @@ import type {
   ShardLease,
   ShardTally,
 } from "./control-store.ts";
+import { type Renewal, renewLeases } from "./renew-leases.ts";
 import type { Schema, ShardRow } from "./schema.ts";
 import type { SqlDatabase } from "./sql-database.ts";
+import { together } from "./together.ts";
 
 type ShardQueries = Pick<
   ControlStore,
@@ -33,24 +35,8 @@ const noHolder = { holder: null, leased_until: null };
 
 export function createShardQueries(database: SqlDatabase): ShardQueries {
   const { run } = database;
-  let ending: { items: FinishedShard[]; done: Promise<boolean[]> } | null = null;
-
-  /** Shards that are finished in one turn of the event loop share a transaction: each would cost a sync of its own. */
-  async function finishTogether(item: FinishedShard): Promise<boolean> {
-    ending ??= finishAtEndOfTurn();
-    const { items, done } = ending;
-    const at = items.push(item) - 1;
-    return (await done)[at] === true;
-  }
-
-  function finishAtEndOfTurn() {
-    const items: FinishedShard[] = [];
-    const done = new Promise(setImmediate).then(() => {
-      ending = null;
-      return run("finish shards", (db) => finishShards(db, items));
-    });
-    return { items, done };
-  }
+  const finish = together((items: FinishedShard[]) => run("finish shards", (db) => finishShards(db, items)));
+  const renew = together((renewals: Renewal[]) => run("renew leases", (db) => renewLeases(db, renewals)));
 
   return {
     insertShards: (batchId, shards, { version } = {}) =>
@@ -100,13 +86,8 @@ export function createShardQueries(database: SqlDatabase): ShardQueries {
 
     leaseShards: (request) => leaseShards(database, request),
 
-    renewLease: (lease, leaseMs, tally) =>
-      run("renew a lease", (db) =>
-        changeHeld(db, lease, {
-          leased_until: Math.round(database.leaseClock() + leaseMs),
-          ...tallyColumns(tally),
-        }),
-      ),
+    renewLease: async (lease, leaseMs, tally) =>
+      (await renew({ lease, until: Math.round(database.leaseClock() + leaseMs), tally })) === true,
 
     noteSegments: (lease, segments) =>
       run("note the segments of a shard", (db) =>
@@ -123,7 +104,7 @@ export function createShardQueries(database: SqlDatabase): ShardQueries {
         }),
       ),
 
-    finishShard: (lease, segments, tally) => finishTogether({ lease, segments, tally }),
+    finishShard: async (lease, segments, tally) => (await finish({ lease, segments, tally })) === true,
 
     reopenShard: (batchId, shard) =>
       run("reopen a shard", async (db) => {

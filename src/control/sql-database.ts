@@ -32,6 +32,8 @@ export interface RunOptions<T> {
 
 /** What a migration needs of a database beside the schema builder. */
 export interface MigrationDialect {
+  /** What is opened, as in "Cannot open <place>". */
+  place: "the data directory" | "the database";
   /** Keeps every other process out of the migrations until the transaction ends. */
   lock(transaction: Transaction<Schema>): Promise<void>;
   /** The column that numbers the rows of a table as they are inserted. */

@@ -3,8 +3,10 @@ import { createBatchCountQueries } from "./batch-count-queries.ts";
 import { createBatchQueries } from "./batch-queries.ts";
 import type { ControlStore } from "./control-store.ts";
 import { createFileQueries } from "./file-queries.ts";
+import { createHeldQueries } from "./held-queries.ts";
 import { createIdempotencyQueries } from "./idempotency-queries.ts";
 import { createLeaseQueries } from "./lease-queries.ts";
+import { createNotingQueries } from "./noting-queries.ts";
 import { createShardQueries } from "./shard-queries.ts";
 import type { SqlDatabase } from "./sql-database.ts";
 import { createStorageQueries } from "./storage-queries.ts";
@@ -18,6 +20,8 @@ export function createSqlStore(database: SqlDatabase): ControlStore {
     ...createBatchQueries(database),
     ...createBatchCountQueries(database),
     ...createShardQueries(database),
+    ...createHeldQueries(database),
+    ...createNotingQueries(database),
     ...createWebhookQueries(database),
     ...createIdempotencyQueries(database),
     ...createUploadQueries(database),

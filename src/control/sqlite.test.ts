@@ -59,6 +59,14 @@ describe("the SQLite control store", () => {
     const found = await store.listBatches({ project: "p", limit: 10, metadata: { note: 'says "x,"' } });
     expect(found.map(({ id }) => id)).toEqual(ids.toReversed());
     expect(found[0]?.metadata).toEqual(metadata);
+    // A page may be part of those that are noted and part of those that are not.
+    expect(await store.noteMetadata(1)).toBe(true);
+    const pair = { team: "search" };
+    const page = (after?: string) => store.listBatches({ project: "p", limit: 1, metadata: pair, after });
+    const [first] = await page();
+    expect([first?.id, (await page(first?.id))[0]?.id]).toEqual(ids.toReversed());
+    while (await store.noteMetadata(1));
+    expect((await store.listBatches({ project: "p", limit: 10, metadata: pair })).length).toBe(ids.length);
     await store.close();
   });
 
@@ -69,8 +77,7 @@ describe("the SQLite control store", () => {
     newer.close();
     await expect(openSqliteControlStore({ path })).rejects.toMatchObject({
       code: "data_too_new",
-      message:
-        "Cannot open the data directory: it was written by a newer Nerif (schema 99, this one knows 3)",
+      message: "Cannot open the data directory: it has schema version 99, newer than this Nerif's 4",
     });
     const later = new DatabaseSync(path);
     expect(later.prepare("select max(version) as version from nerif_schema").get()?.version).toBe(99);
@@ -144,6 +151,7 @@ async function writeOldBatches(path: string, metadata: Record<string, string>): 
   const connection = new DatabaseSync(path);
   const db = new Kysely<Schema>({ dialect: createSqliteDialect(connection) });
   await initial(db, {
+    place: "the data directory",
     lock: async () => {},
     sequence: { type: "integer", build: (column) => column.primaryKey().autoIncrement() },
   });

@@ -71,6 +71,7 @@ function configure(connection: DatabaseSync): void {
 }
 
 const migrationDialect: MigrationDialect = {
+  place: "the data directory",
   // Every transaction begins with the write lock.
   async lock() {},
   sequence: { type: "integer", build: (column) => column.primaryKey().autoIncrement() },

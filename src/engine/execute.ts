@@ -10,6 +10,7 @@ import type { Interrupt } from "./interrupt.ts";
 import { leaseLost } from "./lease-lost.ts";
 import type { Line } from "./line.ts";
 import { createLoader, type Loader } from "./loader.ts";
+import type { Others } from "./others.ts";
 import { priorityOf } from "./priority.ts";
 import { createRateMeter } from "./rate-meter.ts";
 import { createRouteQueue, type RouteQueue } from "./route-queue.ts";
@@ -17,7 +18,6 @@ import type { ShardRun } from "./shard-run.ts";
 
 const leaseMs = 12_000;
 const heartbeatMs = 4_000;
-const leaseLookMs = 2_000;
 /** How long a shard that is done may wait for others to be noted with it, while more of them are under way. */
 const finishTogetherMs = 500;
 /**
@@ -44,6 +44,7 @@ export interface ExecutionOptions {
   followers: Followers | null;
   holder: string;
   dispatchersFor: (model: string | null) => readonly Dispatcher[];
+  others: Others;
   interrupt: Interrupt;
 }
 
@@ -207,7 +208,7 @@ export function execute(options: ExecutionOptions, deps: EngineDeps): Execution 
   }
 
   function heartbeat(): void {
-    cancelHeartbeat = clock.after(heartbeatMs, async () => {
+    cancelHeartbeat = clock.after(untilBeat(clock.monotonic()), async () => {
       await Promise.all([...shards.keys()].map(renew)).catch(fail);
       currentRate(currentCounts());
       for (const queue of queues.values()) for (const { lane } of queue.ways) lane.rate(clock.monotonic());
@@ -275,7 +276,7 @@ export function execute(options: ExecutionOptions, deps: EngineDeps): Execution 
     confirming = true;
     control.openRoutes(batch.id).then((open) => {
       if (open.length === 0 && halted === "no") end();
-      else cancelLook = clock.after(leaseLookMs, lookAgain);
+      else if (!ended) cancelLook = options.others.wait(batch, lookAgain);
     }, fail);
   }
 
@@ -364,4 +365,9 @@ export function execute(options: ExecutionOptions, deps: EngineDeps): Execution 
     const ready = parked.filter((line) => line.model === model).length;
     return { ...none, model, ready, reason: { code: "no_upstream", message } };
   }
+}
+
+/** All batches of a process beat at once, so that it is one statement for all of them. */
+function untilBeat(now: number): number {
+  return Math.ceil((now + heartbeatMs / 2) / heartbeatMs) * heartbeatMs - now;
 }

@@ -10,6 +10,7 @@ import type { Engine } from "./engine.ts";
 import { createHousekeeping } from "./housekeeping.ts";
 import { createInterrupt } from "./interrupt.ts";
 import { laneStates } from "./lane-states.ts";
+import { createOthers } from "./others.ts";
 import { pause } from "./pause.ts";
 import { type BatchRun, type RunContext, runBatch } from "./run-batch.ts";
 import { createTurns } from "./turns.ts";
@@ -30,7 +31,7 @@ export function createEngine(deps: EngineDeps): Engine {
   const turns = createTurns({ ...deps, holder });
   const shares = createBudgetShares({ ...deps, holder });
   const housekeeping = createHousekeeping(deps, { turns, watch });
-  const context: RunContext = { ...deps, dispatchersFor, holder, turns };
+  const context: RunContext = { ...deps, dispatchersFor, holder, turns, others: createOthers(deps) };
   let state: "idle" | "starting" | "running" | "stopped" = "idle";
   let starting: Promise<boolean> | null = null;
   let forgetWatch = () => {};

@@ -13,6 +13,7 @@ import { finalize } from "./finalize.ts";
 import { openFollowers } from "./followers.ts";
 import { createInterrupt, type Interrupt } from "./interrupt.ts";
 import { noteDeadHolders } from "./note-segments.ts";
+import type { Others } from "./others.ts";
 import { pause } from "./pause.ts";
 import { rebuildingPlan } from "./rebuild-plan.ts";
 import { ShardDamage } from "./result-order.ts";
@@ -39,6 +40,7 @@ export interface RunContext extends EngineDeps {
   /** Names this process in leases. */
   holder: string;
   turns: Turns;
+  others: Others;
 }
 
 /** How long to wait for other processes that have a turn or hold shards, in milliseconds. */
@@ -131,14 +133,14 @@ async function refuseInput(batch: Batch, reason: unknown, context: RunContext): 
 }
 
 async function runLines(run: BatchRun, batch: Batch, context: RunContext): Promise<"done" | "interrupted"> {
-  const { dispatchersFor } = context;
+  const { dispatchersFor, others } = context;
   const holder = newHolder(context);
   const input = await openInput(batch, context);
   const plan = await openPlan(batch.id, context);
   const followers = await openFollowers(batch, context);
   try {
     run.execution = execute(
-      { batch, input, plan, followers, holder, dispatchersFor, interrupt: run.interrupt },
+      { batch, input, plan, followers, holder, dispatchersFor, others, interrupt: run.interrupt },
       context,
     );
     return await run.execution.finished;

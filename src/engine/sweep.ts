@@ -9,6 +9,7 @@ import { removeParts } from "./upload-parts.ts";
 
 const filesAtATime = 500;
 const uploadsAtATime = 100;
+const batchesAtATime = 1_000;
 
 /** So long after its time an event still gets its last try, after a weekend without a server for example, in seconds. */
 const deliveryMemory = limits.webhookDelivery.lifetime + 4 * 86_400;
@@ -34,7 +35,7 @@ export async function removeWorkingFiles(
  * Removes what a crash or the passing of time has left: working files of final batches, the bytes of files that
  * were deleted or have expired, unless a batch still reads them, parts of uploads that have ended, and bytes that
  * nothing names because a process died before it could write down what they are; answers under idempotency keys of
- * yesterday; events that nobody took in their time.
+ * yesterday; events that nobody took in their time. Notes the metadata of batches that an older Nerif has inserted.
  */
 export async function sweep(deps: SweepDeps): Promise<void> {
   const { control, files, journal, clock } = deps;
@@ -49,6 +50,7 @@ export async function sweep(deps: SweepDeps): Promise<void> {
     if (!isAbsolute(file.key)) await files.delete(file.key);
     await control.markBytesRemoved(file.id);
   }
+  while (await control.noteMetadata(batchesAtATime));
   await control.removeOldAnswers(unixSeconds(clock));
   // A receiver that is down is asked too seldom to come to an end with all of its events.
   await control.removeOldDeliveries(unixSeconds(clock) - deliveryMemory);

@@ -5,11 +5,17 @@ import type { MigrationDialect } from "../sql-database.ts";
 import { initial } from "./0001-initial.ts";
 import { api } from "./0002-api.ts";
 import { manyExecutors } from "./0003-many-executors.ts";
+import { longHistory } from "./0004-long-history.ts";
 
 type Migration = (db: Kysely<Schema>, dialect: MigrationDialect) => Promise<void>;
 
-/** Schema `n` is what the first `n` of these make. Add to the end; never change one that was released. */
-const migrations: readonly Migration[] = [initial, api, manyExecutors];
+/**
+ * Schema `n` is what the first `n` of these make. Add to the end; never change one that was released.
+ *
+ * An older Nerif that is running goes on beside a newer schema. So a migration only adds: tables, indexes that are not
+ * unique, and columns with a default, which says that an older Nerif has written the row (decision 030).
+ */
+export const migrations: readonly Migration[] = [initial, api, manyExecutors, longHistory];
 
 /**
  * Brings a database to the newest schema. Several processes may do so at once.
@@ -36,7 +42,7 @@ function migrateOnce(db: Kysely<Schema>, dialect: MigrationDialect): Promise<boo
       .select((eb) => eb.fn.max("version").as("version"))
       .executeTakeFirst();
     const version = row?.version ?? 0;
-    if (version > migrations.length) throw tooNew(version);
+    if (version > migrations.length) throw tooNew(version, dialect);
     const next = migrations[version];
     if (next === undefined) return true;
     await next(transaction, dialect);
@@ -48,9 +54,9 @@ function migrateOnce(db: Kysely<Schema>, dialect: MigrationDialect): Promise<boo
   });
 }
 
-function tooNew(version: number): NerifError {
+function tooNew(version: number, { place }: MigrationDialect): NerifError {
   return new NerifError(
     "data_too_new",
-    `Cannot open the data directory: it was written by a newer Nerif (schema ${version}, this one knows ${migrations.length})`,
+    `Cannot open ${place}: it has schema version ${version}, newer than this Nerif's ${migrations.length}`,
   );
 }

@@ -152,6 +152,42 @@ export function leaseTests(stores: () => Stores): void {
     expect(await store.shardsInOrder(id, -1, 1)).toMatchObject([{ state: "leased", holder: "b" }]);
   });
 
+  test("leases that are renewed at once are each prolonged, or refused, for themselves", async () => {
+    const { store, other, clock } = stores();
+    const id = await batchWith(250);
+    const leased = await lease(store, id, { limit: 250, leaseMs: 500 });
+    await store.finishShard(must(leased[7]), [], aTally(512));
+    clock.now += 400;
+    const renewed = await Promise.all(leased.map((one, nth) => store.renewLease(one, 500, aTally(nth, 1))));
+    expect(renewed).toEqual(leased.map((_, nth) => nth !== 7));
+    clock.now += 499;
+    expect(await lease(other, id, { holder: "b" })).toEqual([]);
+    const shards = await other.shardsInOrder(id, -1, 250);
+    expect(shards.map(({ completed, failed }) => [completed, failed])).toEqual(
+      leased.map((_, nth) => (nth === 7 ? [512, 0] : [nth, 1])),
+    );
+  });
+
+  test("a batch is held as long as others have all of its shards that are not done", async () => {
+    const { store, other, clock } = stores();
+    const [id, second] = [await batchWith(2), await batchWith(1)];
+    const both = [id, second].map((each) => ({ id: each, version: 1 }));
+    expect(await store.heldBatches(both)).toEqual([]);
+    const leased = [...(await lease(other, id, { limit: 2, leaseMs: 500 }))];
+    const [last] = await lease(other, second, { leaseMs: 900 });
+    expect((await store.heldBatches(both)).toSorted()).toEqual([id, second].toSorted());
+    // Done in part it is still held, handed back it is not.
+    await other.finishShard(must(leased[0]), [], aTally(512));
+    expect(await store.heldBatches([{ id, version: 1 }])).toEqual([id]);
+    await other.releaseShard(must(leased[1]), [], aTally(1));
+    expect(await store.heldBatches(both)).toEqual([second]);
+    expect(await store.heldBatches([{ id: second, version: 2 }])).toEqual([]);
+    clock.now += 900;
+    expect(await store.heldBatches(both)).toEqual([]);
+    await other.finishShard(must(last), [], aTally(512));
+    expect(await store.heldBatches(both)).toEqual([]);
+  });
+
   test("revoked leases are void at once and free for all", async () => {
     const { store, other } = stores();
     const id = await batchWith(3);

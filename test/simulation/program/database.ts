@@ -33,6 +33,7 @@ export async function openDatabase(): Promise<Database> {
   const connection = new DatabaseSync(":memory:");
   const db = new Kysely<Schema>({ dialect: createSqliteDialect(connection) });
   await migrate(db, {
+    place: "the data directory",
     async lock() {},
     sequence: { type: "integer", build: (column) => column.primaryKey().autoIncrement() },
   });

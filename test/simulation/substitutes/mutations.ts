@@ -32,7 +32,7 @@ export const mutations: Record<string, Mutation> = {
     file: "journal/record.ts",
     find: "return crc32(window.subarray(at + 8, at + recordHeaderBytes + length)) === window.readUInt32LE(at + 4);",
     replace: "return window.length >= at + length;",
-    seed: 3685,
+    seed: 60200,
   },
   "no sync of a segment's name": {
     file: "journal/disk.ts",
@@ -114,8 +114,8 @@ export const mutations: Record<string, Mutation> = {
   },
   "a file in use is deleted": {
     file: "control/file-queries.ts",
-    find: '.where("id", "not in", inputsInUse(transaction))',
-    replace: "",
-    seed: 3009,
+    find: '.where("is_deleted", "=", 0)\n            .where(isNoInput)',
+    replace: '.where("is_deleted", "=", 0)',
+    seed: 52000,
   },
 };
