@@ -81,7 +81,7 @@ describe("the control store of several processes", () => {
     await Promise.all(running.map((one) => one.call("open", path)));
     const database = new DatabaseSync(path);
     const versions = database.prepare("select version from nerif_schema order by version").all();
-    expect(versions.map(({ version }) => version)).toEqual([1, 2, 3]);
+    expect(versions.map(({ version }) => version)).toEqual([1, 2, 3, 4]);
     database.close();
   });
 
