@@ -59,6 +59,8 @@ const longestHoldMs = 2_000;
 /** A refusal that names a time costs that time: the rest after it, the first one and the longest, in proportion to it. */
 const firstHold = 4;
 const longestHold = 60;
+/** With so many times the calls it has become another upstream. */
+const newRoom = 1.5;
 
 /**
  * Finds the number of calls in flight above which an upstream answers no faster.
@@ -85,6 +87,8 @@ export function createConcurrency({ floor, ceiling }: ConcurrencyOptions): Concu
   let holdMs = 0;
   let holdUntil = 0;
   let settled = false;
+  /** The latest refusal that named a time, and the rest after it. */
+  let crowd = { most: Number.POSITIVE_INFINITY, holdMs: 0 };
 
   function clamp(wanted: number): number {
     return Math.round(Math.min(ceiling, Math.max(floor, wanted)));
@@ -239,11 +243,14 @@ export function createConcurrency({ floor, ceiling }: ConcurrencyOptions): Concu
       yieldTo(borne > 0 && limit > borne ? borne : limit * backOff, now);
     },
     crowded(sentAt, now, { most, pauseMs }) {
-      if (sentAt < backedOffAt) return;
-      holdMs = Math.min(
-        Math.max(2 * holdMs, firstHold * pauseMs),
-        Math.max(longestHoldMs, longestHold * pauseMs),
-      );
+      if (sentAt < backedOffAt) {
+        if (most < limit) yieldTo(most, now);
+        return;
+      }
+      // Small steps up to where it was refused before are no news.
+      const least = most < crowd.most * newRoom ? 2 * crowd.holdMs : 0;
+      holdMs = Math.min(Math.max(least, firstHold * pauseMs), Math.max(longestHoldMs, longestHold * pauseMs));
+      crowd = { most, holdMs };
       holdUntil = now + pauseMs + holdMs;
       yieldTo(most, now);
     },

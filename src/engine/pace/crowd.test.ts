@@ -12,6 +12,9 @@ describe("createCrowd()", () => {
     const crowd = createCrowd();
     for (let atOnce = 41; atOnce < 65; atOnce++) crowd.refused({ sentAt: 10, atOnce }, 12, true);
     expect(crowd.limit).toBe(40);
+    const other = createCrowd();
+    for (let atOnce = 64; atOnce > 40; atOnce--) other.refused({ sentAt: 10, atOnce }, 12, true);
+    expect(other.limit).toBe(40);
   });
 
   test("goes on to think so while only more than the limit is refused", () => {

@@ -46,8 +46,12 @@ export function createCrowd(): Crowd {
       if (sentAt >= refusedAt && atOnce > most) most = atOnce;
     },
     refused({ sentAt, atOnce }, now, namesTime) {
-      // One event, not one per call.
-      if (sentAt < refusedAt || countsTime) return !countsTime;
+      if (countsTime) return false;
+      // One event, not one per call; but no answer of it tells more than the one that had the fewest beside it.
+      if (sentAt < refusedAt) {
+        limit = Math.max(1, Math.min(limit, atOnce - 1));
+        return true;
+      }
       refusedAt = now;
       const fits = !namesTime || (atOnce >= fewest && most <= limit * tolerance + 1);
       most = 0;
