@@ -31,7 +31,7 @@ const mostGrowth = 0.3;
 const holdPerPause = 20;
 const longestHold = { ms: 120_000, pauses: 4 };
 /** The rate of the latest second may have lived on what was saved up during a pause: it is believed to this share. */
-const latestShare = 0.95;
+const latestShare = 0.97;
 /** Fewer calls within a second measure nothing: the rate is halved at most. */
 const fewCalls = 10;
 
