@@ -32,7 +32,7 @@ export const mutations: Record<string, Mutation> = {
     file: "journal/record.ts",
     find: "return crc32(window.subarray(at + 8, at + recordHeaderBytes + length)) === window.readUInt32LE(at + 4);",
     replace: "return window.length >= at + length;",
-    seed: 60200,
+    seed: 130000,
   },
   "no sync of a segment's name": {
     file: "journal/disk.ts",
