@@ -131,6 +131,8 @@ export async function openNerif(options: NerifOptions = {}): Promise<Opened> {
       clock,
       settings,
       canExecute,
+      // Nothing keeps others away there: it would take the lines of all batches, and could send none of them.
+      canSettle: () => lock.shared !== true || canExecute(),
     }),
     webhooks: createWebhookService({ control, sender, clock }),
     keys: createKeyService({ control, clock }),

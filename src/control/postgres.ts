@@ -6,6 +6,7 @@ import { migrate } from "./migrations/migrate.ts";
 import { createPostgresDialect } from "./postgres-dialect.ts";
 import { fromPostgres, isDoubtful, isPassing } from "./postgres-errors.ts";
 import type { Schema } from "./schema.ts";
+import { createServerClock } from "./server-clock.ts";
 import type { MigrationDialect, RunOptions, SqlDatabase } from "./sql-database.ts";
 import { createSqlStore } from "./sql-store.ts";
 
@@ -69,8 +70,7 @@ function createDatabase({ url, leaseClock, awayMs = 10_000 }: PostgresControlSto
   });
   const running = new Set<Promise<unknown>>();
   let closing: Promise<void> | null = null;
-  /** What the server's clock shows beyond this process's monotonic one, in milliseconds. */
-  let ahead = 0;
+  const serverClock = createServerClock(() => performance.now());
   let seen = "";
   let changes = 0;
 
@@ -113,15 +113,16 @@ function createDatabase({ url, leaseClock, awayMs = 10_000 }: PostgresControlSto
 
   /**
    * A snapshot names every transaction that is under way, so it differs from the last one after any of them has
-   * begun to write or has committed. The server's clock comes along, never later than it was.
+   * begun to write or has committed. The server's clock comes along.
    */
   async function lookForChanges(db: Kysely<Schema>): Promise<number> {
+    const asked = performance.now();
     const { rows } = await sql<{ snapshot: string; now: number }>`
       select pg_current_snapshot()::text as snapshot, (extract(epoch from clock_timestamp()) * 1000)::bigint as now
     `.execute(db);
     const [row] = rows;
     if (row === undefined) return changes;
-    ahead = row.now - performance.now();
+    serverClock.told({ asked, server: row.now });
     if (row.snapshot !== seen) changes += 1;
     seen = row.snapshot;
     return changes;
@@ -136,7 +137,7 @@ function createDatabase({ url, leaseClock, awayMs = 10_000 }: PostgresControlSto
     run,
     skipLocked: (query) => query.forUpdate().skipLocked(),
     keepAsRead: (query) => query.forShare(),
-    leaseClock: leaseClock ?? (() => ahead + performance.now()),
+    leaseClock: leaseClock ?? serverClock.now,
     changeCounter: () => run("look for changes", lookForChanges),
     close() {
       closing ??= close();

@@ -3,7 +3,9 @@ import { expect, test } from "vitest";
 import { createTestClock } from "../../test/support/clock.ts";
 import { createEngineFixture, requestLines } from "../../test/support/engine.ts";
 import { createScriptedUpstream, echo, fails } from "../../test/support/scripted-upstream.ts";
+import { noTokens } from "../batch/usage.ts";
 import { createMemoryJournal } from "../journal/memory.ts";
+import { holdLease } from "./held-lease.ts";
 
 /** Longer than a lease. */
 const tooLong = 12_500;
@@ -67,4 +69,37 @@ test.for([
   expect(upstream.calls).toHaveLength(8);
   back.resolve();
   expect(await fixture.until(id)).toMatchObject({ status: "completed", request_counts: { completed: 20 } });
+});
+
+test("a renewal is not overtaken by the next one, and whoever lets go of a lease waits for it", async () => {
+  const clock = createTestClock();
+  const asked: PromiseWithResolvers<boolean>[] = [];
+  const control = {
+    renewLease() {
+      const answer = Promise.withResolvers<boolean>();
+      asked.push(answer);
+      return answer.promise;
+    },
+  };
+  const lease = { batchId: "batch_1", shard: 0, epoch: 1, completed: 0, failed: 0, tokens: noTokens() };
+  const held = holdLease(lease, {
+    ...{ control, clock, leaseMs: 12_000, heartbeatMs: 4_000 },
+    since: clock.monotonic(),
+  });
+  const letGo = held.keep();
+  clock.advance(4_000);
+  clock.advance(4_000);
+  expect(asked).toHaveLength(1);
+  asked[0]?.resolve(true);
+  await turn();
+  clock.advance(4_000);
+  expect(asked).toHaveLength(2);
+  let isLetGo = false;
+  const over = letGo().then(() => {
+    isLetGo = true;
+  });
+  await turn();
+  expect(isLetGo).toBe(false);
+  asked[1]?.resolve(true);
+  await over;
 });

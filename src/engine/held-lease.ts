@@ -12,7 +12,7 @@ export interface HeldLease {
 }
 
 export interface HoldOptions {
-  control: ControlStore;
+  control: Pick<ControlStore, "renewLease">;
   clock: Clock;
   leaseMs: number;
   heartbeatMs: number;
@@ -38,15 +38,21 @@ export function holdLease(lease: ShardLease & ShardTally, options: HoldOptions):
     renew,
     keep() {
       let beating = Promise.resolve();
+      let isBeating = false;
       let cancel = beatLater();
+
+      function endBeat(): void {
+        isBeating = false;
+      }
 
       function beatLater(): () => void {
         return clock.after(heartbeatMs, () => {
-          beating = renew(lease).then(
-            () => {},
-            // It runs out, by this clock too.
-            () => {},
-          );
+          // One at a time: of two under way the earlier may be carried out last, and would shorten the lease again.
+          if (!isBeating) {
+            isBeating = true;
+            // Where it fails the lease runs out, by this clock too.
+            beating = renew(lease).then(endBeat, endBeat);
+          }
           cancel = beatLater();
         });
       }

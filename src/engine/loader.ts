@@ -74,6 +74,8 @@ export function createLoader(options: LoaderOptions): Loader {
         }
         // What a full shard or one without a lease has not sent yet goes back with it, for the next lease.
         if (current !== null) skipRest(current);
+        // It may be long until there is another one, or none.
+        current = null;
         const releasesBefore = releases;
         current = await nextShard();
         // A shard that was handed back while the answer was on its way is there now.

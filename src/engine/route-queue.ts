@@ -135,12 +135,13 @@ export function createRouteQueue(
   }
 
   function takeWaiting(): Line | null {
-    for (;;) {
-      const line = waiting.shift() ?? null;
-      if (line !== null) noLongerWaiting(line);
-      if (line === null || !line.shard.lapsed) return line;
-      line.shard.dropped();
-    }
+    const line = waiting.shift() ?? null;
+    if (line === null) return null;
+    noLongerWaiting(line);
+    if (!line.shard.lapsed) return line;
+    // The one behind it may not be due yet: whoever takes lines looks again.
+    line.shard.dropped();
+    return null;
   }
 
   function dueMs(now: number): number {

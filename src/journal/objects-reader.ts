@@ -73,9 +73,12 @@ export function createSegmentFinder(bucket: Bucket): SegmentFinder {
 
   function remember(id: SegmentId, source: SegmentSource): SegmentSource {
     const name = segmentName(id);
+    const known = sources.get(name);
+    // Another scan that looked later may have ended earlier, and its caller reads by the positions that it has found.
+    const longer = known !== undefined && known.bytes > source.bytes ? known : source;
     // What was found last goes last.
     sources.delete(name);
-    sources.set(name, source);
+    sources.set(name, longer);
     const [oldest] = sources.keys();
     if (sources.size > rememberedSources && oldest !== undefined) sources.delete(oldest);
     return source;

@@ -231,6 +231,33 @@ describe("journal in an object store", () => {
     expect(await other.epochs(batchId, 77)).toEqual([3]);
   });
 
+  it("reads what a scan has found by position, also when another that saw less of it ends later", async () => {
+    const { server, journal, other } = await start();
+    const id = segment(0, 1);
+    const writer = await begin(journal, id);
+    writer.append(0);
+    await writer.durable(1);
+    const [slow, goOn] = [Promise.withResolvers<void>(), Promise.withResolvers<null>()];
+    // The last that a scan asks for, when it has the logs already.
+    server.fault = ({ operation, key }) => {
+      if (operation !== "ListObjectsV2" || !key.endsWith("seg-0-1-")) return null;
+      server.fault = () => null;
+      slow.resolve();
+      return goOn.promise;
+    };
+    const early = linesOf(other, id);
+    await slow.promise;
+    writer.append(1);
+    await writer.durable(2);
+    const places: { offset: number; length: number }[] = [];
+    await other.scan(id, null, ({ offset, payload }) => places.push({ offset, length: payload.length }));
+    goOn.resolve(null);
+    expect(await early).toEqual([0]);
+    const reader = await other.open(id);
+    for (const { offset, length } of places) expect(String(await reader.read(offset, length))).toBe("text");
+    expect(places).toHaveLength(2);
+  });
+
   it("holds sending back at about a thousand answers that wait, however small they are", async () => {
     const { server, journal } = await start();
     server.fault = ({ operation }) => (operation === "PutObject" ? new Promise(() => {}) : null);

@@ -97,11 +97,14 @@ interface BatchServiceDeps {
   settings: EngineSettings;
   /** Whether this process could send anything, so that it may become the executor. Default: it could. */
   canExecute?: () => boolean;
+  /** Whether it becomes the executor for the sake of a cancelled batch. Default: it does. */
+  canSettle?: () => boolean;
 }
 
 /** The use cases around batches. */
 export function createBatchService(deps: BatchServiceDeps): BatchService {
-  const { control, fileService, engine, clock, settings, canExecute = () => true } = deps;
+  const { control, fileService, engine, clock, settings } = deps;
+  const { canExecute = () => true, canSettle = () => true } = deps;
 
   async function load(project: string, id: string): Promise<Batch> {
     const batch = isId("batch", id) ? await control.getBatch(project, id) : null;
@@ -198,7 +201,7 @@ export function createBatchService(deps: BatchServiceDeps): BatchService {
 
   /** Where no process executes, somebody has to write the files of the cancelled batch: this one does. */
   async function settle(cancelling: Batch): Promise<Batch> {
-    if (engine.running || !(await engine.start())) return cancelling;
+    if (engine.running || !canSettle() || !(await engine.start())) return cancelling;
     const until = clock.monotonic() + settleMs;
     let batch = await load(cancelling.project, cancelling.id);
     while (!isFinal(batch.status) && clock.monotonic() < until) {

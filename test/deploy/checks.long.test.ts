@@ -112,6 +112,23 @@ describe("charts/nerif", () => {
     }
   });
 
+  test("names that look like numbers or words of YAML stay names", async () => {
+    const secret = { secret: "2026", key: "on" };
+    const rendered = await renderChart({
+      ...{ ...givenValues("s3"), image: { pullSecrets: ["0x10"] }, database: secret, adminKey: secret },
+      secretEnv: [{ name: "Y", ...secret }],
+    });
+    expect(rendered).toMatchObject({ refusal: null, problems: [] });
+    const pod = deploymentOf(rendered, "worker").spec.template.spec;
+    const references = pod.initContainers[0]?.env.flatMap(({ valueFrom }) => valueFrom?.secretKeyRef ?? []);
+    expect(references?.filter(({ name }) => name === "2026")).toEqual(
+      Array.from({ length: 3 }, () => ({ name: "2026", key: "on" })),
+    );
+    expect(pod).toMatchObject({ imagePullSecrets: [{ name: "0x10" }] });
+    const claimed = await renderChart({ ...givenValues("shared"), files: { sharedClaim: "1e3" } });
+    expect(claimed).toMatchObject({ refusal: null, problems: [] });
+  });
+
   test("workers are scaled by the lines that are to do, as a server tells them to who has the key", async () => {
     const { manifests, ...rest } = await renderChart(givenValues("s3"));
     const find = (kind: string) => manifests.find((manifest) => manifest.kind === kind);

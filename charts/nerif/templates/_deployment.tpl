@@ -33,7 +33,7 @@ spec:
       {{- with $root.Values.image.pullSecrets }}
       imagePullSecrets:
         {{- range . }}
-        - { name: {{ . }} }
+        - { name: {{ . | quote }} }
         {{- end }}
       {{- end }}
       # Beyond the grace it takes some seconds to hand shards back and to close; only then is it killed.
@@ -44,7 +44,7 @@ spec:
         {{- include "nerif.admitKey" $root | nindent 8 }}
       containers:
         - name: {{ .component }}
-          image: {{ include "nerif.image" $root }}
+          image: {{ include "nerif.image" $root | quote }}
           imagePullPolicy: {{ $root.Values.image.pullPolicy }}
           args: [{{ .command }}]
           env:

@@ -5,7 +5,7 @@
 
 {{- define "nerif.selector" -}}
 app.kubernetes.io/name: {{ .Chart.Name }}
-app.kubernetes.io/instance: {{ .Release.Name }}
+app.kubernetes.io/instance: {{ .Release.Name | quote }}
 {{- end }}
 
 {{- define "nerif.labels" -}}
@@ -41,7 +41,7 @@ capabilities: { drop: [ALL] }
 - { name: NERIF_PORT, value: "8787" }
 - { name: NERIF_METRICS_PORT, value: "8787" }
 - { name: NERIF_SHUTDOWN_GRACE, value: {{ printf "%ds" (int .Values.shutdownGraceSeconds) }} }
-- { name: NERIF_DATABASE_URL, valueFrom: { secretKeyRef: { name: {{ .Values.database.secret }}, key: {{ .Values.database.key }} } } }
+- { name: NERIF_DATABASE_URL, valueFrom: { secretKeyRef: { name: {{ .Values.database.secret | quote }}, key: {{ .Values.database.key | quote }} } } }
 {{- with .Values.files.s3 }}
 {{- if .bucket }}
 - { name: NERIF_S3_BUCKET, value: {{ .bucket | quote }} }
@@ -52,8 +52,8 @@ capabilities: { drop: [ALL] }
 - { name: AWS_REGION, value: {{ .region | quote }} }
 {{- end }}
 {{- if .secret }}
-- { name: AWS_ACCESS_KEY_ID, valueFrom: { secretKeyRef: { name: {{ .secret }}, key: accessKeyId } } }
-- { name: AWS_SECRET_ACCESS_KEY, valueFrom: { secretKeyRef: { name: {{ .secret }}, key: secretAccessKey } } }
+- { name: AWS_ACCESS_KEY_ID, valueFrom: { secretKeyRef: { name: {{ .secret | quote }}, key: accessKeyId } } }
+- { name: AWS_SECRET_ACCESS_KEY, valueFrom: { secretKeyRef: { name: {{ .secret | quote }}, key: secretAccessKey } } }
 {{- end }}
 {{- end }}
 {{- end }}
@@ -61,7 +61,7 @@ capabilities: { drop: [ALL] }
 - { name: NERIF_SHARED_DIR, value: /shared }
 {{- end }}
 {{- range .Values.secretEnv }}
-- { name: {{ .name }}, valueFrom: { secretKeyRef: { name: {{ .secret }}, key: {{ .key }} } } }
+- { name: {{ .name | quote }}, valueFrom: { secretKeyRef: { name: {{ .secret | quote }}, key: {{ .key | quote }} } } }
 {{- end }}
 {{- end }}
 
@@ -79,19 +79,19 @@ capabilities: { drop: [ALL] }
 - { name: data, emptyDir: {} }
 - { name: tmp, emptyDir: {} }
 {{- if .Values.files.sharedClaim }}
-- { name: shared, persistentVolumeClaim: { claimName: {{ .Values.files.sharedClaim }} } }
+- { name: shared, persistentVolumeClaim: { claimName: {{ .Values.files.sharedClaim | quote }} } }
 {{- end }}
 {{- end }}
 
 {{- /* Nobody may listen for others without a key. One that is there stays as it is, so that each pod may do this. */ -}}
 {{- define "nerif.admitKey" -}}
 - name: admin-key
-  image: {{ include "nerif.image" . }}
+  image: {{ include "nerif.image" . | quote }}
   imagePullPolicy: {{ .Values.image.pullPolicy }}
   args: [keys, create, --name, admin, --key-env, NERIF_ADMIN_KEY]
   env:
     {{- include "nerif.env" . | nindent 4 }}
-    - { name: NERIF_ADMIN_KEY, valueFrom: { secretKeyRef: { name: {{ .Values.adminKey.secret }}, key: {{ .Values.adminKey.key }} } } }
+    - { name: NERIF_ADMIN_KEY, valueFrom: { secretKeyRef: { name: {{ .Values.adminKey.secret | quote }}, key: {{ .Values.adminKey.key | quote }} } } }
   securityContext:
     {{- include "nerif.containerSecurity" . | nindent 4 }}
   volumeMounts:

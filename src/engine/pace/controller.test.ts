@@ -2,7 +2,7 @@ import { describe, expect, test } from "vitest";
 import { fails } from "../../../test/support/scripted-upstream.ts";
 import type { Answer } from "../../upstreams/upstream.ts";
 import { createBudget } from "./budget.ts";
-import { type ControllerOptions, createController, type PacedCall } from "./controller.ts";
+import { type Controller, type ControllerOptions, createController, type PacedCall } from "./controller.ts";
 
 const body = { length: 100 };
 
@@ -46,6 +46,23 @@ describe("createController()", () => {
     expect(controller.waitMs(10, 100)).toBe(3_000);
     controller.answered(calls[1] ?? call(), fails("throttled", 1e12), 20);
     expect(controller.pauseMs(20)).toBe(600_000);
+  });
+
+  test.each([
+    ["after an outage", (controller: Controller) => controller.restart(90_000), 90_000],
+    ["after a minute without a call", () => {}, 200_000],
+  ])("begins anew %s, however long answers took before", (_, restart, now) => {
+    const controller = setup();
+    const calls = [call(), call(), call()] as const;
+    for (const each of calls) controller.sent(each, 0);
+    controller.answered(calls[0], success, 80_000);
+    controller.answered(calls[1], fails("throttled"), 80_000);
+    controller.answered(calls[2], success, 80_000);
+    restart(controller);
+    let sent = 0;
+    for (; controller.waitMs(now, 100) === 0; sent += 1) controller.sent(call(), now);
+    expect(sent).toBe(controller.limit);
+    expect(sent).toBeGreaterThan(1);
   });
 
   test("keeps to a budget of tokens and gives back what was not used", () => {

@@ -85,7 +85,7 @@ export function createController(options: ControllerOptions): Controller {
   }
 
   function sent(call: PacedCall, now: number): void {
-    if (inFlight === 0 && now - lastAnswerAt > restMs) concurrency.restart(now);
+    if (inFlight === 0 && now - lastAnswerAt > restMs) restart(now);
     inFlight += 1;
     if (inFlight >= concurrency.limit) fullAt = now;
     call.sentAt = now;
@@ -99,6 +99,11 @@ export function createController(options: ControllerOptions): Controller {
     tokensInFlight += call.tokens;
     tokenAllowance.spend(now, call.tokens);
     tokens?.spend(now, call.tokens);
+  }
+
+  function restart(now: number): void {
+    concurrency.restart(now);
+    spacing.restart();
   }
 
   function answered(call: PacedCall, answer: Answer, now: number): void {
@@ -175,6 +180,6 @@ export function createController(options: ControllerOptions): Controller {
     pauseMs: (now) => Math.max(0, pausedUntil - now),
     sent,
     answered,
-    restart: concurrency.restart,
+    restart,
   };
 }

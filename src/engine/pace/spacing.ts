@@ -8,6 +8,8 @@ export interface Spacing {
   waitMs(now: number): number;
   sent(now: number, limit: number): void;
   served(sentAt: number, now: number): void;
+  /** How long answers took says nothing any more. */
+  restart(): void;
 }
 
 /** Twice as fast as answers come: so many calls in flight are there again within half the time that one takes. */
@@ -33,6 +35,10 @@ export function createSpacing(): Spacing {
     served(sentAt, now) {
       const took = now - sentAt;
       latency = latency === 0 ? took : latency + (took - latency) * latencyWeight;
+    },
+    restart() {
+      latency = 0;
+      nextAt = 0;
     },
   };
 }
