@@ -103,7 +103,8 @@ function resultOf(
     const [, name = ""] = /"user":"([\d:]+)"/.exec(call.text) ?? [];
     const [batch = 0, line = 0] = name.split(":").map(Number);
     const [ok, at] = [call.status === 200, call.endedAt - begin];
-    if (ok || failed.has(name)) ended.set(name, { batch, line, ok, at });
+    // A request of Nerif's own has no name.
+    if (name !== "" && (ok || failed.has(name))) ended.set(name, { batch, line, ok, at });
     const text = scenario.batches[batch]?.lines[line]?.text ?? "";
     const { upstream, model, tokens, startedAt } = call;
     const workedMs = startedAt === null ? 0 : call.endedAt - startedAt;

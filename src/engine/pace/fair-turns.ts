@@ -35,7 +35,7 @@ interface Seat<E> {
 }
 
 /** A batch that begins gets ahead: so many calls for each that may be in flight count only a part. */
-const beginning = { calls: 2, part: 0.25 };
+const beginning = { calls: 5, part: 0.25 };
 
 /**
  * Shares a lane evenly between projects, and within a project between batches by their weights: whoever has had the
