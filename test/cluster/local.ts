@@ -9,6 +9,7 @@ const localFiles: Readonly<Record<string, string>> = {
   "test/e2e/browser.long.test.ts": "about a browser",
   "test/e2e/cluster*.test.ts": "starts a cluster of its own",
   "test/e2e/compile-cache.test.ts": "nothing is kept",
+  "test/e2e/costs.long.test.ts": "starts a cluster of its own",
   "test/e2e/data-directory.test.ts": "about the files of a data directory, and its lock",
   "test/e2e/embeddings.long.test.ts": "about a model",
   "test/e2e/fuzz.long.test.ts": "about paths that a server opens below its data directory",
@@ -17,6 +18,7 @@ const localFiles: Readonly<Record<string, string>> = {
   "test/e2e/library-examples.test.ts": "examples with the default directory",
   "test/e2e/package.long.test.ts": "about the package",
   "test/e2e/priority.test.ts": command,
+  "test/e2e/rolling-restart.long.test.ts": "starts a cluster of its own",
   "test/e2e/run*.test.ts": run,
   "test/e2e/s3*.test.ts": "starts a bucket of its own",
   "test/e2e/side-by-side.test.ts": run,
@@ -50,6 +52,8 @@ const localTests: Readonly<Record<string, string>> = {
     run,
   "a process that has something else to do becomes the executor when the other one is killed":
     "counts the calls of processes of which one executes at a time",
+  "results of a batch > of a running batch are an error when its journal is not there":
+    "what was found of a segment in S3 is read without another look, so that it cannot be gone",
   "serve executes batches, and a second one on the same data is refused": "several may execute",
 };
 
