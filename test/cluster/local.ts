@@ -26,6 +26,7 @@ const localFiles: Readonly<Record<string, string>> = {
   "test/e2e/uploads.long.test.ts":
     "sends 1 GiB to see the memory of a process, which is too much for the S3 server of tests",
   "test/e2e/verify.test.ts": run,
+  "test/e2e/worker-health.test.ts": "starts a cluster of its own",
 };
 
 /** By the name of a test, with those of the groups that it is in, or by the name of a group. */
@@ -50,6 +51,8 @@ const localTests: Readonly<Record<string, string>> = {
   "an upstream of the configuration > takes all calls at once in its off-peak time": run,
   "an upstream of the configuration > without the variable that one of its headers needs, is refused before anything is sent":
     run,
+  "a process that waits becomes the executor when the server is killed":
+    "counts the calls of processes of which one executes at a time",
   "a process that has something else to do becomes the executor when the other one is killed":
     "counts the calls of processes of which one executes at a time",
   "results of a batch > of a running batch are an error when its journal is not there":
