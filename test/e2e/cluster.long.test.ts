@@ -1,7 +1,6 @@
-import OpenAI, { toFile } from "openai";
 import { describe, expect, test } from "vitest";
 import { startCluster } from "../support/cluster.ts";
-import { requestLines } from "../support/engine.ts";
+import { clientOf, createBatch } from "../support/cluster-client.ts";
 import { withoutPostgres } from "../support/postgres.ts";
 
 const lines = 8_000;
@@ -31,7 +30,7 @@ describe.skipIf(withoutPostgres !== null)(
           cluster.worker("w1"),
           cluster.worker("w2"),
         ]);
-        const id = await create(one.url);
+        const id = await createBatch(one.url, lines);
         await Promise.all(["s1", "s2", "w1", "w2"].map((key) => upstream.untilAnswered(key, 200)));
         first.child.kill("SIGKILL");
         await first.ended;
@@ -56,7 +55,7 @@ describe.skipIf(withoutPostgres !== null)(
       await using cluster = await startCluster({ latencyMs: 100, concurrency: inFlight });
       const { upstream, postgres } = cluster;
       const [server] = await Promise.all([cluster.serve("s1"), cluster.worker("w1")]);
-      const id = await create(server.url, 6_000);
+      const id = await createBatch(server.url, 6_000);
       await Promise.all(["s1", "w1"].map((key) => upstream.untilAnswered(key, 200)));
       await postgres.kill();
       // It is asked until it has given up waiting.
@@ -99,7 +98,7 @@ describe.skipIf(withoutPostgres !== null)(
       await using cluster = await startCluster({ latencyMs: 100, concurrency: inFlight });
       const { upstream } = cluster;
       const [server, worker] = await Promise.all([cluster.serve("s1"), cluster.worker("w1")]);
-      const id = await create(server.url, 3_000);
+      const id = await createBatch(server.url, 3_000);
       await upstream.untilAnswered("w1", 200);
       worker.child.kill("SIGSTOP");
       const batch = await finished(server.url, id);
@@ -111,7 +110,7 @@ describe.skipIf(withoutPostgres !== null)(
       await expectEachLineOnce(server.url, batch.output_file_id, 3_000);
       expect(upstream.calls.length - 3_000).toBeLessThanOrEqual(repeatsPerKill);
       // It goes on with what comes next.
-      const next = await create(server.url, 3_000);
+      const next = await createBatch(server.url, 3_000);
       const before = upstream.answered("w1");
       await upstream.untilAnswered("w1", before + 1);
       expect(await finished(server.url, next)).toMatchObject({ status: "completed" });
@@ -120,20 +119,6 @@ describe.skipIf(withoutPostgres !== null)(
     });
   },
 );
-
-async function create(url: string, count = lines): Promise<string> {
-  const client = clientOf(url);
-  const file = await client.files.create({
-    file: await toFile(Buffer.from(requestLines(count)), "in.jsonl"),
-    purpose: "batch",
-  });
-  const batch = await client.batches.create({
-    input_file_id: file.id,
-    endpoint: "/v1/chat/completions",
-    completion_window: "24h",
-  });
-  return batch.id;
-}
 
 /** The batch when it is final, as any of the servers tells. */
 async function finished(url: string, id: string) {
@@ -161,8 +146,4 @@ async function expectEachLineOnce(
     .filter(Boolean)
     .map((line) => JSON.parse(line).custom_id);
   expect(ids).toEqual(Array.from({ length: count }, (_, line) => `r${line}`));
-}
-
-function clientOf(url: string): OpenAI {
-  return new OpenAI({ baseURL: `${url}/v1`, apiKey: "none" });
 }

@@ -1,8 +1,7 @@
-import OpenAI, { toFile } from "openai";
 import { describe, expect, test } from "vitest";
 import type { CliProcess } from "../support/cli-process.ts";
 import { type Cluster, startCluster } from "../support/cluster.ts";
-import { requestLines } from "../support/engine.ts";
+import { clientOf, createBatch } from "../support/cluster-client.ts";
 import { withoutPostgres } from "../support/postgres.ts";
 
 const lines = 8_000;
@@ -18,7 +17,7 @@ describe.skipIf(withoutPostgres !== null)(
         const { upstream } = cluster;
         const olds = ["s1", "s2", "w1", "w2"];
         const started = await Promise.all(olds.map((key) => start(cluster, key)));
-        const id = await create(started[0]?.url ?? "");
+        const id = await createBatch(started[0]?.url ?? "", lines);
         // Each has calls in flight when its turn comes.
         await Promise.all(olds.map((key) => upstream.untilAnswered(key, 20)));
 
@@ -53,7 +52,7 @@ describe.skipIf(withoutPostgres !== null)(
       const { url, process } = await cluster.serve("s1");
       const newer = "insert into nerif_schema (version, name) values (99, 'future')";
       await cluster.postgres.query(cluster.databaseUrl, newer);
-      expect(await final(url, await create(url, 600))).toMatchObject({ status: "completed" });
+      expect(await final(url, await createBatch(url, 600))).toMatchObject({ status: "completed" });
       process.child.kill("SIGTERM");
       expect(await process.ended).toMatchObject({ code: 0 });
       for (const command of [["serve", "--port", "0"], ["worker"]]) {
@@ -72,25 +71,7 @@ async function start(cluster: Cluster, key: string): Promise<{ process: CliProce
   return key.startsWith("s") ? cluster.serve(key) : { process: await cluster.worker(key) };
 }
 
-async function create(url: string, count = lines): Promise<string> {
-  const client = clientOf(url);
-  const file = await client.files.create({
-    file: await toFile(Buffer.from(requestLines(count)), "in.jsonl"),
-    purpose: "batch",
-  });
-  const batch = await client.batches.create({
-    input_file_id: file.id,
-    endpoint: "/v1/chat/completions",
-    completion_window: "24h",
-  });
-  return batch.id;
-}
-
 async function final(url: string, id: string) {
   await (await fetch(`${url}/v1/batches/${id}/results?follow=true`)).text();
   return clientOf(url).batches.retrieve(id);
-}
-
-function clientOf(url: string): OpenAI {
-  return new OpenAI({ baseURL: `${url}/v1`, apiKey: "none" });
 }

@@ -1,5 +1,5 @@
 /**
- * The requests per second that an upstream lets through, learned from 429s that say when to come back. There is none
+ * The requests per second that an upstream lets through, learned from 429s. There is none
  * until the first of them. Times are monotonic milliseconds.
  */
 export interface LearnedRate {
@@ -36,7 +36,7 @@ const latestShare = 0.97;
 const fewCalls = 10;
 
 /**
- * A refusal that names a time is about calls per time, not about calls at once. The rate that got through is kept to
+ * For refusals that are about calls per time, not about calls at once (see `crowd.ts`). The rate that got through is kept to
  * from then on, and tried to be raised: by 1 %, 2 %, 4 % each second, after a rest that doubles with every
  * refusal, so that a limit that stays costs ever fewer calls.
  */
