@@ -148,6 +148,9 @@ describe("upload form", () => {
       "content-disposition: form-data; name=file",
       'content-disposition: form-data; name="purpose"',
       "content-disposition: x",
+      "content-disposition: form-data",
+      "content-disposition: form-data; name",
+      "content-disposition: form-data; filename",
       "content-type: text/plain",
       "content-type: ;;;",
       ":",
@@ -167,6 +170,17 @@ describe("upload form", () => {
       { numRuns: 300 },
     );
   });
+
+  it.each(["form-data", "form-data; name", 'form-data; its name="purpose"'])(
+    "with a part '%s', which has no name, is refused",
+    async (disposition) => {
+      const nameless = `--boundary\r\ncontent-disposition: ${disposition}\r\n\r\nbatch\r\n`;
+      const { error, open } = await receive(Buffer.concat([Buffer.from(nameless), encode([file])]));
+      expect(error?.message).toBe("Cannot read the upload: one of its parts has no name");
+      expect(error?.code).toBe("invalid_request");
+      expect(open).toBe(0);
+    },
+  );
 
   it.each([
     ["no file", [purpose], "missing_required_parameter", "Missing required parameter: 'file'."],

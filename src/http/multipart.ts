@@ -115,16 +115,19 @@ function collectForm<T extends FormTarget>(
   parser.on("filesLimit", () => refuse("it has more than one file"));
   parser.on("fieldsLimit", () => refuse(`it has more than ${limits.fields} fields`));
   parser.on("partsLimit", () => refuse(`it has more than ${limits.parts} parts`));
-  parser.on("field", (name: string, value: string, _nameCut: boolean, valueCut: boolean) => {
-    if (valueCut) refuse(`one of its fields is larger than ${limits.fieldSize} bytes`);
+  // The parser's types promise a name; a part may come without one all the same.
+  parser.on("field", (name: string | undefined, value: string, _nameCut: boolean, valueCut: boolean) => {
+    if (name === undefined) refuse("one of its parts has no name");
+    else if (valueCut) refuse(`one of its fields is larger than ${limits.fieldSize} bytes`);
     else if (fields.has(name)) refuse(`its field '${name.slice(0, 80)}' is there twice`);
     else fields.set(name, value);
   });
-  parser.on("file", (name: string, bytes: BusboyFileStream, givenName: string | undefined) => {
+  parser.on("file", (name: string | undefined, bytes: BusboyFileStream, givenName: string | undefined) => {
     if (name !== fileField) {
       bytes.on("error", () => {});
       bytes.resume();
-      refuse(`its file is in the part '${String(name).slice(0, 80)}', and must be in '${fileField}'`);
+      const part = name === undefined ? "a part without a name" : `the part '${name.slice(0, 80)}'`;
+      refuse(`its file is in ${part}, and must be in '${fileField}'`);
       return;
     }
     filename = givenName || "upload";
