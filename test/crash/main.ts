@@ -3,10 +3,11 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { readMutationResults } from "./mutations/results.ts";
-import { Disturbance, type Part, type Rounds } from "./part.ts";
+import type { Part } from "./part.ts";
 import { parts } from "./parts.ts";
 import { reportOf } from "./report.ts";
 import { addRound, newResult, type PartResult, provenance, readResults, writeResults } from "./results.ts";
+import { runPart } from "./run-part.ts";
 import { readSeedResults } from "./seeds.ts";
 
 /*
@@ -14,6 +15,7 @@ import { readSeedResults } from "./seeds.ts";
  *
  *   --only NAMES    parts whose names begin so, with commas between; default all
  *   --rounds N      rounds of each; default those that a part names, or as many as there are
+ *   --jobs N        that many rounds beside each other; default 1. What is kept is in their order all the same
  *   --stride N      takes only every N-th round, until a promise breaks, and keeps nothing: for trying the harness itself
  *   --seed N        default 1
  *   --fresh         from the beginning; default: what is kept for the same sources and seed is gone on with
@@ -25,6 +27,7 @@ const { values } = parseArgs({
   options: {
     only: { type: "string", default: "" },
     rounds: { type: "string" },
+    jobs: { type: "string", default: "1" },
     stride: { type: "string" },
     seed: { type: "string", default: "1" },
     fresh: { type: "boolean", default: false },
@@ -32,9 +35,6 @@ const { values } = parseArgs({
     out: { type: "string", default: join(import.meta.dirname, "../../docs") },
   },
 });
-
-/** A machine on which processes are ended that often is none to measure on. */
-const mostDisturbances = 20;
 
 mkdirSync(values.out, { recursive: true });
 const resultsPath = join(values.out, "reliability.json");
@@ -78,40 +78,22 @@ async function run(part: Part, result: PartResult): Promise<void> {
   const isEnough = () => most !== null && result.rounds >= most;
   if (isEnough() || (result.isComplete && most === null)) return;
   const directory = mkdtempSync(join(tmpdir(), `nerif-${name}-`));
-  const stride = Number(values.stride ?? 1);
-  let kept = false;
-  for (let disturbed = 0; ; disturbed += 1) {
-    await using rounds = await part.open({ directory, seed });
-    try {
-      kept = (await runRounds(rounds)) || kept;
-      break;
-    } catch (reason) {
-      if (!(reason instanceof Disturbance) || disturbed === mostDisturbances) throw reason;
-      console.log(`${name}: ${reason.message}; the round is run again`);
-    }
-  }
-  result.isComplete ||= part.rounds !== null && result.rounds >= part.rounds;
-  writeResults(resultsPath, results);
-  if (kept) console.log(`${name}: what is left of the failed rounds is in ${directory}`);
-  else rmSync(directory, { recursive: true, force: true });
-  console.log(`${name}: ${result.rounds} rounds, ${result.violations.length} violations`);
-
-  /** Goes on behind the last round that is kept. @returns whether a promise was broken */
-  async function runRounds(rounds: Rounds): Promise<boolean> {
-    let isBroken = false;
-    while (!isEnough()) {
-      const from = performance.now();
-      const round = await rounds.round(result.rounds * stride);
-      if (round === null) {
-        result.isComplete = true;
-        break;
-      }
-      addRound(result, round, performance.now() - from);
+  let isBroken = false;
+  const wasLast = await runPart(part, {
+    ...{ directory, seed, from: result.rounds, until: most, jobs: Number(values.jobs) },
+    stride: Number(values.stride ?? 1),
+    take(round, ms) {
+      addRound(result, round, ms);
       for (const violation of round.violations.slice(0, 20)) console.log(`${name}: ${violation}`);
       isBroken ||= round.violations.length > 0;
       writeResults(resultsPath, results);
-      if (isBroken && values.stride !== undefined) break;
-    }
-    return isBroken;
-  }
+      return !(isBroken && values.stride !== undefined);
+    },
+  });
+  result.isComplete ||= wasLast;
+  result.isComplete ||= part.rounds !== null && result.rounds >= part.rounds;
+  writeResults(resultsPath, results);
+  if (isBroken) console.log(`${name}: what is left of the failed rounds is in ${directory}`);
+  else rmSync(directory, { recursive: true, force: true });
+  console.log(`${name}: ${result.rounds} rounds, ${result.violations.length} violations`);
 }
