@@ -35,7 +35,13 @@ describe("nerif run, when the upstream", () => {
   it("has got nothing yet when Ctrl-C comes, leaves nothing behind that a run with another output would meet", async () => {
     await using work = await createCliWorkspace();
     work.write("in.jsonl", requestFile(3));
-    const run = work.start(["run", "in.jsonl", "--wait", "--upstream", `http://127.0.0.1:${await freePort()}/v1`]);
+    const run = work.start([
+      "run",
+      "in.jsonl",
+      "--wait",
+      "--upstream",
+      `http://127.0.0.1:${await freePort()}/v1`,
+    ]);
     await run.printed(/waits: The upstream cannot be reached/);
     run.child.kill("SIGINT");
     expect((await run.ended).code).toBe(130);

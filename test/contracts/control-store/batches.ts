@@ -53,7 +53,9 @@ export function batchTests(stores: () => Stores): void {
     const insert = async (bytes: number, lines: number) => {
       const input = aFile({ api_key: apiKey.id, bytes, lines });
       const batch = aBatch({ api_key: apiKey.id, input_file_id: input.id });
-      const failure = await store.insertBatch(batch, { quotas: apiKey.quotas, input }).catch((reason) => reason);
+      const failure = await store
+        .insertBatch(batch, { quotas: apiKey.quotas, input })
+        .catch((reason) => reason);
       const [file, found] = [await other.getFile(null, input.id), await other.getBatch(null, batch.id)];
       return { failure, recorded: [file?.id === input.id, found?.id === batch.id] };
     };
