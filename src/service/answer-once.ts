@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { NerifError } from "../batch/errors.ts";
+import { type ErrorCode, NerifError } from "../batch/errors.ts";
 import { limits } from "../batch/limits.ts";
 import type { ControlStore } from "../control/control-store.ts";
 import type { StoredAnswer } from "../control/idempotency-records.ts";
@@ -49,12 +49,17 @@ export async function answerOnce<T>(
       return { project, key, fingerprint, answer_json: JSON.stringify(answer), created_at };
     });
   } catch (reason) {
-    // A twin that came at the same time may have been first; what it created may be the very reason, a quota that is
-    // used up. Where that cannot be told, why this one failed matters more.
-    const twin = await earlier().catch(() => null);
+    if (!mayBeForTwin(reason)) throw reason;
+    const twin = await earlier();
     if (twin === null) throw reason;
     return answerAgain(twin, asked);
   }
+}
+
+/** A twin that came at the same time may have been first, and what it created may have used up the quota. */
+function mayBeForTwin(reason: unknown): boolean {
+  const codes: ErrorCode[] = ["idempotency_key_reused", "quota_exceeded"];
+  return reason instanceof NerifError && codes.includes(reason.code);
 }
 
 /**
