@@ -20,8 +20,7 @@ export function createFileQueries({ run }: SqlDatabase): FileQueries {
     insertFile: (file, { quotas, answer } = {}) =>
       run(
         "record the file",
-        (db) =>
-          insertWithAnswer(db, answer, (transaction) => insertOwnFile(transaction, file, quotas)),
+        (db) => insertWithAnswer(db, answer, (transaction) => insertOwnFile(transaction, file, quotas)),
         { earlier: async (db) => ((await isRecorded(db, file)) ? undefined : null) },
       ),
 
