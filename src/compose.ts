@@ -118,14 +118,13 @@ export async function openNerif(options: NerifOptions = {}): Promise<Opened> {
     knowsModel: (model) => !canExecute() || router.get().pick(model).length > 0,
   });
   const budgets = createByteBudgets(control);
-  const fileService = createFileService({ control, files, clock, budgets, maxFileBytes });
   const service = {
-    files: fileService,
+    files: createFileService({ control, files, clock, budgets, maxFileBytes }),
     uploads: createUploadService({ control, files, clock, budgets }),
     batches: createBatchService({
       control,
       files,
-      fileService,
+      budgets,
       journal,
       engine,
       clock,

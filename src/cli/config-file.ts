@@ -4,6 +4,7 @@ import { dirname, extname, resolve } from "node:path";
 import { z } from "zod";
 import { errnoOf, NerifError } from "../batch/errors.ts";
 import type { UpstreamOptions } from "../compose.ts";
+import { configReason } from "./config-reason.ts";
 import { upstreamOptions, upstreamSchema } from "./config-upstreams.ts";
 import { keyOf, type OptionName, optionNames, specOf } from "./options.ts";
 
@@ -39,10 +40,12 @@ function readText(path: string): string {
   try {
     return readFileSync(path, "utf8");
   } catch (reason) {
-    const why = errnoOf(reason) === "ENOENT" ? "it does not exist" : (errnoOf(reason) ?? "it cannot be read");
-    throw refusal(`cannot read ${path}: ${why}`, reason);
+    const errno = errnoOf(reason) ?? "it cannot be read";
+    throw refusal(`cannot read ${path}: ${unreadable[errno] ?? errno}`, reason);
   }
 }
+
+const unreadable: Record<string, string> = { ENOENT: "it does not exist", EISDIR: "it is a directory" };
 
 function parseText(path: string, text: string): unknown {
   try {
@@ -88,7 +91,7 @@ function toConfigFile(path: string, content: unknown): ConfigFile {
 }
 
 function checked<T>(schema: z.ZodType<T>, value: unknown, at: { path: string; key: string }): T {
-  const result = schema.safeParse(value);
+  const result = schema.safeParse(value, { error: configReason });
   if (result.success) return result.data;
   const [issue] = result.error.issues;
   const where = [at.key, ...(issue?.path ?? [])].join(".");

@@ -34,7 +34,7 @@ export const upstreamSchema = z.strictObject({
   request_timeout: durationSchema.optional(),
   proxy: text.optional(),
   ca_file: filled.optional(),
-  priority: z.int32().optional(),
+  priority: z.int32("it must be a whole number from -2147483648 to 2147483647").optional(),
   max_share: z.number().gt(0).max(1).optional(),
   off_peak: z.array(filled).optional(),
   target_latency: durationSchema.optional(),

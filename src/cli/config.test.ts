@@ -211,6 +211,59 @@ describe("resolveConfig()", () => {
     expect(codeOf(resolve)).toBe("invalid_configuration");
   });
 
+  it.each([
+    ["database_url: 5", "database_url", "it must be text, not an integer"],
+    ["database_url: [sk-canary]", "database_url", "it must be text, not an array"],
+    ["key_env: { a: sk-canary }", "key_env", "it must be text, not an object"],
+    ["upstreams: here", "upstreams", "it must be a list, not a string"],
+    ["upstreams: [http://a/v1]", "upstreams.0", "it must be keys and values, not a string"],
+    ["upstreams: [{ name: a }]", "upstreams.0.url", "it is missing"],
+    ["upstreams: [{ name: '', url: u }]", "upstreams.0.name", "it is empty"],
+    ["upstreams: [{ name: a, url: u, models: [] }]", "upstreams.0.models", "it is empty"],
+    [
+      "upstreams: [{ name: a, url: u, max_share: 1.5 }]",
+      "upstreams.0.max_share",
+      "it must be at most 1, not 1.5",
+    ],
+    [
+      "upstreams: [{ name: a, url: u, max_share: 0 }]",
+      "upstreams.0.max_share",
+      "it must be more than 0, not 0",
+    ],
+    [
+      "upstreams: [{ name: a, url: u, limits: { tokens_per_minute: 0 } }]",
+      "upstreams.0.limits.tokens_per_minute",
+      "it must be at least 1, not 0",
+    ],
+    [
+      "upstreams: [{ name: a, url: u, limits: many }]",
+      "upstreams.0.limits",
+      "it must be keys and values, not a string",
+    ],
+    [
+      "upstreams: [{ name: a, url: u, priority: 1.5 }]",
+      "upstreams.0.priority",
+      "it must be a whole number from -2147483648 to 2147483647",
+    ],
+    [
+      "upstreams: [{ name: a, url: u, off_peak: [5] }]",
+      "upstreams.0.off_peak.0",
+      "it must be text, not an integer",
+    ],
+  ])("says of the file %j which key it is, and what it may be", (text, key, why) => {
+    const path = join(cwd, "nerif.config.yaml");
+    writeFileSync(path, text);
+    const resolve = () => resolveConfig([], {}, { env: {}, cwd });
+    expect(resolve).toThrow(`Cannot use the configuration: ${key} in ${path}: ${why}`);
+    expect(resolve).not.toThrow(/canary/);
+  });
+
+  it("refuses a file without a name, and a directory", () => {
+    const resolve = (config: string) => resolveConfig([], { config }, { env: {}, cwd });
+    expect(() => resolve("")).toThrow('Cannot use --config "": it is empty');
+    expect(() => resolve(".")).toThrow(`Cannot use the configuration: cannot read ${cwd}: it is a directory`);
+  });
+
   it("refuses two files, and one that is not there", () => {
     writeFileSync(join(cwd, "nerif.config.yaml"), "");
     writeFileSync(join(cwd, "nerif.config.json"), "{}");

@@ -45,7 +45,9 @@ export function resolveConfig<N extends OptionName>(
   flags: Readonly<Record<string, unknown>>,
   { env, cwd }: Surroundings = { env: process.env, cwd: process.cwd() },
 ): Config<N> {
-  const file = readConfigFile(textOf(flags.config) ?? filled(env.NERIF_CONFIG), cwd);
+  const given = textOf(flags.config);
+  if (given !== undefined) convert("config", given, { code: "invalid_usage", source: flagOf("config") });
+  const file = readConfigFile(given ?? filled(env.NERIF_CONFIG), cwd);
   const sources = { flags, env, file };
   const values = Object.fromEntries(names.map((name) => [name, chosen(name, sources)]));
   for (const name of ["dataDir", "sharedDir"] as const) {

@@ -21,6 +21,8 @@ export interface Driven {
   batch: Batch;
   /** Why it stopped before its end; null when the batch is final. */
   stopped: "interrupted" | NerifError | null;
+  /** Whether a request may have reached an upstream. */
+  sent: boolean;
 }
 
 const lookMs = 250;
@@ -43,7 +45,8 @@ export async function driveRun(opened: Opened, options: DriveOptions): Promise<D
     }
     await keepTime(true);
     const batch = await load(opened, record.batch_id);
-    return { batch, stopped: isFinal(batch.status) ? null : (stop?.why ?? "interrupted") };
+    const stopped = isFinal(batch.status) ? null : (stop?.why ?? "interrupted");
+    return { batch, stopped, sent: hasSent(opened, stopped) };
   } finally {
     forgetSignals();
   }
@@ -101,6 +104,16 @@ async function runOn(
     await keepTime();
     await signal.unless((given) => opened.engine.changed(lookMs, given));
   }
+}
+
+function hasSent({ engine }: Opened, stopped: Driven["stopped"]): boolean {
+  // What was under way to an upstream that cannot be reached was still looking for a connection.
+  const isUnreachable = stopped instanceof NerifError && stopped.code === "upstream_unreachable";
+  return engine.lanes().some(({ succeeded, inFlight, failures }) => {
+    const { refused: _, aborted, ...answered } = failures;
+    const brokenOff = isUnreachable ? 0 : inFlight + aborted;
+    return succeeded + brokenOff + Object.values(answered).reduce((sum, count) => sum + count, 0) > 0;
+  });
 }
 
 async function load({ control }: Opened, id: string): Promise<Batch> {

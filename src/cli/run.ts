@@ -164,8 +164,9 @@ async function runInStore(places: RunPlaces, context: StoreContext): Promise<num
     if (record === null) return await showFinished({ store, record: known as RunRecord, report });
     keep = true;
     const driven = await drive(opened, { ...context, record, resumed: known?.batch_id === record.batch_id });
-    // Nothing was sent; when the input is mended it is another one.
-    keep = driven.batch.status !== "failed";
+    // Where nothing was sent there is nothing to go on with: when a refused input is mended it is another one, and a
+    // run to another output may have the errors file.
+    keep = driven.batch.status !== "failed" && (driven.sent || !fresh);
     return await conclude(driven, { store, record, report });
   } finally {
     await opened.close();

@@ -9,7 +9,7 @@ import { insertPairs } from "./batch-pairs.ts";
 import { batchOf, changedColumns, newBatchRow, unfinishedBatchOf, unfinishedStatuses } from "./batch-row.ts";
 import type { ControlStore, ShardTally } from "./control-store.ts";
 import { ifRecorded } from "./earlier.ts";
-import { insertFile } from "./file-queries.ts";
+import { insertFile, insertOwnFile } from "./file-queries.ts";
 import { insertWithAnswer } from "./idempotency-queries.ts";
 import type { BatchRow, Schema } from "./schema.ts";
 import { type SqlDatabase, snapshot } from "./sql-database.ts";
@@ -29,11 +29,12 @@ type BatchQueries = Pick<
 
 export function createBatchQueries({ run }: SqlDatabase): BatchQueries {
   return {
-    insertBatch: (batch, { quotas, answer } = {}) =>
+    insertBatch: (batch, { quotas, answer, input: newInput } = {}) =>
       run(
         "record the batch",
         (db) =>
           insertWithAnswer(db, answer, async (transaction) => {
+            if (newInput !== undefined) await insertOwnFile(transaction, newInput, quotas);
             const input = await transaction
               .selectFrom("files")
               .select(["is_deleted", "lines"])

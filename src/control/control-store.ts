@@ -7,7 +7,7 @@ import type { ApiKeyRecords } from "./api-key-records.ts";
 import type { BatchCountRecords } from "./batch-count-records.ts";
 import type { HeldRecords } from "./held-records.ts";
 import type { IdempotencyRecords } from "./idempotency-records.ts";
-import type { InsertOptions } from "./insert-options.ts";
+import type { InsertBatchOptions, InsertOptions } from "./insert-options.ts";
 import type { LeaseRecords } from "./lease-records.ts";
 import type { NotingRecords } from "./noting-records.ts";
 import type { StorageRecords } from "./storage-records.ts";
@@ -53,7 +53,7 @@ export interface ControlStore
   namedKeys(keys: readonly string[]): Promise<string[]>;
 
   /** @throws NerifError `input_file_gone` when its input file was deleted, and those of the options */
-  insertBatch(batch: Batch, options?: InsertOptions): Promise<void>;
+  insertBatch(batch: Batch, options?: InsertBatchOptions): Promise<void>;
   /** While a batch runs, `completed`, `failed` and `usage` are the sums over its shards. */
   getBatch(project: string | null, id: string): Promise<Batch | null>;
   /**

@@ -1,4 +1,5 @@
 import type { ExpressionBuilder, Kysely } from "kysely";
+import type { Quotas } from "../batch/api-key.ts";
 import { NerifError } from "../batch/errors.ts";
 import type { StoredFile } from "../batch/file.ts";
 import { checkUsage } from "./api-key-usage.ts";
@@ -19,11 +20,7 @@ export function createFileQueries({ run }: SqlDatabase): FileQueries {
     insertFile: (file, { quotas, answer } = {}) =>
       run(
         "record the file",
-        (db) =>
-          insertWithAnswer(db, answer, async (transaction) => {
-            await checkUsage(transaction, "stored_bytes", { apiKey: file.api_key, quotas, more: file.bytes });
-            await insertFile(transaction, file);
-          }),
+        (db) => insertWithAnswer(db, answer, (transaction) => insertOwnFile(transaction, file, quotas)),
         { earlier: async (db) => ((await isRecorded(db, file)) ? undefined : null) },
       ),
 
@@ -102,6 +99,16 @@ function isNoInput(eb: ExpressionBuilder<Schema, "files">) {
         .where("batches.status", "in", unfinishedStatuses),
     ),
   );
+}
+
+/** Inserts a file for which its key has to have room. @throws NerifError `file_exists`, `quota_exceeded` */
+export async function insertOwnFile(
+  db: Kysely<Schema>,
+  file: StoredFile,
+  quotas: Quotas | undefined,
+): Promise<void> {
+  await checkUsage(db, "stored_bytes", { apiKey: file.api_key, quotas, more: file.bytes });
+  await insertFile(db, file);
 }
 
 /** @throws NerifError `file_exists` */

@@ -15,9 +15,11 @@ export function fileRoutes({ files, log }: { files: FileService; log: HttpLog })
 
   routes.post("/", async (c) => {
     const options = createOptions(c);
+    const { apiKey, idempotencyKey } = options;
+    const repeatOf = { project: c.get("project"), idempotencyKey };
     const form = await receiveForm(c.req.raw, {
       fileField: "file",
-      begin: () => files.begin({ apiKey: options.apiKey, limited: true }),
+      begin: () => files.begin({ apiKey, limited: true, repeatOf }),
     });
     try {
       refuseOtherFields(form.fields, formFields);

@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { NerifError } from "../batch/errors.ts";
+import { type ErrorCode, NerifError } from "../batch/errors.ts";
 import { limits } from "../batch/limits.ts";
 import type { ControlStore } from "../control/control-store.ts";
 import type { StoredAnswer } from "../control/idempotency-records.ts";
@@ -29,37 +29,48 @@ export type RecordOf<T> = (answer: T) => StoredAnswer | undefined;
  *   created under it; whatever `create` throws
  */
 export async function answerOnce<T>(
-  { project, route, params, options }: Asked,
+  asked: Asked,
   {
     control,
     clock,
     create,
   }: { control: ControlStore; clock: Clock; create: (recordOf: RecordOf<T>) => Promise<T> },
 ): Promise<T> {
+  const { project, route, params, options } = asked;
   const key = options.idempotencyKey;
   if (key === undefined) return create(() => undefined);
   checkIdempotencyKey(key);
-  const fingerprint = fingerprintOf(route, params);
-  const earlier = await control.getAnswer(project, key, unixSeconds(clock));
-  if (earlier !== null) return again(earlier);
+  const earlier = () => control.getAnswer(project, key, unixSeconds(clock));
+  const first = await earlier();
+  if (first !== null) return answerAgain(first, asked);
   try {
     return await create((answer) => {
-      const created_at = unixSeconds(clock);
+      const [fingerprint, created_at] = [fingerprintOf(route, params), unixSeconds(clock)];
       return { project, key, fingerprint, answer_json: JSON.stringify(answer), created_at };
     });
   } catch (reason) {
-    if (!(reason instanceof NerifError && reason.code === "idempotency_key_reused")) throw reason;
-    // A twin that came at the same time was first.
-    const first = await control.getAnswer(project, key, unixSeconds(clock));
-    if (first === null) throw reason;
-    return again(first);
+    if (!mayBeForTwin(reason)) throw reason;
+    const twin = await earlier();
+    if (twin === null) throw reason;
+    return answerAgain(twin, asked);
   }
+}
 
-  function again(first: StoredAnswer): T {
-    if (first.fingerprint !== fingerprint) throw reused(first.key);
-    options.onReplay?.();
-    return JSON.parse(first.answer_json) as T;
-  }
+/** A twin that came at the same time may have been first, and what it created may have used up the quota. */
+function mayBeForTwin(reason: unknown): boolean {
+  const codes: ErrorCode[] = ["idempotency_key_reused", "quota_exceeded"];
+  return reason instanceof NerifError && codes.includes(reason.code);
+}
+
+/**
+ * Gives the first answer again, if it was to the same request.
+ *
+ * @throws NerifError `idempotency_key_reused`
+ */
+export function answerAgain<T>(first: StoredAnswer, { route, params, options }: Omit<Asked, "project">): T {
+  if (first.fingerprint !== fingerprintOf(route, params)) throw reused(first.key);
+  options.onReplay?.();
+  return JSON.parse(first.answer_json) as T;
 }
 
 /** @throws NerifError `invalid_value` */
@@ -82,7 +93,8 @@ function fingerprintOf(route: string, params: object): string {
   return createHash("sha256").update(text).digest("hex");
 }
 
-function reused(key: string): NerifError {
+/** The refusal of a key under which something else was created. */
+export function reused(key: string): NerifError {
   return new NerifError(
     "idempotency_key_reused",
     `Cannot use the Idempotency-Key '${key.slice(0, 80)}' again: something else was created with it in the last 24 hours.`,

@@ -1,12 +1,12 @@
 import type { StoredApiKey } from "../batch/api-key.ts";
 import { type Batch, type BatchObject, batchObject } from "../batch/batch.ts";
 import { NerifError } from "../batch/errors.ts";
-import { isVisible } from "../batch/file.ts";
+import { isVisible, type StoredFile } from "../batch/file.ts";
 import { isId, newBatchId } from "../batch/ids.ts";
 import { advance, isFinal, newBatch } from "../batch/lifecycle.ts";
 import type { BatchProgress } from "../batch/progress.ts";
 import type { ControlStore } from "../control/control-store.ts";
-import type { InsertOptions } from "../control/insert-options.ts";
+import type { InsertBatchOptions } from "../control/insert-options.ts";
 import { type Clock, unixSeconds } from "../engine/clock.ts";
 import type { Engine } from "../engine/engine.ts";
 import type { EngineSettings } from "../engine/settings.ts";
@@ -16,12 +16,12 @@ import { answerOnce, type RecordOf } from "./answer-once.ts";
 import { type BatchListQuery, checkBatchListParams } from "./batch-list-params.ts";
 import { type BatchParams, type CheckedBatchParams, checkBatchParams } from "./batch-params.ts";
 import type { CreateOptions } from "./create-options.ts";
-import type { FileService } from "./files.ts";
 import { nextChange } from "./next-change.ts";
 import { type Page, readPage } from "./page.ts";
 import { batchProgress } from "./progress.ts";
+import type { ByteBudgets } from "./quotas.ts";
 import { type FollowOptions, streamResults } from "./results.ts";
-import { prepareRetry } from "./retry.ts";
+import { retryParams, withFailedLines } from "./retry.ts";
 
 /** How often `wait` looks when nothing tells it of a change, and tries to execute when nobody does, in ms. */
 const lookMs = 1_000;
@@ -84,13 +84,15 @@ interface BeginOptions {
   checked: CheckedBatchParams;
   options: CreateOptions;
   recordOf: RecordOf<BatchObject>;
+  /** Where it is recorded together with the batch. */
+  input?: StoredFile;
 }
 
 interface BatchServiceDeps {
   control: ControlStore;
   files: FileStore;
-  /** Makes the input of a retry. */
-  fileService: FileService;
+  /** Of the inputs of retries. */
+  budgets: ByteBudgets;
   journal: Journal;
   engine: Engine;
   clock: Clock;
@@ -103,7 +105,7 @@ interface BatchServiceDeps {
 
 /** The use cases around batches. */
 export function createBatchService(deps: BatchServiceDeps): BatchService {
-  const { control, fileService, engine, clock, settings } = deps;
+  const { control, engine, clock, settings } = deps;
   const { canExecute = () => true, canSettle = () => true } = deps;
 
   async function load(project: string, id: string): Promise<Batch> {
@@ -120,22 +122,36 @@ export function createBatchService(deps: BatchServiceDeps): BatchService {
     const checked = checkBatchParams(params, settings.completionWindows);
     return answerOnce(
       { project, route: "POST /v1/batches", params: checked, options },
-      { control, clock, create: (recordOf) => begin(project, { checked, options, recordOf }) },
+      {
+        control,
+        clock,
+        async create(recordOf) {
+          const begun = await begin(project, { checked, options, recordOf });
+          await execute();
+          return begun;
+        },
+      },
     );
   }
 
-  async function begin(project: string, { checked, options, recordOf }: BeginOptions): Promise<BatchObject> {
-    await checkInput(project, checked.input_file_id);
+  async function begin(
+    project: string,
+    { checked, options, recordOf, input }: BeginOptions,
+  ): Promise<BatchObject> {
+    if (input === undefined) await checkInput(project, checked.input_file_id);
     const { windowSeconds, ...given } = checked;
     const now = unixSeconds(clock);
     const times = { created_at: now, expires_at: now + windowSeconds };
     const api_key = options.apiKey?.id ?? null;
     const batch = newBatch({ id: newBatchId(now), project, api_key, ...given, ...times });
-    await insert(batch, { quotas: options.apiKey?.quotas, answer: recordOf(batchObject(batch)) });
-    engine.wake();
-    // The batch is recorded. Whoever waits for it meets a failure to execute; its creator would create it twice.
-    if (canExecute()) await engine.start().catch(() => false);
+    await insert(batch, { quotas: options.apiKey?.quotas, answer: recordOf(batchObject(batch)), input });
     return batchObject(batch);
+  }
+
+  /** The batch is recorded. Whoever waits for it meets a failure to execute; its creator would create it twice. */
+  async function execute(): Promise<void> {
+    engine.wake();
+    if (canExecute()) await engine.start().catch(() => false);
   }
 
   async function retry(project: string, id: string, options: CreateOptions = {}): Promise<BatchObject> {
@@ -147,19 +163,20 @@ export function createBatchService(deps: BatchServiceDeps): BatchService {
   }
 
   async function beginAgain(batch: Batch, how: Omit<BeginOptions, "checked">): Promise<BatchObject> {
-    const params = await prepareRetry(deps, batch, how.options);
-    try {
-      const checked = checkBatchParams(params, settings.completionWindows);
-      return await begin(batch.project, { checked, ...how });
-    } catch (reason) {
-      // Nobody but this retry knows of the file. If it cannot be deleted it expires like any other, and why there is
-      // no batch matters more.
-      await fileService.delete(batch.project, params.input_file_id).catch(() => {});
-      throw reason;
-    }
+    const { apiKey } = how.options;
+    const begun = await withFailedLines(deps, batch, {
+      apiKey,
+      // DURABLE: one transaction, so no crash leaves the lines without the batch that was to run them.
+      record(input) {
+        const checked = checkBatchParams(retryParams(batch, input), settings.completionWindows);
+        return begin(batch.project, { checked, ...how, input });
+      },
+    });
+    await execute();
+    return begun;
   }
 
-  async function insert(batch: Batch, options: InsertOptions): Promise<void> {
+  async function insert(batch: Batch, options: InsertBatchOptions): Promise<void> {
     try {
       await control.insertBatch(batch, options);
     } catch (reason) {

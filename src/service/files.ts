@@ -3,6 +3,7 @@ import { NerifError } from "../batch/errors.ts";
 import { type FileObject, fileObject, isVisible, type StoredFile } from "../batch/file.ts";
 import { isId } from "../batch/ids.ts";
 import type { ControlStore } from "../control/control-store.ts";
+import type { StoredAnswer } from "../control/idempotency-records.ts";
 import { type Clock, unixSeconds } from "../engine/clock.ts";
 import type { FileReader, FileStore } from "../files/file-store.ts";
 import { openChecked } from "./checked-reader.ts";
@@ -11,6 +12,7 @@ import { fileListParams } from "./file-list-params.ts";
 import { checkCursor, type Page, readPage } from "./page.ts";
 import { parseParams } from "./parse-params.ts";
 import type { ByteBudgets } from "./quotas.ts";
+import { repeatedFile } from "./repeated-file.ts";
 import { type StagedFile, stageFile } from "./stage-file.ts";
 
 /** OpenAI gives files of these purposes back to nobody. */
@@ -19,11 +21,9 @@ const notDownloadable: readonly string[] = ["assistants", "user_data"];
 export interface FileService {
   /**
    * A new file, whose bytes may come before its purpose is known.
-   * @param options.apiKey its quota of bytes holds
-   * @param options.limited refuses bytes beyond the largest size that the operator set for clients. Default false
    * @throws NerifError `quota_exceeded` when the key may store nothing more
    */
-  begin(options?: Pick<CreateOptions, "apiKey"> & { limited?: boolean }): Promise<StagedFile>;
+  begin(options?: BeginOptions): Promise<StagedFile>;
   /** @throws NerifError `file_not_found` */
   retrieve(project: string, id: string): Promise<FileObject>;
   /** Newest first unless `order` is `asc`; `limit` is 10,000 by default and at most. @throws NerifError `cursor_not_found` */
@@ -32,6 +32,13 @@ export interface FileService {
   delete(project: string, id: string): Promise<{ id: string; object: "file"; deleted: true }>;
   /** Opens a file for reading; call `close` when done. @throws NerifError `file_not_found`, `file_not_downloadable` */
   content(project: string, id: string): Promise<FileContent>;
+}
+
+export interface BeginOptions extends Pick<CreateOptions, "apiKey"> {
+  /** Refuses bytes beyond the largest size that the operator set for clients. Default false. */
+  limited?: boolean | undefined;
+  /** Under which key of which project it will be finished; what was sent under it before takes no room. Default none. */
+  repeatOf?: { project: string; idempotencyKey: string | undefined } | undefined;
 }
 
 export interface FileListQuery {
@@ -69,8 +76,15 @@ export function createFileService(deps: FileServiceDeps): FileService {
     return file;
   }
 
+  async function earlierAnswer(asked: BeginOptions["repeatOf"]): Promise<StoredAnswer | null> {
+    if (asked?.idempotencyKey === undefined) return null;
+    return control.getAnswer(asked.project, asked.idempotencyKey, unixSeconds(clock));
+  }
+
   return {
-    async begin({ apiKey, limited = false } = {}) {
+    async begin({ apiKey, limited = false, repeatOf } = {}) {
+      const first = await earlierAnswer(repeatOf);
+      if (first !== null) return repeatedFile(first);
       const budget = await budgets.begin(apiKey);
       const largest = limited ? maxFileBytes : undefined;
       return stageFile({ control, files, clock, budget, record: control.insertFile, maxFileBytes: largest });

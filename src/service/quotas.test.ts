@@ -157,3 +157,21 @@ it("an answer is given again for its idempotency key though the quota is used up
   await expect(create()).rejects.toMatchObject({ code: "quota_exceeded" });
   expect(await create("once")).toEqual(batch);
 });
+
+it("of retries that come at once under one idempotency key, all get the batch for which there is room once", async () => {
+  const { instance, apiKey, batches } = await setUp({ stored_bytes: 400 });
+  const line = `${requestLine("a", "x".repeat(100))}\n`;
+  const { id: input_file_id } = await upload(instance, line, apiKey);
+  const params = { input_file_id, endpoint: "/v1/embeddings", completion_window: "24h" };
+  const { id } = await batches.create("default", params, { apiKey });
+  await finishBatch(instance, id, { error: [0] });
+  const quotas = { ...noQuotas, stored_bytes: 2 * line.length };
+  const retry = () =>
+    batches.retry("default", id, { apiKey: { ...apiKey, quotas }, idempotencyKey: "again" });
+  const first = await retry();
+  const { getAnswer } = instance.control;
+  // The second looks before the first has its answer.
+  let looks = 0;
+  instance.control.getAnswer = async (...asked) => (looks++ === 0 ? null : getAnswer(...asked));
+  expect(await retry()).toEqual(first);
+});

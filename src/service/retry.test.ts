@@ -82,6 +82,23 @@ describe("retry of a batch", () => {
     expect((await instance.service.files.list(project, { purpose: "batch" })).data).toEqual([]);
   });
 
+  it("shows its input no sooner than its batch, so that a kill between them leaves neither", async () => {
+    const { instance, batch } = await failedBatch({ input: requestLine("a"), error: [0] });
+    const inputs = async () => {
+      const { data } = await instance.service.files.list(project, { purpose: "batch" });
+      return data.map(({ filename }) => filename);
+    };
+    const { insertBatch } = instance.control;
+    const before: string[][] = [];
+    instance.control.insertBatch = async (...given) => {
+      before.push(await inputs());
+      return insertBatch(...given);
+    };
+    await instance.service.batches.retry(project, batch.id);
+    expect(before).toEqual([["input.jsonl"]]);
+    expect(await inputs()).toEqual([`${batch.id}_retry.jsonl`, "input.jsonl"]);
+  });
+
   it("is refused when input and error file do not belong together", async () => {
     const { instance, batch } = await failedBatch({ input: requestLine("a"), error: [0, 7] });
     await expect(instance.service.batches.retry(project, batch.id)).rejects.toMatchObject({

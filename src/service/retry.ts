@@ -10,9 +10,9 @@ import type { FileReader, FileStore } from "../files/file-store.ts";
 import type { BatchParams } from "./batch-params.ts";
 import { openChecked } from "./checked-reader.ts";
 import type { CreateOptions } from "./create-options.ts";
-import type { FileService } from "./files.ts";
+import type { ByteBudgets } from "./quotas.ts";
 import { createLineSet, type LineSet, resultIndex } from "./result-index.ts";
-import type { StagedFile } from "./stage-file.ts";
+import { type StagedFile, stageFile } from "./stage-file.ts";
 import { eachLine, wholeLines } from "./whole-lines.ts";
 
 const newline = Buffer.of(0x0a);
@@ -20,47 +20,61 @@ const newline = Buffer.of(0x0a);
 interface RetryDeps {
   control: ControlStore;
   files: FileStore;
-  fileService: FileService;
   clock: Clock;
+  budgets: ByteBudgets;
+}
+
+interface RetryOptions<T> extends Pick<CreateOptions, "apiKey"> {
+  /** Makes the file visible together with its batch. */
+  record: (input: StoredFile) => Promise<T>;
 }
 
 /**
- * Writes the lines of a final batch that are in its error file, byte for byte, to a new input file, and says
- * what the batch that tries them again is made of.
+ * Writes the lines of a final batch that are in its error file, byte for byte, to a new input file.
  *
- * @throws NerifError `batch_not_final`, `invalid_request` when no line failed, `input_file_gone`
+ * @returns what `record` returned
+ * @throws NerifError `batch_not_final`, `invalid_request` when no line failed, `input_file_gone`, those of a new file,
+ *   and whatever `record` throws; nothing is left of the file then
  */
-export async function prepareRetry(
+export async function withFailedLines<T>(
   deps: RetryDeps,
   batch: Batch,
-  { apiKey }: CreateOptions = {},
-): Promise<BatchParams> {
-  if (!isFinal(batch.status)) {
-    throw new NerifError(
-      "batch_not_final",
-      `Cannot retry batch ${batch.id}: its status is '${batch.status}', and only a final batch has failed lines`,
-    );
-  }
-  if (batch.error_file_id === null) {
-    throw new NerifError("invalid_request", `Cannot retry batch ${batch.id}: it has no failed lines`);
-  }
-  const failed = await failedLines(deps, batch, batch.error_file_id);
-  const staged = await deps.fileService.begin({ apiKey });
+  { apiKey, record }: RetryOptions<T>,
+): Promise<T> {
+  const failed = await failedLines(deps, batch, errorFileOf(batch));
+  const recorded = Promise.withResolvers<T>();
+  const staged = await stageFile({
+    ...deps,
+    budget: await deps.budgets.begin(apiKey),
+    record: async (input) => recorded.resolve(await record(input)),
+  });
   try {
     await copyLines(deps, { batch, failed, staged });
     const params = { filename: `${batch.id}_retry.jsonl`, purpose: "batch" };
-    const input = await staged.finish(batch.project, params, { apiKey });
-    return {
-      input_file_id: input.id,
-      endpoint: batch.endpoint,
-      completion_window: batch.completion_window,
-      metadata: retryMetadata(batch),
-      output_expires_after: batch.output_expires_after,
-    };
+    await staged.finish(batch.project, params, { apiKey });
+    return await recorded.promise;
   } catch (error) {
     await staged.discard();
     throw error;
   }
+}
+
+/** What the batch is made of that tries these lines again. */
+export function retryParams(batch: Batch, { id }: StoredFile): BatchParams {
+  const { endpoint, completion_window, output_expires_after } = batch;
+  const metadata = retryMetadata(batch);
+  return { input_file_id: id, endpoint, completion_window, metadata, output_expires_after };
+}
+
+function errorFileOf({ id, status, error_file_id }: Batch): string {
+  if (!isFinal(status)) {
+    throw new NerifError(
+      "batch_not_final",
+      `Cannot retry batch ${id}: its status is '${status}', and only a final batch has failed lines`,
+    );
+  }
+  if (error_file_id !== null) return error_file_id;
+  throw new NerifError("invalid_request", `Cannot retry batch ${id}: it has no failed lines`);
 }
 
 interface FailedLines {

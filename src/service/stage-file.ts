@@ -5,7 +5,7 @@ import type { ControlStore } from "../control/control-store.ts";
 import type { InsertOptions } from "../control/insert-options.ts";
 import { type Clock, unixSeconds } from "../engine/clock.ts";
 import type { FileStore } from "../files/file-store.ts";
-import { answerOnce } from "./answer-once.ts";
+import { type Asked, answerOnce } from "./answer-once.ts";
 import type { CreateOptions } from "./create-options.ts";
 import { checkFileParams, type FileParams } from "./file-params.ts";
 import { createFirstLineCheck } from "./first-line.ts";
@@ -80,9 +80,8 @@ export async function stageFile(deps: StageDeps): Promise<StagedFile> {
       api_key: apiKey?.id ?? null,
       lines: purpose === "batch" ? lineCount.lines() : null,
     };
-    const given = { filename, purpose, expires_after: expiresAfter, sha256: file.sha256, id: params.id };
     const answer = await answerOnce<FileObject>(
-      { project, route: "POST /v1/files", params: given, options },
+      { project, ...askedFile(params, file.sha256), options },
       {
         control,
         clock,
@@ -121,4 +120,11 @@ export async function stageFile(deps: StageDeps): Promise<StagedFile> {
 
     discard: staged.discard,
   };
+}
+
+/** What makes two requests for a file the same one. @throws NerifError for bad parameters */
+export function askedFile(given: FileParams, sha256: string): Pick<Asked, "route" | "params"> {
+  const { filename, purpose, id } = given;
+  const { expiresAfter } = checkFileParams(given);
+  return { route: "POST /v1/files", params: { filename, purpose, expires_after: expiresAfter, sha256, id } };
 }

@@ -50,6 +50,26 @@ describe("Idempotency-Key", () => {
     });
   });
 
+  it("gives a file again that has used up the quota of its key, and asks for the key all the same", async () => {
+    const server = await startTestServer();
+    const quotas = { stored_bytes: line.length };
+    const { key } = await server.instance.service.keys.create({ quotas });
+    const send = (text: string, headers: Record<string, string>) =>
+      server.send("/v1/files", { method: "POST", body: inputForm(text), headers });
+    const [api, once] = [{ authorization: `Bearer ${key}` }, { "idempotency-key": "once" }];
+    const first = await send(line, { ...api, ...once });
+    expect(first.status).toBe(200);
+    expect((await send(line, api)).status).toBe(429);
+    const again = await send(line, { ...api, ...once });
+    expect([again.status, again.headers.get("idempotent-replayed")]).toEqual([200, "true"]);
+    expect(await again.json()).toEqual(await first.json());
+    for (const other of [line.replace("a", "b"), `${line}${line}`]) {
+      const refused = await send(other, { ...api, ...once });
+      expect([refused.status, refused.headers.get("idempotent-replayed")]).toEqual([409, null]);
+    }
+    expect((await send(line, once)).status).toBe(401);
+  });
+
   it.each(["", "two words", "x".repeat(256), "\u00fc"])("is refused as %j, before the body", async (key) => {
     const server = await startTestServer();
     const response = await server.send("/v1/batches", {

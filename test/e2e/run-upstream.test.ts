@@ -1,3 +1,4 @@
+import { readdirSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import { createSimulator } from "../../src/upstreams/simulator/simulator.ts";
 import { createCliWorkspace, requestFile } from "../support/cli-workspace.ts";
@@ -18,6 +19,34 @@ describe("nerif run, when the upstream", () => {
     expect(work.has("in.output.jsonl")).toBe(false);
     expect((await work.run(["run", "in.jsonl"])).code).toBe(0);
     expect(work.lines("in.output.jsonl")).toHaveLength(3);
+  });
+
+  it("cannot be reached, leaves the file of failed lines to a run with another output", async () => {
+    await using work = await createCliWorkspace();
+    work.write("in.jsonl", requestFile(3));
+    const url = `http://127.0.0.1:${await freePort()}/v1`;
+    expect((await work.run(["run", "in.jsonl", "--upstream", url])).code).toBe(2);
+    expect(readdirSync(work.path("data/runs"))).toEqual([]);
+    const other = await work.run(["run", "in.jsonl", "-o", "other.jsonl"]);
+    expect([other.code, other.stderr]).toEqual([0, expect.not.stringContaining("errors")]);
+    expect(work.lines("other.jsonl")).toHaveLength(3);
+  });
+
+  it("has got nothing yet when Ctrl-C comes, leaves nothing behind that a run with another output would meet", async () => {
+    await using work = await createCliWorkspace();
+    work.write("in.jsonl", requestFile(3));
+    const run = work.start([
+      "run",
+      "in.jsonl",
+      "--wait",
+      "--upstream",
+      `http://127.0.0.1:${await freePort()}/v1`,
+    ]);
+    await run.printed(/waits: The upstream cannot be reached/);
+    run.child.kill("SIGINT");
+    expect((await run.ended).code).toBe(130);
+    expect(readdirSync(work.path("data/runs"))).toEqual([]);
+    expect((await work.run(["run", "in.jsonl", "-o", "other.jsonl"])).code).toBe(0);
   });
 
   it("comes up while it waits with --wait, runs", async () => {

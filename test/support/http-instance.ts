@@ -58,7 +58,6 @@ export async function openTestInstance({
   const { control, files: fileStore, journal, close: closeStorage } = await openStorage(places);
   const engine = createIdleEngine();
   const budgets = createByteBudgets(control);
-  const fileService = createFileService({ control, files: fileStore, clock, budgets, maxFileBytes });
   let isClosed = false;
   async function close(): Promise<void> {
     if (isClosed) return;
@@ -71,13 +70,13 @@ export async function openTestInstance({
   });
   return {
     service: {
-      files: fileService,
+      files: createFileService({ control, files: fileStore, clock, budgets, maxFileBytes }),
       uploads: createUploadService({ control, files: fileStore, clock, budgets }),
       keys: createKeyService({ control, clock }),
       batches: createBatchService({
         control,
         files: fileStore,
-        fileService,
+        budgets,
         journal,
         engine,
         clock,

@@ -1,8 +1,9 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
+import { noQuotas } from "../../../src/batch/api-key.ts";
 import { type Batch, batchStatuses } from "../../../src/batch/batch.ts";
 import type { BatchQuery } from "../../../src/control/control-store.ts";
-import { aBatch, aFile, aRunningBatch, aTally, someShards } from "../../support/control-rows.ts";
+import { aBatch, aFile, anApiKey, aRunningBatch, aTally, someShards } from "../../support/control-rows.ts";
 import type { Stores } from "../control-store.ts";
 
 const noUsage = {
@@ -44,6 +45,28 @@ export function batchTests(stores: () => Stores): void {
       expect(await other.getBatch(null, batch.id)).toEqual(batch);
       expect(await other.getBatch("other", batch.id)).toBeNull();
     }
+  });
+
+  test("a batch and the input that comes with it are recorded together or not at all", async () => {
+    const { store, other } = stores();
+    const apiKey = anApiKey({ quotas: { ...noQuotas, stored_bytes: 10, queued_lines: 2 } });
+    const insert = async (bytes: number, lines: number) => {
+      const input = aFile({ api_key: apiKey.id, bytes, lines });
+      const batch = aBatch({ api_key: apiKey.id, input_file_id: input.id });
+      const failure = await store
+        .insertBatch(batch, { quotas: apiKey.quotas, input })
+        .catch((reason) => reason);
+      const [file, found] = [await other.getFile(null, input.id), await other.getBatch(null, batch.id)];
+      return { failure, recorded: [file?.id === input.id, found?.id === batch.id] };
+    };
+    const refused = { failure: { code: "quota_exceeded" }, recorded: [false, false] };
+    expect(await insert(11, 1)).toMatchObject(refused);
+    expect(await insert(6, 3)).toMatchObject(refused);
+    expect(await insert(6, 1)).toEqual({ failure: undefined, recorded: [true, true] });
+    // Both count from then on.
+    expect(await insert(5, 1)).toMatchObject(refused);
+    expect(await insert(4, 2)).toMatchObject(refused);
+    expect(await insert(4, 1)).toEqual({ failure: undefined, recorded: [true, true] });
   });
 
   test("an update changes what it names, raises the version and adds its files", async () => {

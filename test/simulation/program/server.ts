@@ -56,12 +56,12 @@ export function createServer({ life, database, upstream, sender, lock }: ServerO
     pickUpstreams: (model) => (upstream.serves(model) ? [upstream] : []),
     knowsModel: upstream.serves,
   });
-  const fileService = createFileService({ control, files, clock, budgets: createByteBudgets(control) });
+  const budgets = createByteBudgets(control);
   return {
     life,
     engine,
-    files: fileService,
-    batches: createBatchService({ control, files, journal, engine, clock, settings, fileService }),
+    files: createFileService({ control, files, clock, budgets }),
+    batches: createBatchService({ control, files, journal, engine, clock, settings, budgets }),
   };
 }
 
