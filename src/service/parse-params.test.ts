@@ -101,7 +101,9 @@ describe("parseParams", () => {
       "size",
       "Invalid 'size': integer below minimum value. Expected a value >= 1, but got 0 instead.",
     ],
-    [{ size: 1e30 }, "integer_above_max_value", "size", /but got 1e\+30 instead\.$/],
+    [{ size: 1e30 }, "integer_above_max_value", "size", /Expected a value <= 10, but got 1e\+30 instead\.$/],
+    [{ size: -1e30 }, "integer_below_min_value", "size", /Expected a value >= 1, but got -1e\+30 instead\.$/],
+    [{ name: "\u{1f600}".repeat(6) }, "string_above_max_length", "name", /but got a string with length 6 /],
   ])("refuses %j with %s", (wrong, code, param, message) => {
     expect(refusalOf(sample, { ...good, ...wrong })).toEqual({
       code,
