@@ -49,6 +49,7 @@ describe("parseParams", () => {
     [{ flag: "true" }, "invalid_type", "flag", typeText("flag", "a boolean", "a string")],
     [{ ids: {} }, "invalid_type", "ids", typeText("ids", "an array", "an object")],
     [{ ids: [true] }, "invalid_type", "ids[0]", typeText("ids[0]", "a string", "a boolean")],
+    [{ ids: [null] }, "invalid_type", "ids[0]", typeText("ids[0]", "a string", "null")],
     [{ pairs: [] }, "invalid_type", "pairs", typeText("pairs", "an object", "an array")],
     [{ pairs: { k: 1 } }, "invalid_type", "pairs.k", typeText("pairs.k", "a string", "an integer")],
     [{ inner: "x" }, "invalid_type", "inner", typeText("inner", "an object", "a string")],

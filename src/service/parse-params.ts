@@ -56,7 +56,9 @@ function mistyped(
   if (param === "") {
     return new NerifError("invalid_type", `Cannot ${action}: expected ${wanted}, but got ${typeName(input)}`);
   }
-  if (input === undefined || input === null) return missingParameter(param);
+  // In an array, what is null is there.
+  const isElement = typeof issue.path?.at(-1) === "number";
+  if (!isElement && (input === undefined || input === null)) return missingParameter(param);
   return wrongType(input, { param, expected: wanted });
 }
 
