@@ -77,7 +77,7 @@ export const fileOperations: readonly Operation[] = [
     path: "/v1/files/{file_id}",
     summary: "Delete a file that no running batch reads",
     answers: { 200: deletedFile },
-    refusals: [404, 409],
+    refusals: [404, 409, 507],
   },
   {
     id: "downloadFile",
