@@ -9,7 +9,7 @@ const unsatisfiable: ByteRange = { type: "unsatisfiable" };
 
 /** Reads a `Range` header for `size` bytes. Several ranges, other units and nonsense mean the whole file. */
 export function byteRange(header: string | null, size: number): ByteRange {
-  const [, first, last] = /^bytes=[ \t]*(\d{0,15})-(\d{0,15})[ \t]*$/i.exec(header ?? "") ?? [];
+  const [, first, last] = /^bytes=[ \t]*(\d*)-(\d*)[ \t]*$/i.exec(header ?? "") ?? [];
   if (first === undefined || last === undefined || (first === "" && last === "")) return whole;
   if (first === "") {
     const length = Math.min(Number(last), size);

@@ -6,6 +6,7 @@ import { NerifError } from "../batch/errors.ts";
 const exposeHeaders = [
   "x-request-id",
   "x-should-retry",
+  "idempotent-replayed",
   "retry-after",
   "retry-after-ms",
   "accept-ranges",

@@ -12,7 +12,7 @@ export interface WireError {
   message: string | null;
 }
 
-export type ErrorStatus = 400 | 401 | 403 | 404 | 408 | 409 | 413 | 416 | 429 | 500 | 502 | 503 | 507;
+export type ErrorStatus = 400 | 401 | 403 | 404 | 408 | 409 | 412 | 413 | 416 | 429 | 500 | 502 | 503 | 507;
 
 /** Every reason for a refusal and what a client sees of it. */
 export const errorTable: Record<ErrorCode, WireError> = {

@@ -17,6 +17,10 @@ export async function contentResponse(
     "cache-control": "private, no-cache",
     etag,
   };
+  if (!hasWanted(request, etag)) {
+    await content.close();
+    return refusal(412, { message: "Cannot answer: the file is not the one of If-Match", headers });
+  }
   if (hasCurrent(request, etag)) {
     await content.close();
     return new Response(null, { status: 304, headers });
@@ -24,7 +28,8 @@ export async function contentResponse(
   const range = wantedRange(request, { etag, size: file.bytes });
   if (range.type === "unsatisfiable") {
     await content.close();
-    return unsatisfiable(file.bytes, headers);
+    const message = `Cannot answer the Range: the file has ${file.bytes} bytes`;
+    return refusal(416, { message, headers: { ...headers, "content-range": `bytes */${file.bytes}` } });
   }
   const { start, end } = range.type === "part" ? range : { start: 0, end: file.bytes };
   Object.assign(headers, {
@@ -50,6 +55,12 @@ async function* givenAway(chunks: AsyncIterable<Buffer>): AsyncGenerator<Buffer>
   }
 }
 
+/** Unlike those of `If-None-Match`, these have to be exactly the same (RFC 9110, 13.1.1). */
+function hasWanted(request: Request, etag: string): boolean {
+  const wanted = request.headers.get("if-match");
+  return wanted === null || wanted.split(",").some((tag) => tag.trim() === "*" || tag.trim() === etag);
+}
+
 function hasCurrent(request: Request, etag: string): boolean {
   const known = request.headers.get("if-none-match");
   if (known === null) return false;
@@ -62,12 +73,12 @@ function wantedRange(request: Request, { etag, size }: { etag: string; size: num
   return byteRange(request.headers.get("range"), size);
 }
 
-function unsatisfiable(size: number, headers: Record<string, string>): Response {
-  const message = `Cannot answer the Range: the file has ${size} bytes`;
-  return envelopeResponse(416, {
-    envelope: {
-      error: { message, type: "invalid_request_error", param: null, code: "range_not_satisfiable" },
-    },
-    headers: { ...headers, "content-range": `bytes */${size}` },
-  });
+const codes = { 412: "precondition_failed", 416: "range_not_satisfiable" } as const;
+
+function refusal(
+  status: keyof typeof codes,
+  { message, headers }: { message: string; headers: Record<string, string> },
+): Response {
+  const error = { message, type: "invalid_request_error", param: null, code: codes[status] };
+  return envelopeResponse(status, { envelope: { error }, headers });
 }

@@ -63,6 +63,6 @@ function expiresAfter(fields: ReadonlyMap<string, string>): { anchor?: unknown; 
   const anchor = fields.get("expires_after[anchor]");
   const seconds = fields.get("expires_after[seconds]");
   if (anchor === undefined && seconds === undefined) return null;
-  const isNumber = seconds !== undefined && /^-?\d{1,15}$/.test(seconds);
+  const isNumber = seconds !== undefined && /^-?\d{1,99}$/.test(seconds);
   return { anchor, seconds: isNumber ? Number(seconds) : seconds };
 }

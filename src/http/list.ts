@@ -37,7 +37,7 @@ export function queryParams(context: RequestContext, schema: z.ZodObject): Recor
   for (const [name, type] of Object.entries(schema.shape)) {
     const text = context.req.query(name);
     if (text === undefined || text === "") continue;
-    params[name] = isNumber(type) && /^-?\d{1,15}$/.test(text) ? Number(text) : text;
+    params[name] = isNumber(type) && /^-?\d{1,99}$/.test(text) ? Number(text) : text;
   }
   return params;
 }

@@ -221,6 +221,8 @@ describe("upload form", () => {
     "multipart/form-data",
     "",
     "multipart/mixed; boundary=boundary",
+    "multipart/form-datax; boundary=boundary",
+    "application/x-www-form-urlencoded",
     "x".repeat(10_000),
   ])("is refused with the content type %j", async (type) => {
     const { error } = await receive(encode([purpose, file]), { type });

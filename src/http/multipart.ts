@@ -62,15 +62,18 @@ export async function receiveForm<T extends FormTarget>(
 }
 
 function createParser(request: Request, fileField: string): BusboyInstance {
+  const type = request.headers.get("content-type") ?? "";
+  // The parser takes other kinds of forms as well, which cannot hold a file.
+  if (!/^multipart\/form-data[ \t]*;/i.test(type)) throw notMultipart();
   try {
     return new Busboy({
-      headers: { "content-type": request.headers.get("content-type") ?? "" },
+      headers: { "content-type": type },
       limits,
       fileHwm: fileBuffer,
       isPartAFile: (name, _type, filename) => name === fileField || filename !== undefined,
     });
   } catch (cause) {
-    throw bad("its Content-Type must be multipart/form-data with a boundary", { cause });
+    throw notMultipart({ cause });
   }
 }
 
@@ -189,6 +192,10 @@ function writableOf(file: FormTarget): Writable {
     write: (chunk, _encoding, done) => void write([chunk]).then(() => done(), done),
     writev: (waiting, done) => void write(waiting.map(({ chunk }) => chunk)).then(() => done(), done),
   });
+}
+
+function notMultipart(options: { cause?: unknown } = {}): NerifError {
+  return bad("its Content-Type must be multipart/form-data with a boundary", options);
 }
 
 function bad(reason: string, options: { cause?: unknown } = {}): NerifError {

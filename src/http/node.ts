@@ -90,6 +90,11 @@ export async function listen(options: ListenOptions): Promise<Listening> {
       listener(incoming, outgoing);
     });
   }
+  // Node itself would refuse it without a word.
+  server.on("checkExpectation", (_incoming: IncomingMessage, outgoing: ServerResponse) => {
+    const body = refusalBody(417);
+    outgoing.writeHead(417, { connection: "close", ...refusalHeaders(body) }).end(body);
+  });
   server.on("connection", (socket: Socket) => {
     silent.add(socket);
     socket.once("close", () => silent.delete(socket));
@@ -139,15 +144,12 @@ function answerBrokenRequest(reason: Error, { socket, lingerMs, last }: BrokenCo
   }
   const code = errnoOf(reason);
   const status = code === "HPE_HEADER_OVERFLOW" ? 431 : code === "ERR_HTTP_REQUEST_TIMEOUT" ? 408 : 400;
-  const message = `Cannot read the request: ${STATUS_CODES[status]}`;
-  const body = JSON.stringify({ error: { message, type: "invalid_request_error", param: null, code: null } });
+  const body = refusalBody(status);
   socket.end(
     [
       `HTTP/1.1 ${status} ${STATUS_CODES[status]}`,
       "connection: close",
-      "content-type: application/json",
-      `content-length: ${Buffer.byteLength(body)}`,
-      `x-request-id: ${newRequestId()}`,
+      ...Object.entries(refusalHeaders(body)).map((header) => header.join(": ")),
       "",
       body,
     ].join("\r\n"),
@@ -156,6 +158,19 @@ function answerBrokenRequest(reason: Error, { socket, lingerMs, last }: BrokenCo
   const timer = setTimeout(() => socket.destroy(), lingerMs).unref();
   socket.once("close", () => clearTimeout(timer));
   socket.resume();
+}
+
+function refusalBody(status: number): string {
+  const message = `Cannot read the request: ${STATUS_CODES[status]}`;
+  return JSON.stringify({ error: { message, type: "invalid_request_error", param: null, code: null } });
+}
+
+function refusalHeaders(body: string): Record<string, string> {
+  return {
+    "content-type": "application/json",
+    "content-length": String(Buffer.byteLength(body)),
+    "x-request-id": newRequestId(),
+  };
 }
 
 async function bind(server: Server, { host, port }: { host: string; port: number }): Promise<void> {

@@ -49,6 +49,7 @@ describe("parseParams", () => {
     [{ flag: "true" }, "invalid_type", "flag", typeText("flag", "a boolean", "a string")],
     [{ ids: {} }, "invalid_type", "ids", typeText("ids", "an array", "an object")],
     [{ ids: [true] }, "invalid_type", "ids[0]", typeText("ids[0]", "a string", "a boolean")],
+    [{ ids: [null] }, "invalid_type", "ids[0]", typeText("ids[0]", "a string", "null")],
     [{ pairs: [] }, "invalid_type", "pairs", typeText("pairs", "an object", "an array")],
     [{ pairs: { k: 1 } }, "invalid_type", "pairs.k", typeText("pairs.k", "a string", "an integer")],
     [{ inner: "x" }, "invalid_type", "inner", typeText("inner", "an object", "a string")],
@@ -101,7 +102,9 @@ describe("parseParams", () => {
       "size",
       "Invalid 'size': integer below minimum value. Expected a value >= 1, but got 0 instead.",
     ],
-    [{ size: 1e30 }, "integer_above_max_value", "size", /but got 1e\+30 instead\.$/],
+    [{ size: 1e30 }, "integer_above_max_value", "size", /Expected a value <= 10, but got 1e\+30 instead\.$/],
+    [{ size: -1e30 }, "integer_below_min_value", "size", /Expected a value >= 1, but got -1e\+30 instead\.$/],
+    [{ name: "\u{1f600}".repeat(6) }, "string_above_max_length", "name", /but got a string with length 6 /],
   ])("refuses %j with %s", (wrong, code, param, message) => {
     expect(refusalOf(sample, { ...good, ...wrong })).toEqual({
       code,

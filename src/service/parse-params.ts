@@ -16,11 +16,20 @@ type Issue = z.core.$ZodRawIssue & { input?: unknown };
 export function parseParams<S extends z.ZodType>(schema: S, value: unknown, action: string): z.output<S> {
   const result = schema.safeParse(value, { reportInput: true });
   if (result.success) return result.data;
-  throw refusal(result.error.issues[0] as Issue, action);
+  throw refusal(decisive(result.error.issues as Issue[]), action);
+}
+
+/** The first; of a number that is out of all bounds the last about it, since zod first names what JavaScript can hold. */
+function decisive(issues: readonly Issue[]): Issue {
+  const [first] = issues;
+  if (first === undefined) throw new TypeError("zod refused without an issue");
+  const same = ({ code, path }: Issue) => code === first.code && pathOf(path) === pathOf(first.path);
+  const isBound = first.code === "too_big" || first.code === "too_small";
+  return (isBound ? issues.findLast(same) : undefined) ?? first;
 }
 
 function refusal(issue: Issue, action: string): NerifError {
-  const param = pathOf(issue.path ?? []);
+  const param = pathOf(issue.path);
   switch (issue.code) {
     case "invalid_type":
       return mistyped(issue, { param, action });
@@ -47,7 +56,9 @@ function mistyped(
   if (param === "") {
     return new NerifError("invalid_type", `Cannot ${action}: expected ${wanted}, but got ${typeName(input)}`);
   }
-  if (input === undefined || input === null) return missingParameter(param);
+  // In an array, what is null is there.
+  const isElement = typeof issue.path?.at(-1) === "number";
+  if (!isElement && (input === undefined || input === null)) return missingParameter(param);
   return wrongType(input, { param, expected: wanted });
 }
 
@@ -78,7 +89,7 @@ function boundsText({
   tooBig: boolean;
   bound: number;
 }): [NerifError["code"], string] {
-  const size = typeof input === "string" || Array.isArray(input) ? input.length : String(input);
+  const size = sizeOf(input);
   const limit = `${tooBig ? "maximum" : "minimum"} length ${bound}`;
   switch (origin) {
     case "string":
@@ -99,8 +110,14 @@ function boundsText({
   }
 }
 
+/** Of a text its characters, as the limit counts them, not its UTF-16 units. */
+function sizeOf(input: unknown): number | string {
+  if (typeof input === "string") return [...input].length;
+  return Array.isArray(input) ? input.length : String(input);
+}
+
 /** `metadata.team`, `event_types[0]` */
-function pathOf(path: readonly PropertyKey[]): string {
+function pathOf(path: readonly PropertyKey[] = []): string {
   return path
     .map((key) => (typeof key === "number" ? `[${key}]` : `.${String(key)}`))
     .join("")

@@ -34,6 +34,16 @@ describe("results of a batch", () => {
     );
   });
 
+  it("are refused before the first when the error file is gone, and not after the output file", async () => {
+    const instance = await openTestInstance();
+    const id = await createBatch(instance, 2);
+    await finishBatch(instance, id, { output: [0], error: [1] });
+    const { error_file_id } = await instance.service.batches.retrieve(project, id);
+    await instance.service.files.delete(project, error_file_id ?? "");
+    const results = instance.service.batches.results(project, id)[Symbol.asyncIterator]();
+    await expect(results.next()).rejects.toMatchObject({ code: "file_not_found" });
+  });
+
   it("are none before there are any, and of an unknown batch an error", async () => {
     const instance = await openTestInstance();
     const id = await createBatch(instance, 1);

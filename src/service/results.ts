@@ -1,5 +1,5 @@
 import type { Batch } from "../batch/batch.ts";
-import { isVisible } from "../batch/file.ts";
+import { isVisible, type StoredFile } from "../batch/file.ts";
 import { isFinal } from "../batch/lifecycle.ts";
 import type { ControlStore } from "../control/control-store.ts";
 import { type Clock, unixSeconds } from "../engine/clock.ts";
@@ -72,10 +72,15 @@ export async function* streamResults(
 }
 
 async function* fileLines({ control, files, clock }: ResultsDeps, batch: Batch): AsyncGenerator<Buffer> {
+  const found: StoredFile[] = [];
+  // Both before a line of the first: when one is gone, that can be said as long as nothing is.
   for (const id of [batch.output_file_id, batch.error_file_id]) {
     if (id === null) continue;
     const file = await control.getFile(batch.project, id);
     if (file === null || !isVisible(file, unixSeconds(clock))) throw noSuchFile(id);
+    found.push(file);
+  }
+  for (const file of found) {
     const reader = await openChecked(files, file);
     try {
       yield* wholeLines(reader.stream());

@@ -31,6 +31,19 @@ async function startWithBatches() {
 }
 
 describe("GET /v1/batches", () => {
+  it("is told the limit of a number however long it is", async () => {
+    const { list } = await startWithBatches();
+    for (const limit of ["101", "99999999999999999999"]) {
+      expect(await list(`limit=${limit}`)).toMatchObject({
+        status: 400,
+        code: "integer_above_max_value",
+        message: expect.stringContaining("Expected a value <= 100, but got "),
+      });
+    }
+    expect(await list("limit=-99999999999999999999")).toMatchObject({ code: "integer_below_min_value" });
+    expect(await list("limit=0000000000000000003")).toMatchObject({ has_more: false });
+  });
+
   it("lists what fits all filters", async () => {
     const { list, batches } = await startWithBatches();
     const [first, second, third] = batches;

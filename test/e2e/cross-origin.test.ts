@@ -96,6 +96,7 @@ describe("pages of other origins", () => {
       expect(allowed(get)).toBe(may ? origin : undefined);
       expect(get.headers.vary).toContain("Origin");
       expect(get.headers["access-control-expose-headers"]).toContain("x-request-id");
+      expect(get.headers["access-control-expose-headers"]).toContain("idempotent-replayed");
     }
   });
 

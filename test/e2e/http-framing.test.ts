@@ -83,7 +83,12 @@ describe("framing", () => {
   it("an expectation that nobody knows is refused", async () => {
     const server = await startTestServer();
     const request = `${post}expect: tea\r\ncontent-length: 2\r\n\r\n{}${next}`;
-    expect(statuses(await server.raw(request))[0]).toBe("417");
+    const answer = await server.raw(request);
+    expect(statuses(answer)).toEqual(["417"]);
+    expect(answer).toMatch(/\r\nx-request-id: req_[0-9a-f]{32}\r\n/i);
+    expect(answer).toContain(
+      '{"error":{"message":"Cannot read the request: Expectation Failed","type":"invalid_request_error","param":null,"code":null}}',
+    );
   });
 
   it("nothing is written into a running answer when what follows on its connection is garbage", async () => {

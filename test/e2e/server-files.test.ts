@@ -91,6 +91,15 @@ describe("server, files", () => {
     expect(await get({ "if-none-match": etag })).toEqual([304, null, ""]);
     expect(await get({ "if-none-match": `"x", W/${etag}` })).toEqual([304, null, ""]);
     expect(await get({ "if-none-match": '"x"' })).toEqual([200, null, "{}\n0123456789"]);
+    expect(await get({ "if-match": `"x", ${etag}` })).toEqual([200, null, "{}\n0123456789"]);
+    expect(await get({ "if-match": "*", range: "bytes=3-5" })).toEqual([206, "bytes 3-5/13", "012"]);
+    for (const other of ['"x"', `W/${etag}`]) {
+      expect(await get({ "if-match": other, range: "bytes=3-5" })).toEqual([
+        412,
+        null,
+        expect.stringContaining('"code":"precondition_failed"'),
+      ]);
+    }
     const head = await server.send(path, { method: "HEAD" });
     expect([head.status, head.headers.get("content-length"), await head.text()]).toEqual([200, "13", ""]);
   });

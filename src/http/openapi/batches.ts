@@ -105,7 +105,7 @@ export const batchOperations: readonly Operation[] = [
     path: "/v1/batches/{batch_id}/cancel",
     summary: "Cancel a batch; what is done is kept",
     answers: { 200: batchSchema },
-    refusals: [404, 409],
+    refusals: [404, 409, 507],
   },
   {
     id: "retryBatch",

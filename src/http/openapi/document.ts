@@ -1,5 +1,6 @@
 import { STATUS_CODES } from "node:http";
 import { z } from "zod";
+import { limits } from "../../batch/limits.ts";
 import { packageVersion } from "../../service/version.ts";
 import { openPaths } from "../authenticate.ts";
 import type { ErrorEnvelope } from "../error-response.ts";
@@ -25,6 +26,9 @@ const anyRoute: readonly ErrorStatus[] = [403, 500, 503];
 
 /** What any route that wants a key may answer beside it. */
 const keyedRoute: readonly ErrorStatus[] = [401, 429];
+
+/** What any route that reads a body may answer beside it: the body took too long, or broke off. */
+const bodiedRoute: readonly ErrorStatus[] = [408];
 
 /** The API's own description: OpenAPI 3.1, made of the schemas that check requests and those of the answers. */
 export function createDocument(): Json {
@@ -76,7 +80,12 @@ function webhook(): Json {
 function describe(operation: Operation): Json {
   const { id, tag, path, summary, body } = operation;
   const isKeyed = !openPaths.has(path);
-  const refusals = [...operation.refusals, ...anyRoute, ...(isKeyed ? keyedRoute : [])];
+  const refusals = [
+    ...operation.refusals,
+    ...anyRoute,
+    ...(isKeyed ? keyedRoute : []),
+    ...(body === undefined ? [] : bodiedRoute),
+  ];
   const parameters = [...pathParameters(path), ...queryParameters(operation), ...headers(operation)];
   return {
     operationId: id,
@@ -130,7 +139,7 @@ function headers({ idempotent = false }: Operation): Json[] {
     {
       ...{ name: "Idempotency-Key", in: "header", required: false },
       description: "The same key again gives the first answer again, for 24 hours.",
-      schema: { type: "string" },
+      schema: { type: "string", pattern: "^[!-~]+$", maxLength: limits.idempotencyKey.length },
     },
   ];
 }

@@ -77,7 +77,7 @@ export const fileOperations: readonly Operation[] = [
     path: "/v1/files/{file_id}",
     summary: "Delete a file that no running batch reads",
     answers: { 200: deletedFile },
-    refusals: [404, 409],
+    refusals: [404, 409, 507],
   },
   {
     id: "downloadFile",
@@ -86,6 +86,6 @@ export const fileOperations: readonly Operation[] = [
     path: "/v1/files/{file_id}/content",
     summary: "Download a file, or with `Range` a part of it",
     answers: { 200: bytes, 206: { ...bytes, summary: "The bytes that `Range` names." }, 304: null },
-    refusals: [400, 404, 416],
+    refusals: [400, 404, 412, 416],
   },
 ];

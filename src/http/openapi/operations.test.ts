@@ -1,8 +1,10 @@
 import { expect, it } from "vitest";
 import { z } from "zod";
 import { openTestInstance } from "../../../test/support/http-instance.ts";
+import type { ApiDocument } from "../../../test/support/openapi.ts";
 import { createModelService } from "../../service/models.ts";
 import { appOf } from "../serve.ts";
+import { createDocument } from "./document.ts";
 import { operations } from "./operations.ts";
 
 async function servedRoutes(): Promise<string[]> {
@@ -43,4 +45,26 @@ it("no field of an answer can be set by sending it back", () => {
     }
   }
   expect(checked).toBeGreaterThan(40);
+});
+
+it("what reads a body may say that it took too long, and what heeds an Idempotency-Key what one is", () => {
+  const { paths } = createDocument() as unknown as ApiDocument;
+  const described = Object.values(paths).flatMap((path) => Object.values(path));
+  const withBody = described.filter(({ requestBody }) => requestBody !== undefined);
+  expect(withBody.length).toBeGreaterThan(5);
+  for (const { operationId, responses } of withBody) expect(responses, operationId).toHaveProperty("408");
+  const keys = described.flatMap(({ parameters = [] }) =>
+    parameters.filter(({ in: place }) => place === "header"),
+  );
+  expect(keys.length).toBeGreaterThan(2);
+  for (const { schema } of keys) {
+    const { pattern, maxLength } = schema;
+    expect([new RegExp(String(pattern)).test("a b"), maxLength]).toEqual([false, 255]);
+  }
+});
+
+it("whatever changes something may say that the disk is full", () => {
+  const changing = operations.filter(({ id, method }) => method !== "get" && id !== "testWebhookEndpoint");
+  expect(changing.length).toBeGreaterThan(10);
+  for (const { id, refusals } of changing) expect(refusals, id).toContain(507);
 });

@@ -71,6 +71,6 @@ export const uploadOperations: readonly Operation[] = [
     path: "/v1/uploads/{upload_id}/cancel",
     summary: "Cancel an upload",
     answers: { 200: uploadSchema },
-    refusals: [400, 404, 409],
+    refusals: [400, 404, 409, 507],
   },
 ];

@@ -76,7 +76,7 @@ export const webhookOperations: readonly Operation[] = [
     summary: "Name a receiver of events",
     body: { schema: createEndpoint },
     answers: { 200: endpointWithSecret },
-    refusals: [400, 413],
+    refusals: [400, 413, 507],
   },
   {
     id: "listWebhookEndpoints",
@@ -105,7 +105,7 @@ export const webhookOperations: readonly Operation[] = [
     summary: "Change a receiver",
     body: { schema: updateEndpoint, required: false },
     answers: { 200: endpoint },
-    refusals: [400, 404, 413],
+    refusals: [400, 404, 413, 507],
   },
   {
     id: "deleteWebhookEndpoint",
@@ -114,7 +114,7 @@ export const webhookOperations: readonly Operation[] = [
     path: "/v1/webhook_endpoints/{webhook_endpoint_id}",
     summary: "Delete a receiver",
     answers: { 200: deletedEndpoint },
-    refusals: [404],
+    refusals: [404, 507],
   },
   {
     id: "rotateWebhookSecret",
@@ -124,7 +124,7 @@ export const webhookOperations: readonly Operation[] = [
     summary: "Draw a new signing secret",
     body: { schema: rotateSecret, required: false },
     answers: { 200: endpointWithSecret },
-    refusals: [400, 404, 413],
+    refusals: [400, 404, 413, 507],
   },
   {
     id: "testWebhookEndpoint",
