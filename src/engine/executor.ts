@@ -132,15 +132,21 @@ export function createEngine(deps: EngineDeps): Engine {
 
   /** Storage may fail for a while; the batch goes on by itself when it is back. */
   async function keepRunning(run: BatchRun): Promise<void> {
-    for (let delay = firstRetryMs; !run.stopped; delay = Math.min(delay * 2, longestRetryMs)) {
+    let delay = firstRetryMs;
+    while (!run.stopped) {
+      const since = clock.monotonic();
       try {
         await runBatch(run, context);
         return;
       } catch (reason) {
+        // It went well for a while: this is trouble of its own, and no part of the one before.
+        const isNew = clock.monotonic() - since > longestRetryMs;
+        delay = isNew ? firstRetryMs : delay;
         const error = NerifError.fromUnknown(reason, `run ${run.id}`);
         log.error({ batch: run.id, err: error }, `${error.message}; trying again in ${delay} ms`);
         deps.onProblem?.(run.id, error);
         if (!run.stopped) await pause(delay, run.interrupt.begun, clock.after);
+        delay = Math.min(delay * 2, longestRetryMs);
       }
     }
   }
