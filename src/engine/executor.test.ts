@@ -91,3 +91,26 @@ test("a batch that ran well for a while waits no longer than the first time when
     await setImmediate();
   }
 });
+
+test("an engine that rests hands back what it runs, and goes on with it when it is started again", async () => {
+  const held = Promise.withResolvers<void>();
+  const upstream = createScriptedUpstream((call) => held.promise.then(() => echo(call)));
+  const fixture = await createEngineFixture(upstream);
+  const { engine } = fixture;
+  await engine.start();
+  const { id } = await fixture.addBatch(requestLines(3));
+  while (upstream.calls.length < 3) await setImmediate();
+  await engine.rest(0);
+  expect(engine.running).toBe(false);
+  expect(engine.progress(id)).toBeNull();
+  expect(await fixture.control.openRoutes(id)).toMatchObject([{ shards: 1 }]);
+  expect(await fixture.control.shardsInOrder(id, -1, 1)).toMatchObject([{ state: "open" }]);
+  // Nothing is taken up meanwhile.
+  const { id: later } = await fixture.addBatch(requestLines(1));
+  for (let turns = 0; turns < 20; turns += 1) await setImmediate();
+  expect(await fixture.get(later)).toMatchObject({ status: "validating" });
+
+  held.resolve();
+  expect(await engine.start()).toBe(true);
+  for (const each of [id, later]) expect(await fixture.until(each)).toMatchObject({ status: "completed" });
+});

@@ -125,6 +125,7 @@ function createIdleEngine(): IdleEngine {
         signal?.addEventListener("abort", done, { once: true });
       });
     },
+    async rest() {},
     async stop() {},
     tell() {
       for (const done of [...waiting]) done();
