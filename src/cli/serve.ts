@@ -1,6 +1,6 @@
 import type { Command } from "commander";
 import { openNerif } from "../compose.ts";
-import { serveInstance } from "../http/serve.ts";
+import { listenFor } from "../http/serve.ts";
 import { addOptions, resolveConfig } from "./config.ts";
 import { exitCodes } from "./exit-codes.ts";
 import { createLog } from "./log.ts";
@@ -72,19 +72,24 @@ async function serve(flags: Record<string, unknown>): Promise<void> {
     ignoreOpenAIBaseUrl: true,
     log,
   });
-  const server = await serveInstance(nerif, { host, port, insecure, corsOrigins, log });
-  const stopped = Promise.withResolvers<void>();
+  const server = await listenFor(nerif, { host, port, insecure, corsOrigins, log });
+  const stopped = Promise.withResolvers<number>();
   started();
   onStopSignal(grace, (graceMs) => {
     say(`Stopping; calls in flight get ${graceMs / 1_000} s. Another signal stops at once`);
-    server.close({ graceMs }).then(stopped.resolve, stopped.reject);
+    stopped.resolve(graceMs);
   });
-  if (json) printJson({ event: "listening", url: server.url, data_dir: nerif.dataDir });
-  sayIn("green", `Nerif listens on ${server.url}`);
-  const key = (await nerif.service.keys.required()) ? ' -H "authorization: Bearer $NERIF_API_KEY"' : "";
-  say(
-    `  data in ${nerif.dataDir}; try: curl ${server.url}/v1/files${key} -F purpose=batch -F file=@requests.jsonl`,
-  );
-  await stopped.promise;
+  let graceMs = 0;
+  try {
+    if (json) printJson({ event: "listening", url: server.url, data_dir: nerif.dataDir });
+    sayIn("green", `Nerif listens on ${server.url}`);
+    const key = (await nerif.service.keys.required()) ? ' -H "authorization: Bearer $NERIF_API_KEY"' : "";
+    say(
+      `  data in ${nerif.dataDir}; try: curl ${server.url}/v1/files${key} -F purpose=batch -F file=@requests.jsonl`,
+    );
+    graceMs = await Promise.race([stopped.promise, server.started.then(() => stopped.promise)]);
+  } finally {
+    await server.close({ graceMs });
+  }
   process.exitCode = exitCodes.ok;
 }
