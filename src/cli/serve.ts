@@ -1,3 +1,4 @@
+import { setTimeout as delay } from "node:timers/promises";
 import type { Command } from "commander";
 import { openNerif } from "../compose.ts";
 import { listenFor } from "../http/serve.ts";
@@ -45,6 +46,12 @@ Then point any OpenAI client at it:
 SIGTERM and Ctrl-C drain: calls in flight get the shutdown grace, batches go on at the next start. A second signal
 stops at once.`;
 
+/**
+ * How long the search for itself among its upstreams may hold up the word that it listens, in milliseconds. As a rule it
+ * is over by then; meanwhile `/v1/models` tells a sign in place of models. An upstream that is busy takes far longer.
+ */
+const holdUpMs = 250;
+
 async function serve(flags: Record<string, unknown>): Promise<void> {
   const config = resolveConfig(options, flags);
   const {
@@ -74,13 +81,14 @@ async function serve(flags: Record<string, unknown>): Promise<void> {
   });
   const server = await listenFor(nerif, { host, port, insecure, corsOrigins, log });
   const stopped = Promise.withResolvers<number>();
-  started();
-  onStopSignal(grace, (graceMs) => {
-    say(`Stopping; calls in flight get ${graceMs / 1_000} s. Another signal stops at once`);
-    stopped.resolve(graceMs);
-  });
   let graceMs = 0;
   try {
+    await Promise.race([server.started, delay(holdUpMs, undefined, { ref: false })]);
+    started();
+    onStopSignal(grace, (graceMs) => {
+      say(`Stopping; calls in flight get ${graceMs / 1_000} s. Another signal stops at once`);
+      stopped.resolve(graceMs);
+    });
     if (json) printJson({ event: "listening", url: server.url, data_dir: nerif.dataDir });
     sayIn("green", `Nerif listens on ${server.url}`);
     const key = (await nerif.service.keys.required()) ? ' -H "authorization: Bearer $NERIF_API_KEY"' : "";
