@@ -41,24 +41,15 @@ test("a dispatcher forgets the lane that nobody has used for longest, and none i
 });
 
 test("a batch that names another model in each line leaves no lane behind for each, and no call uncounted", async () => {
-  let most = 0;
-  const upstream = createScriptedUpstream((call) => {
-    most = Math.max(most, fixture.engine.lanes().length);
-    return echo(call);
-  });
-  const fixture = await createEngineFixture(upstream);
-  const lines = 1_200;
+  const fixture = await createEngineFixture(createScriptedUpstream(echo));
+  const lines = 400;
   const { id } = await fixture.addBatch(
     requestLines(lines, (i) => ({ body: { model: `m${i}`, messages: [] } })),
   );
   await fixture.engine.start();
-  expect(await fixture.until(id)).toMatchObject({
-    status: "completed",
-    request_counts: { completed: lines },
-  });
-  expect(most).toBeLessThan(lines);
+  expect(await fixture.until(id)).toMatchObject({ status: "completed", request_counts: { completed: lines } });
   const lanes = fixture.engine.lanes();
-  expect(lanes.length).toBeLessThanOrEqual(firstModels + mostIdleLanes + 1);
+  expect(lanes).toHaveLength(firstModels + mostIdleLanes + 1);
   expect(lanes.reduce((sum, { succeeded }) => sum + succeeded, 0)).toBe(lines);
 });
 

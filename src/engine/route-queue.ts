@@ -19,6 +19,8 @@ export interface RouteQueue {
   /** Lines that were not sent yet. */
   readonly ready: number;
   push(line: Line): void;
+  /** Lets the lanes send what may be sent. */
+  pump(): void;
   /** Sends nothing more. Lines that are ready are dropped; those in flight still come back. */
   halt(): void;
   /** Ends the lines that wait for another try: into the journal with their last failure, or dropped. */
@@ -177,6 +179,9 @@ export function createRouteQueue(
       return ready.length - next;
     },
     push: (line) => void ready.push(line),
+    pump() {
+      for (const dispatcher of dispatchers) dispatcher.pump();
+    },
     halt() {
       halted = true;
       const unsent = ready.slice(next);
