@@ -47,7 +47,10 @@ test("a batch that names another model in each line leaves no lane behind for ea
     requestLines(lines, (i) => ({ body: { model: `m${i}`, messages: [] } })),
   );
   await fixture.engine.start();
-  expect(await fixture.until(id)).toMatchObject({ status: "completed", request_counts: { completed: lines } });
+  expect(await fixture.until(id)).toMatchObject({
+    status: "completed",
+    request_counts: { completed: lines },
+  });
   const lanes = fixture.engine.lanes();
   expect(lanes).toHaveLength(firstModels + mostIdleLanes + 1);
   expect(lanes.reduce((sum, { succeeded }) => sum + succeeded, 0)).toBe(lines);

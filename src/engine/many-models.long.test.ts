@@ -14,6 +14,9 @@ test("a batch that names another model in each line keeps no queue for each whil
     requestLines(lines, (i) => ({ body: { model: `m${i}`, messages: [] } })),
   );
   await fixture.engine.start();
-  expect(await fixture.until(id)).toMatchObject({ status: "completed", request_counts: { completed: lines } });
+  expect(await fixture.until(id)).toMatchObject({
+    status: "completed",
+    request_counts: { completed: lines },
+  });
   expect(most).toBeLessThan(1_200);
 });
