@@ -176,8 +176,8 @@ export async function openNerif(options: NerifOptions = {}): Promise<Opened> {
 
   async function closeAll(graceMs: number): Promise<void> {
     // An object store that says nothing would hold the stop for minutes; what is told in time is kept.
-    const giveUp = setTimeout(storage.giveUpFiles, graceMs + lastAnswersMs);
-    await engine.stop(graceMs).finally(() => clearTimeout(giveUp));
+    const cancel = clock.after(graceMs + lastAnswersMs, storage.giveUpFiles);
+    await engine.stop(graceMs).finally(cancel);
     await Promise.all((upstreams.peek() ?? []).map((upstream) => upstream.close()));
     await storage.close();
   }

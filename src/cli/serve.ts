@@ -1,6 +1,7 @@
+import { setTimeout as delay } from "node:timers/promises";
 import type { Command } from "commander";
 import { openNerif } from "../compose.ts";
-import { serveInstance } from "../http/serve.ts";
+import { listenFor } from "../http/serve.ts";
 import { addOptions, resolveConfig } from "./config.ts";
 import { exitCodes } from "./exit-codes.ts";
 import { createLog } from "./log.ts";
@@ -45,6 +46,12 @@ Then point any OpenAI client at it:
 SIGTERM and Ctrl-C drain: calls in flight get the shutdown grace, batches go on at the next start. A second signal
 stops at once.`;
 
+/**
+ * How long the search for itself among its upstreams may hold up the word that it listens, in milliseconds. As a rule it
+ * is over by then; meanwhile `/v1/models` tells a sign in place of models. An upstream that is busy takes far longer.
+ */
+const holdUpMs = 250;
+
 async function serve(flags: Record<string, unknown>): Promise<void> {
   const config = resolveConfig(options, flags);
   const {
@@ -72,19 +79,25 @@ async function serve(flags: Record<string, unknown>): Promise<void> {
     ignoreOpenAIBaseUrl: true,
     log,
   });
-  const server = await serveInstance(nerif, { host, port, insecure, corsOrigins, log });
-  const stopped = Promise.withResolvers<void>();
-  started();
-  onStopSignal(grace, (graceMs) => {
-    say(`Stopping; calls in flight get ${graceMs / 1_000} s. Another signal stops at once`);
-    server.close({ graceMs }).then(stopped.resolve, stopped.reject);
-  });
-  if (json) printJson({ event: "listening", url: server.url, data_dir: nerif.dataDir });
-  sayIn("green", `Nerif listens on ${server.url}`);
-  const key = (await nerif.service.keys.required()) ? ' -H "authorization: Bearer $NERIF_API_KEY"' : "";
-  say(
-    `  data in ${nerif.dataDir}; try: curl ${server.url}/v1/files${key} -F purpose=batch -F file=@requests.jsonl`,
-  );
-  await stopped.promise;
+  const server = await listenFor(nerif, { host, port, insecure, corsOrigins, log });
+  const stopped = Promise.withResolvers<number>();
+  let graceMs = 0;
+  try {
+    await Promise.race([server.started, delay(holdUpMs, undefined, { ref: false })]);
+    started();
+    onStopSignal(grace, (graceMs) => {
+      say(`Stopping; calls in flight get ${graceMs / 1_000} s. Another signal stops at once`);
+      stopped.resolve(graceMs);
+    });
+    if (json) printJson({ event: "listening", url: server.url, data_dir: nerif.dataDir });
+    sayIn("green", `Nerif listens on ${server.url}`);
+    const key = (await nerif.service.keys.required()) ? ' -H "authorization: Bearer $NERIF_API_KEY"' : "";
+    say(
+      `  data in ${nerif.dataDir}; try: curl ${server.url}/v1/files${key} -F purpose=batch -F file=@requests.jsonl`,
+    );
+    graceMs = await Promise.race([stopped.promise, server.started.then(() => stopped.promise)]);
+  } finally {
+    await server.close({ graceMs });
+  }
   process.exitCode = exitCodes.ok;
 }

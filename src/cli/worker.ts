@@ -66,33 +66,32 @@ async function work(flags: Record<string, unknown>): Promise<void> {
     ignoreOpenAIBaseUrl: true,
     log,
   });
+  const stopped = Promise.withResolvers<number>();
   let observer: Observer | null = null;
+  // It may have no socket that would keep it alive while there is nothing to do.
+  const alive = setInterval(() => {}, 2 ** 30);
+  let graceMs = 0;
   try {
     // Without one it could only make batches wait.
     nerif.upstreams();
     if (metricsPort !== undefined)
       observer = await observe(nerif, { host, port: metricsPort, insecure, log });
     await startExecution(nerif);
-  } catch (reason) {
-    await observer?.close();
-    await nerif.close();
-    throw reason;
+    started();
+    onStopSignal(grace, (graceMs) => {
+      say(`Stopping; calls in flight get ${graceMs / 1_000} s. Another signal stops at once`);
+      observer?.drain();
+      stopped.resolve(graceMs);
+    });
+    const metrics = observer === null ? {} : { metrics_url: `${observer.url}/metrics` };
+    if (json) printJson({ event: "executing", data_dir: nerif.dataDir, ...metrics });
+    sayIn("green", `Nerif executes batches; files in ${nerif.dataDir}`);
+    if (observer !== null) say(`  health and metrics on ${observer.url}`);
+    graceMs = await stopped.promise;
+  } finally {
+    // To the last moment it says that it stops, and that it is still there.
+    await nerif.close({ graceMs }).finally(() => observer?.close());
+    clearInterval(alive);
   }
-  started();
-  // It may have no socket that would keep it alive while there is nothing to do.
-  const alive = setInterval(() => {}, 2 ** 30);
-  const stopped = Promise.withResolvers<void>();
-  onStopSignal(grace, (graceMs) => {
-    say(`Stopping; calls in flight get ${graceMs / 1_000} s. Another signal stops at once`);
-    observer?.drain();
-    nerif.close({ graceMs }).then(stopped.resolve, stopped.reject);
-  });
-  const metrics = observer === null ? {} : { metrics_url: `${observer.url}/metrics` };
-  if (json) printJson({ event: "executing", data_dir: nerif.dataDir, ...metrics });
-  sayIn("green", `Nerif executes batches; files in ${nerif.dataDir}`);
-  if (observer !== null) say(`  health and metrics on ${observer.url}`);
-  await stopped.promise.finally(() => clearInterval(alive));
-  // To the last moment it says that it stops, and that it is still there.
-  await observer?.close();
   process.exitCode = exitCodes.ok;
 }

@@ -25,7 +25,7 @@ export async function renewLeases(db: Kysely<Schema>, renewals: Renewal[]): Prom
 }
 
 async function renewSome(db: Kysely<Schema>, renewals: Renewal[]): Promise<boolean[]> {
-  const { rows } = await sql<{ batch_id: string; shard: number }>`
+  const { rows } = await sql<{ batch_id: string; shard: number; epoch: number }>`
     with renewed (batch_id, shard, epoch, leased_until, completed, failed, input, cached, output, reasoning, total) as
       (values ${sql.join(renewals.map(row))})
     update shards set leased_until = renewed.leased_until, completed = renewed.completed, failed = renewed.failed,
@@ -34,10 +34,15 @@ async function renewSome(db: Kysely<Schema>, renewals: Renewal[]): Promise<boole
     from renewed
     where shards.batch_id = renewed.batch_id and shards.shard = renewed.shard and shards.epoch = renewed.epoch
       and shards.state = 'leased'
-    returning shards.batch_id, shards.shard
+    returning shards.batch_id, shards.shard, shards.epoch
   `.execute(db);
-  const held = new Set(rows.map(({ batch_id, shard }) => `${batch_id}/${shard}`));
-  return renewals.map(({ lease }) => held.has(`${lease.batchId}/${lease.shard}`));
+  // With the epoch: one that is late may stand beside one of a later holder in this very process.
+  const held = new Set(rows.map(({ batch_id, shard, epoch }) => nameOf(batch_id, { shard, epoch })));
+  return renewals.map(({ lease }) => held.has(nameOf(lease.batchId, lease)));
+}
+
+function nameOf(batchId: string, { shard, epoch }: Pick<ShardLease, "shard" | "epoch">): string {
+  return `${batchId}/${shard}/${epoch}`;
 }
 
 function row({ lease, until, tally: { completed, failed, tokens } }: Renewal) {

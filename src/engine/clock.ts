@@ -13,6 +13,9 @@ export function unixSeconds(clock: Clock): number {
   return Math.floor(clock.now() / 1000);
 }
 
+/** Timers of Node cannot wait longer: what they cannot hold is over at once. */
+const longestTimerMs = 2 ** 31 - 1;
+
 /**
  * The clock of the machine.
  * @param options.keepAlive whether waits keep the process alive unless they say otherwise; default true
@@ -22,8 +25,14 @@ export function createSystemClock({ keepAlive = true }: { keepAlive?: boolean } 
     now: Date.now,
     monotonic: () => performance.now(),
     after(ms, callback, options) {
-      const timer = setTimeout(callback, ms);
-      if (!keepAlive || options?.keepAlive === false) timer.unref();
+      const isHeld = keepAlive && options?.keepAlive !== false;
+      let timer: NodeJS.Timeout;
+      function sleep(left: number): void {
+        const rest = left - longestTimerMs;
+        timer = rest > 0 ? setTimeout(sleep, longestTimerMs, rest) : setTimeout(callback, left);
+        if (!isHeld) timer.unref();
+      }
+      sleep(ms);
       return () => clearTimeout(timer);
     },
   };

@@ -2,6 +2,7 @@ import { limits } from "../batch/limits.ts";
 import type { Journal } from "../journal/journal.ts";
 import type { Answer, Upstream } from "../upstreams/upstream.ts";
 import type { Clock } from "./clock.ts";
+import { createIdleLanes, type ForgottenLanes } from "./idle-lanes.ts";
 import { createLane, type Lane, type LineSource } from "./lane.ts";
 import type { Line } from "./line.ts";
 import { createBudget } from "./pace/budget.ts";
@@ -12,9 +13,10 @@ import { createPace, type Pace } from "./pace.ts";
 export interface Dispatcher {
   readonly upstream: Upstream;
   readonly pace: Pace;
-  /** All its lanes, in the order in which they came up. */
+  /** Its lanes, in the order in which they came up, without those that are forgotten. */
   readonly lanes: readonly Lane[];
-  /** The lane of a route at this upstream; always the same one for the same route. */
+  readonly forgotten: readonly ForgottenLanes[];
+  /** The lane of a route at this upstream, for who adds a source to it; while it has one it is always the same. */
   lane(endpoint: string, model: string | null): Lane;
   /** A source of one of its lanes has ended. */
   remove(lane: Lane, source: LineSource): void;
@@ -38,6 +40,7 @@ export function createDispatcher(upstream: Upstream, deps: DispatcherDeps): Disp
   const tokens = tokensPerMinute === null ? null : createBudget(tokensPerMinute, part);
   const byRoute = new Map<string, Lane>();
   const lanes: Lane[] = [];
+  const idle = createIdleLanes();
   let turn = 0;
   let cancelTimer: (() => void) | null = null;
   let timerAt = Number.POSITIVE_INFINITY;
@@ -117,24 +120,37 @@ export function createDispatcher(upstream: Upstream, deps: DispatcherDeps): Disp
     upstream,
     pace,
     lanes,
+    get forgotten() {
+      return idle.forgotten;
+    },
     lane(endpoint, model) {
-      const key = JSON.stringify([endpoint, model]);
+      const key = keyOf(endpoint, model);
       let lane = byRoute.get(key);
       if (lane === undefined) {
         lane = createLane({ endpoint, model }, { upstream, clock, requests, tokens, share, onTested: pump });
         byRoute.set(key, lane);
         lanes.push(lane);
       }
+      idle.used(lane);
       return lane;
     },
     remove(lane, source) {
       lane.remove(source);
+      const forgotten = lane.isIdle ? idle.left(lane) : null;
+      if (forgotten !== null) {
+        byRoute.delete(keyOf(forgotten.endpoint, forgotten.model));
+        lanes.splice(lanes.indexOf(forgotten), 1);
+      }
       // A timer for nobody would keep the process alive.
-      if (lanes.some(({ isIdle }) => !isIdle)) return;
+      if (idle.size < lanes.length) return;
       cancelTimer?.();
       cancelTimer = null;
       timerAt = Number.POSITIVE_INFINITY;
     },
     pump,
   };
+}
+
+function keyOf(endpoint: string, model: string | null): string {
+  return JSON.stringify([endpoint, model]);
 }

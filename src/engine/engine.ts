@@ -17,11 +17,16 @@ export interface Engine {
   progress(batchId: string): Progress | null;
   /**
    * How all routes fare that this process has sent something on or has been about to; those of one upstream in the
-   * order in which they came up.
+   * order in which they came up, and behind them what those had counted that are forgotten (`idle-lanes.ts`).
    */
   lanes(): LaneState[];
   /** Resolves at the next change of any batch that this process can see, at the latest after `timeoutMs`. */
   changed(timeoutMs: number, signal?: AbortSignal): Promise<void>;
+  /**
+   * Runs nothing until `start` is called again: calls in flight get `graceMs` milliseconds, and what it had goes back.
+   * For a process that shares its store with others which go on; it keeps the executor lock, and keeps house.
+   */
+  rest(graceMs: number): Promise<void>;
   /**
    * Sends nothing new, gives calls in flight `graceMs` milliseconds, hands everything else back and gives the
    * executor lock away. Batches stay resumable. A stopped engine does not start again.

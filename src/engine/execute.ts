@@ -1,5 +1,6 @@
 import type { Batch, RequestCounts } from "../batch/batch.ts";
 import { NerifError } from "../batch/errors.ts";
+import { limits } from "../batch/limits.ts";
 import type { FileReader } from "../files/file-store.ts";
 import type { EngineDeps } from "./deps.ts";
 import type { Dispatcher } from "./dispatcher.ts";
@@ -25,6 +26,8 @@ const finishTogetherMs = 500;
  * through two collections is taken for old, and stays, with all that it holds, until much of that has come together.
  */
 const leastReady = 256;
+/** Routes without shards of their own come and go: so many may be known before those that have no lines now are left. */
+const manyRoutes = 2 * limits.routes;
 
 const stallWords = {
   disk_full: "The disk is full",
@@ -55,7 +58,12 @@ export function execute(options: ExecutionOptions, deps: EngineDeps): Execution 
   const { promise: finished, resolve, reject } = Promise.withResolvers<"done" | "interrupted">();
   const loaders: Loader[] = [];
   const queues = new Map<string, RouteQueue>();
+  /** All that any queue sends through: pumped once each, however many routes there are. */
+  const dispatchers = new Set<Dispatcher>();
   let latest: RouteQueue | null = null;
+  /** Routes with shards of their own. */
+  const ownRoutes = new Set<string>();
+  let clearAt = manyRoutes;
   const shards = new Map<ShardRun, Loader>();
   const counts: RequestCounts = { ...batch.request_counts };
   const rate = createRateMeter();
@@ -97,6 +105,7 @@ export function execute(options: ExecutionOptions, deps: EngineDeps): Execution 
 
   function newLoader(endpoint: string | null, model: string | null): Loader {
     const key = JSON.stringify([endpoint, model]);
+    ownRoutes.add(key);
     let queue: RouteQueue | undefined;
     /** As many lines as may be in flight, as far as is known now. Asked for each line. */
     function target(): number {
@@ -137,7 +146,7 @@ export function execute(options: ExecutionOptions, deps: EngineDeps): Execution 
       if (queue === null) parked.push(line);
       else queue.push(line);
     }
-    for (const queue of queues.values()) queue.pump();
+    for (const dispatcher of dispatchers) dispatcher.pump();
   }
 
   function queueFor({ endpoint, model }: Line): RouteQueue | null {
@@ -149,12 +158,14 @@ export function execute(options: ExecutionOptions, deps: EngineDeps): Execution 
       latest = known;
       return known;
     }
-    const dispatchers = dispatchersFor(model);
-    if (dispatchers.length === 0) return null;
+    const pool = dispatchersFor(model);
+    if (pool.length === 0) return null;
+    for (const dispatcher of pool) dispatchers.add(dispatcher);
+    if (queues.size >= clearAt) leaveEmptyRoutes();
     const queue = createRouteQueue(
       { endpoint, model },
       {
-        ...{ dispatchers, clock, signal, share, onAnswered: endIfDone },
+        ...{ dispatchers: pool, clock, signal, share, onAnswered: endIfDone },
         maxAttempts: deps.settings.maxAttempts,
         random: deps.random ?? Math.random,
         onTaken(line) {
@@ -168,6 +179,17 @@ export function execute(options: ExecutionOptions, deps: EngineDeps): Execution 
     queues.set(key, queue);
     latest = queue;
     return queue;
+  }
+
+  /** A batch may name another model in each line. */
+  function leaveEmptyRoutes(): void {
+    for (const [key, queue] of queues) {
+      if (ownRoutes.has(key) || queue.ready + queue.waiting + queue.inFlight > 0) continue;
+      queue.end();
+      queues.delete(key);
+    }
+    latest = null;
+    clearAt = Math.max(manyRoutes, 2 * queues.size);
   }
 
   function onSettled(shard: ShardRun): void {

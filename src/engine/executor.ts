@@ -32,7 +32,7 @@ export function createEngine(deps: EngineDeps): Engine {
   const shares = createBudgetShares({ ...deps, holder });
   const housekeeping = createHousekeeping(deps, { turns, watch });
   const context: RunContext = { ...deps, dispatchersFor, holder, turns, others: createOthers(deps) };
-  let state: "idle" | "starting" | "running" | "stopped" = "idle";
+  let state: "idle" | "starting" | "running" | "resting" | "stopped" = "idle";
   let starting: Promise<boolean> | null = null;
   let forgetWatch = () => {};
 
@@ -53,6 +53,11 @@ export function createEngine(deps: EngineDeps): Engine {
   async function start(): Promise<boolean> {
     if (state === "running") return true;
     if (state === "stopped") return false;
+    if (state === "resting") {
+      state = "running";
+      await takeUp();
+      return true;
+    }
     starting ??= becomeExecutor().finally(() => {
       starting = null;
     });
@@ -132,17 +137,31 @@ export function createEngine(deps: EngineDeps): Engine {
 
   /** Storage may fail for a while; the batch goes on by itself when it is back. */
   async function keepRunning(run: BatchRun): Promise<void> {
-    for (let delay = firstRetryMs; !run.stopped; delay = Math.min(delay * 2, longestRetryMs)) {
+    let delay = firstRetryMs;
+    while (!run.stopped) {
+      const since = clock.monotonic();
       try {
         await runBatch(run, context);
         return;
       } catch (reason) {
+        // It went well for a while: this is trouble of its own, and no part of the one before.
+        const isNew = clock.monotonic() - since > longestRetryMs;
+        delay = isNew ? firstRetryMs : delay;
         const error = NerifError.fromUnknown(reason, `run ${run.id}`);
         log.error({ batch: run.id, err: error }, `${error.message}; trying again in ${delay} ms`);
         deps.onProblem?.(run.id, error);
         if (!run.stopped) await pause(delay, run.interrupt.begun, clock.after);
+        delay = Math.min(delay * 2, longestRetryMs);
       }
     }
+  }
+
+  async function endRuns(graceMs: number): Promise<void> {
+    for (const { run } of runs.values()) {
+      run.stopped = true;
+      run.interrupt.begin("stop", graceMs);
+    }
+    await Promise.all([...runs.values()].map(({ ended }) => ended));
   }
 
   return {
@@ -156,20 +175,21 @@ export function createEngine(deps: EngineDeps): Engine {
     progress: (batchId) => runs.get(batchId)?.run.execution?.progress() ?? null,
     lanes: () => laneStates([...dispatchers.values()], clock.monotonic()),
     changed: watch.next,
+    async rest(graceMs) {
+      if (state !== "running") return;
+      state = "resting";
+      await endRuns(graceMs);
+    },
     async stop(graceMs) {
       await starting;
-      const wasRunning = state === "running";
+      const isExecutor = state === "running" || state === "resting";
       state = "stopped";
       forgetWatch();
-      for (const { run } of runs.values()) {
-        run.stopped = true;
-        run.interrupt.begin("stop", graceMs);
-      }
-      await Promise.all([...runs.values()].map(({ ended }) => ended));
+      await endRuns(graceMs);
       await housekeeping.stop(graceMs);
       await shares.stop();
       watch.close();
-      if (wasRunning) await lock.release();
+      if (isExecutor) await lock.release();
     },
   };
 }

@@ -24,4 +24,35 @@ test("each try to write the result files writes under names of its own, so that 
   expect(await fixture.lines(batch.output_file_id)).toHaveLength(3);
 });
 
+test("a stop breaks the writing of result files off when its grace is over, and the next executor writes them", async () => {
+  const fixture = await createEngineFixture(createScriptedUpstream(echo));
+  // More than is gathered before it is written.
+  const long = { model: "m", messages: [{ role: "user", content: "x".repeat(1_000) }] };
+  const { id } = await fixture.addBatch(requestLines(2_000, () => ({ body: long })));
+  const { create } = fixture.files;
+  const stopped = Promise.withResolvers<void>();
+  let writes = 0;
+  fixture.files.create = async (key) => {
+    const writer = await create(key);
+    if (!key.startsWith("file-")) return writer;
+    return {
+      ...writer,
+      async write(pieces) {
+        writes += 1;
+        if (writes === 1) fixture.engine.stop(0).then(stopped.resolve, stopped.reject);
+        await writer.write(pieces);
+      },
+    };
+  };
+  await fixture.engine.start();
+  await stopped.promise;
+  expect(writes).toBeLessThan(4);
+  expect(await fixture.get(id)).toMatchObject({ status: "finalizing", output_file_id: null });
+
+  await fixture.restart();
+  const batch = await fixture.until(id);
+  expect(batch).toMatchObject({ status: "completed", request_counts: { completed: 2_000 } });
+  expect(await fixture.lines(batch.output_file_id)).toHaveLength(2_000);
+});
+
 const failure = new NerifError("storage_unavailable", "Cannot write: the test says so");

@@ -21,12 +21,13 @@ const newline = Buffer.from("\n");
  * it again: the same bytes, under new ids.
  *
  * @param read null when the batch never got a plan: it has no lines to report
+ * @param deps.isOver whether to give up between two chunks, since the process ends; default never
  * @throws ShardDamage when a line that should have a result has none
  */
 export async function finalize(
   batch: Batch & { ending: Ending; result_files: { output: string; error: string } },
   read: { input: FileReader; plan: FileReader; followers: Followers | null } | null,
-  deps: EngineDeps,
+  { isOver = () => false, ...deps }: EngineDeps & { isOver?: () => boolean },
 ): Promise<void> {
   const { control, journal, place } = deps;
   const merged = place?.error === null;
@@ -37,6 +38,7 @@ export async function finalize(
   try {
     if (read !== null) {
       for await (const results of resultsInOrder(batch, batch.ending, { control, journal, ...read })) {
+        if (isOver()) return;
         for (const result of results) {
           if (result.kind === recordKinds.output) completed += 1;
           if (result.kind === recordKinds.error) failed += 1;

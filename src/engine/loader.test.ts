@@ -1,3 +1,4 @@
+import { setImmediate } from "node:timers/promises";
 import { expect, test } from "vitest";
 import { createTestClock } from "../../test/support/clock.ts";
 import { requestLines } from "../../test/support/engine.ts";
@@ -34,6 +35,42 @@ test("what is not sent of a shard is given up once, also where no other can be l
   await expect(loader.fill()).rejects.toThrow("the database is away");
   await loader.halt();
   expect(runs[0]?.outstanding).toBe(lines.length);
+});
+
+test("a shard is handed on when the renewals of its opening are over, so that none comes after those of its run", async () => {
+  const { input, plan, shard } = await planOf(2);
+  const clock = createTestClock();
+  const journal = createMemoryJournal();
+  const [opening, opened] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+  const { create } = journal;
+  journal.create = async (...segment) => {
+    opening.resolve();
+    await opened.promise;
+    return create(...segment);
+  };
+  const renewed = Promise.withResolvers<boolean>();
+  const control = {
+    leaseShards: async () => [shard],
+    renewLease: () => renewed.promise,
+  } as unknown as ControlStore;
+  const runs: ShardRun[] = [];
+  const loader = createLoader({
+    ...{ control, clock, journal, leaseMs: 12_000, heartbeatMs: 4_000 },
+    ...{ batchId: shard.batchId, version: 1, endpoint: null, model: null, holder: "h" },
+    ...{ input, plan, followers: null, target: () => 1 },
+    ...{ onSettled() {}, onDamage() {}, mayFinish: async () => {} },
+    onShard: (run) => runs.push(run),
+    onLines() {},
+  });
+  const filled = loader.fill();
+  await opening.promise;
+  clock.advance(4_000);
+  opened.resolve();
+  for (let turns = 0; turns < 10; turns += 1) await setImmediate();
+  expect(runs).toHaveLength(0);
+  renewed.resolve(true);
+  await filled;
+  expect(runs).toHaveLength(1);
 });
 
 async function planOf(count: number) {

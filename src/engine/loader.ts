@@ -139,11 +139,10 @@ export function createLoader(options: LoaderOptions): Loader {
     const held = holdLease(lease, { ...options, since });
     // What others have left may take longer to read than a lease lasts.
     const letGo = held.keep();
-    try {
-      return await openHeld(lease, held);
-    } finally {
-      await letGo();
-    }
+    const shard = await openHeld(lease, held).finally(letGo);
+    // Not before: a late renewal, with the old counts, could be carried out after one of those that follow.
+    options.onShard(shard);
+    return shard;
   }
 
   async function openHeld(lease: Shard, held: HeldLease): Promise<ShardRun> {
@@ -153,9 +152,7 @@ export function createLoader(options: LoaderOptions): Loader {
       await control.releaseShard(lease, lease.segments, lease);
       throw reason;
     });
-    const shard = await openShardRun(lease, planned, { ...options, held });
-    options.onShard(shard);
-    return shard;
+    return openShardRun(lease, planned, { ...options, held });
   }
 
   return {

@@ -185,7 +185,9 @@ async function writeResults(run: BatchRun, ended: Batch, context: RunContext): P
       }
     : null;
   try {
-    await finalize({ ...batch, ending, result_files }, read, context);
+    // Neither a cancel nor the end of the window: what is decided is written down whatever comes.
+    const isOver = () => run.stopped && run.interrupt.over.aborted;
+    await finalize({ ...batch, ending, result_files }, read, { ...context, isOver });
   } catch (reason) {
     if (!(reason instanceof ShardDamage)) throw reason;
     context.log.error({ batch: batch.id, shard: reason.shard }, reason.message);

@@ -202,6 +202,9 @@ function bindReason(cause: unknown): string {
   }
 }
 
+/** Timers of Node cannot wait longer. Who gives more time than that gives as much as it takes. */
+const longestTimerMs = 2 ** 31 - 1;
+
 async function closeServer(
   server: Server,
   { graceMs, silent }: { graceMs: number; silent: ReadonlySet<Duplex> },
@@ -210,7 +213,8 @@ async function closeServer(
   for (const socket of silent) socket.destroy();
   // A connection that ends its last request after the close would otherwise be kept alive.
   const sweeping = setInterval(() => server.closeIdleConnections(), 50);
-  const breakingOff = setTimeout(() => server.closeAllConnections(), graceMs);
+  const breakingOff =
+    graceMs > longestTimerMs ? undefined : setTimeout(() => server.closeAllConnections(), graceMs);
   await closed;
   clearInterval(sweeping);
   clearTimeout(breakingOff);

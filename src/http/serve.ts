@@ -49,6 +49,23 @@ export function handlerOf(
  *   `invalid_configuration` for an address that cannot be used
  */
 export async function serveInstance(instance: Instance, options: ServeOptions = {}): Promise<RunningServer> {
+  const { started, ...server } = await listenFor(instance, options);
+  await started;
+  return server;
+}
+
+/** A server that listens and answers, and is about to find out whether it can go on. */
+export interface StartingServer extends RunningServer {
+  /** Resolves when it executes; rejects, and all is closed, when it cannot, or is its own upstream. */
+  started: Promise<void>;
+}
+
+/**
+ * As `serveInstance`, for those who want to know that it listens before slow upstreams have told their models.
+ *
+ * @throws NerifError `executor_running`, and `invalid_configuration` for an address that cannot be used
+ */
+export async function listenFor(instance: Instance, options: ServeOptions = {}): Promise<StartingServer> {
   const stopping = new AbortController();
   const models = createModelService(instance);
   const undo: (() => Promise<void>)[] = [() => instance.close()];
@@ -58,22 +75,36 @@ export async function serveInstance(instance: Instance, options: ServeOptions = 
     // Asked for before it listens: whatever becomes of the keys, a server that others reach stays closed then.
     const isGuarded = await instance.service.keys.required();
     const handler = build(instance, { ...options, models, draining: stopping.signal });
-    const { close, ...address } = await listen({ ...options, isGuarded, handler });
-    undo.push(close);
+    const { close: stopListening, ...address } = await listen({ ...options, isGuarded, handler });
+    const close = onceFor(async ({ graceMs = 0 } = {}) => {
+      stopping.abort();
+      await Promise.all([stopListening({ graceMs }), stopExecution(instance, { graceMs })]);
+      await instance.close();
+    });
     // Side by side: an upstream that is slow to tell its models holds nothing up.
-    await Promise.all([models.refuseSelf(), startExecution(instance)]);
-    return {
-      ...address,
-      async close({ graceMs = 0 } = {}) {
-        stopping.abort();
-        await Promise.all([close({ graceMs }), stopExecution(instance, { graceMs })]);
-        await instance.close();
+    const started = Promise.all([models.refuseSelf(), startExecution(instance)]).then(
+      () => {},
+      async (reason: unknown) => {
+        await close();
+        throw reason;
       },
-    };
+    );
+    // Whoever waits for it is told, and nobody has to: what could not start is closed.
+    started.catch(() => {});
+    return { ...address, started, close };
   } catch (reason) {
     for (const step of undo.reverse()) await step();
     throw reason;
   }
+}
+
+/** The first call decides how. */
+function onceFor(close: RunningServer["close"]): RunningServer["close"] {
+  let closing: Promise<void> | undefined;
+  return (options) => {
+    closing ??= close(options);
+    return closing;
+  };
 }
 
 function build(instance: Instance, options: BuildOptions): (request: Request) => Promise<Response> {

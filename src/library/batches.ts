@@ -3,7 +3,7 @@ import type { BatchProgress } from "../batch/progress.ts";
 import type { Opened } from "../compose.ts";
 import { eachLine } from "../service/whole-lines.ts";
 import { checkId } from "./check-id.ts";
-import { createKeeper } from "./keep-executing.ts";
+import type { Keeper } from "./keep-executing.ts";
 import { listPage } from "./list-page.ts";
 import { project } from "./project.ts";
 import type { BatchCreateParams, BatchListParams, BatchResult, ListPage } from "./types.ts";
@@ -58,10 +58,8 @@ export interface BatchResultsOptions {
 
 export function createBatches(
   open: () => Promise<Opened>,
-  { execute, closed }: { execute: boolean; closed: AbortSignal },
+  { execute, keeper }: { execute: boolean; keeper: Keeper },
 ): NerifBatches {
-  const keeper = createKeeper({ execute, closed });
-
   async function begin(make: (opened: Opened) => Promise<BatchObject>): Promise<BatchObject> {
     const opened = await open();
     if (execute) await assertExecutable(opened);
@@ -82,10 +80,15 @@ export function createBatches(
       (await open()).service.batches.progress(project, checkId(batchId, "batchId")),
     async cancel(batchId) {
       const opened = await open();
-      const batch = await opened.service.batches.cancel(project, checkId(batchId, "batchId"));
-      // A cancel that finds no executor becomes it.
-      if (opened.engine.running) keeper.keep(opened);
-      return batch;
+      const letGo = keeper.hold(opened);
+      try {
+        const batch = await opened.service.batches.cancel(project, checkId(batchId, "batchId"));
+        // A cancel that finds no executor becomes it.
+        if (opened.engine.running) keeper.keep(opened, batch.id);
+        return batch;
+      } finally {
+        letGo();
+      }
     },
     async list(params = {}) {
       const page = await (await open()).service.batches.list(project, params);
@@ -93,12 +96,11 @@ export function createBatches(
     },
     async wait(batchId, options) {
       const opened = await open();
-      const letGo = holdProcess();
+      const letGo = keeper.hold(opened);
       try {
         return await opened.service.batches.wait(project, checkId(batchId, "batchId"), options);
       } finally {
         letGo();
-        if (opened.engine.running) keeper.keep(opened);
       }
     },
     async *results(batchId, { follow = true, signal } = {}) {
@@ -106,7 +108,7 @@ export function createBatches(
       const id = checkId(batchId, "batchId");
       // Who follows a batch that nobody executes would wait for ever.
       if (follow) keeper.keep(opened, id);
-      const letGo = holdProcess();
+      const letGo = keeper.hold(opened);
       try {
         for await (const lines of opened.service.batches.results(project, id, { follow, signal })) {
           for (const line of eachLine(lines)) yield JSON.parse(line.toString()) as BatchResult;
@@ -126,10 +128,4 @@ async function assertExecutable({ engine, lock, upstreams }: Opened): Promise<vo
   } catch (reason) {
     if (engine.running || (await lock.holder()) === null) throw reason;
   }
-}
-
-/** Who waits for something wants the process to live until it comes, also with `keepAlive: false`. */
-function holdProcess(): () => void {
-  const timer = setInterval(() => {}, 2 ** 30);
-  return () => clearInterval(timer);
 }

@@ -2,6 +2,7 @@ import { NerifError } from "../batch/errors.ts";
 import { type NerifOptions, type Opened, openNerif } from "../compose.ts";
 import { createBatches, type NerifBatches } from "./batches.ts";
 import { createFiles, type NerifFiles } from "./files.ts";
+import { createKeeper } from "./keep-executing.ts";
 import { setOpener } from "./opener.ts";
 
 /** Nerif on one data directory. */
@@ -50,12 +51,17 @@ export function createNerif(options: NerifOptions = {}): Nerif {
     return closed;
   }
 
+  const execute = options.execute ?? true;
+  const keeper = createKeeper({ execute, closed: closing.signal });
   const nerif: Nerif = {
     files: createFiles(open),
-    batches: createBatches(open, { execute: options.execute ?? true, closed: closing.signal }),
+    batches: createBatches(open, { execute, keeper }),
     close,
     [Symbol.asyncDispose]: () => close(),
   };
-  setOpener(nerif, open);
+  setOpener(nerif, () => {
+    keeper.serve();
+    return open();
+  });
   return nerif;
 }

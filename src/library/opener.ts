@@ -9,7 +9,7 @@ export function setOpener(instance: object, open: () => Promise<Opened>): void {
 }
 
 /**
- * Opens the data directory of an instance for another door of the package.
+ * Opens the data directory of an instance for another door of the package, which serves whoever comes.
  * @throws NerifError `invalid_usage` when `createNerif` did not make it
  */
 export function openerOf(instance: object): () => Promise<Opened> {

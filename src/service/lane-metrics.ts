@@ -1,10 +1,9 @@
 import type { LaneState } from "../engine/engine.ts";
+import { firstModels } from "../engine/idle-lanes.ts";
 import type { Metric, MetricSample } from "./metrics.ts";
 
-/** Models of one upstream that get figures of their own; users name models, and each name costs whoever keeps them. */
-const mostModels = 100;
 const mostModelCharacters = 200;
-/** Stands for all further models of an upstream. */
+/** Stands for all further models of an upstream: users name models, and each name costs whoever keeps the figures. */
 const otherModels = "other";
 
 type Labels = { upstream: string; endpoint: string; model: string };
@@ -79,7 +78,7 @@ function sumUp(lanes: readonly LaneState[]): { labels: Labels; sum: Sum }[] {
 function modelLabel(model: string | null, named: Set<string>): string {
   const name = (model ?? "").slice(0, mostModelCharacters).toWellFormed();
   if (named.has(name)) return name;
-  if (named.size >= mostModels) return otherModels;
+  if (named.size >= firstModels) return otherModels;
   named.add(name);
   return name;
 }

@@ -3,6 +3,10 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, onTestFinished, test, vi } from "vitest";
 import { openNerif } from "../../src/compose.ts";
+import { createNerif } from "../../src/index.ts";
+import { startNode } from "../support/library-process.ts";
+import { chats } from "../support/library-requests.ts";
+import { startGatedUpstream } from "../support/library-upstream.ts";
 import { startPostgres, withoutPostgres } from "../support/postgres.ts";
 
 describe.skipIf(withoutPostgres !== null)(`a library process on a database ${withoutPostgres ?? ""}`, () => {
@@ -28,5 +32,32 @@ describe.skipIf(withoutPostgres !== null)(`a library process on a database ${wit
     } finally {
       await client.close();
     }
+  });
+
+  test("ends when its own batch is final, though others have batches that are not", async () => {
+    const sharedDir = mkdtempSync(join(tmpdir(), "nerif-library-"));
+    onTestFinished(() => rmSync(sharedDir, { recursive: true, force: true }));
+    const postgres = await startPostgres();
+    onTestFinished(postgres.remove);
+    await using model = await startGatedUpstream();
+    const options = { databaseUrl: await postgres.createDatabase(), sharedDir, upstream: model.url };
+    await using other = createNerif(options);
+    const input = await other.files.createBatchFile(chats(["hold theirs"]));
+    const theirs = await other.batches.create({ input_file_id: input.id, endpoint: "/v1/chat/completions" });
+    await model.held(1);
+    const script = `import { createNerif } from "nerif";
+      const nerif = createNerif(${JSON.stringify(options)});
+      const { chats } = await import("./test/support/library-requests.ts");
+      const input = await nerif.files.createBatchFile(chats(["ours"]));
+      const { id } = await nerif.batches.create({ input_file_id: input.id, endpoint: "/v1/chat/completions" });
+      console.log("created", id);`;
+    await using child = startNode(script, { HOME: sharedDir });
+    const ours = await child.said("created");
+    expect(await child.ended).toBe(0);
+    expect((await other.batches.retrieve(ours)).status).toBe("completed");
+    expect((await other.batches.retrieve(theirs.id)).status).toBe("in_progress");
+    model.release();
+    expect((await other.batches.wait(theirs.id)).status).toBe("completed");
+    expect(model.prompts.toSorted()).toEqual(["hold theirs", "ours"]);
   });
 });

@@ -1,7 +1,7 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterEach, beforeEach, expect, test, vi } from "vitest";
+import { afterEach, beforeEach, expect, onTestFinished, test, vi } from "vitest";
 import { Batch, BatchFile, type BatchResult, createNerif, type Nerif } from "../../src/index.ts";
 import { createSimulator } from "../../src/testing.ts";
 import { chats } from "../support/library-requests.ts";
@@ -173,6 +173,28 @@ test("results() without follow ends with what is done", async () => {
   expect(results.map(({ custom_id }) => custom_id)).toEqual(["line-0"]);
   model.release();
   await nerif.batches.wait(id);
+});
+
+test.for([
+  { length: "no end", graceMs: Number.POSITIVE_INFINITY },
+  { length: "more days than a timer can hold", graceMs: 2 ** 31 },
+])("close() with a grace of $length lets calls in flight end", async ({ graceMs }) => {
+  await using model = await startGatedUpstream();
+  // Node says so where a timer takes what it cannot hold for no time at all.
+  const warnings: string[] = [];
+  const note = ({ name }: Error) => void warnings.push(name);
+  process.on("warning", note);
+  onTestFinished(() => void process.off("warning", note));
+  const first = createNerif({ ...storageAt(dataDir), upstream: model.url });
+  const id = await begin(first, ["hold one"]);
+  await model.held(1);
+  const closed = first.close({ graceMs });
+  model.release();
+  await closed;
+  await using second = createNerif({ ...storageAt(dataDir), upstream: model.url });
+  expect((await second.batches.wait(id)).request_counts.completed).toBe(1);
+  expect(model.prompts).toEqual(["hold one"]);
+  expect(warnings).not.toContain("TimeoutOverflowWarning");
 });
 
 test("retry() runs the failed lines alone in a new batch", async () => {

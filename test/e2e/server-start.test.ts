@@ -1,4 +1,6 @@
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, onTestFinished } from "vitest";
+import { listenFor } from "../../src/http/serve.ts";
+import type { Upstream } from "../../src/upstreams/upstream.ts";
 import { fixedBounds } from "../support/bounds.ts";
 import { openTestInstance } from "../support/http-instance.ts";
 import { startTestServer } from "../support/http-server.ts";
@@ -64,6 +66,32 @@ describe("server, start and stop", () => {
     const port = 20_000 + (process.pid % 20_000);
     await expect(startTestServer({ instance, port })).rejects.toMatchObject({ code: "upstream_is_self" });
     expect(found).toHaveLength(1);
+  });
+
+  it("listens and answers while an upstream still thinks about which models it has", async () => {
+    const asked = Promise.withResolvers<void>();
+    const answer = Promise.withResolvers<[]>();
+    const slow: Upstream = {
+      name: "slow",
+      serves: () => true,
+      bounds: fixedBounds(1),
+      models() {
+        asked.resolve();
+        return answer.promise;
+      },
+      send: () => Promise.reject(new Error("not asked")),
+      close: async () => {},
+    };
+    const instance = await openTestInstance({ upstreams: [slow] });
+    const server = await listenFor(instance, { port: 0 });
+    onTestFinished(() => server.close());
+    await asked.promise;
+    expect((await fetch(`${server.url}/readyz`)).status).toBe(200);
+    answer.resolve([]);
+    await server.started;
+    await server.close();
+    // Both who started it and who stops it may close it.
+    await server.close();
   });
 
   it("drains: ends the request that runs, takes no new one, and is not ready", async () => {

@@ -124,6 +124,7 @@ function createIdleEngine(): IdleEngine {
         signal?.addEventListener("abort", done, { once: true });
       });
     },
+    async rest() {},
     async stop() {},
     tell() {
       for (const done of [...waiting]) done();

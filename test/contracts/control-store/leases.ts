@@ -120,6 +120,22 @@ export function leaseTests(stores: () => Stores): void {
     expect(await lease(store, id, { holder: "c" })).toHaveLength(1);
   });
 
+  test("a renewal by an old holder is refused also beside one by the new holder", async () => {
+    const { store, other, clock } = stores();
+    const id = await batchWith(1);
+    const stale = must((await lease(store, id, { leaseMs: 1 }))[0]);
+    clock.now += 1;
+    const current = must((await lease(other, id, { holder: "b", leaseMs: 500 }))[0]);
+    for (const order of [
+      [stale, current],
+      [current, stale],
+    ]) {
+      const renewed = await Promise.all(order.map((one) => store.renewLease(one, 1_000, aTally(one.epoch))));
+      expect(renewed).toEqual(order.map((one) => one === current));
+    }
+    expect(await store.shardsInOrder(id, -1, 1)).toEqual([{ ...current, ...aTally(current.epoch) }]);
+  });
+
   test("a shard that was handed back keeps its counts and segments and goes to the next", async () => {
     const { store } = stores();
     const id = await batchWith(1);
