@@ -250,6 +250,17 @@ describe("resolveConfig()", () => {
     const resolve = () => resolveConfig(["strict"], {}, { env: { NERIF_STRICT: "maybe" }, cwd });
     expect(resolve).toThrow('Cannot use NERIF_STRICT "maybe": it must be true or false');
   });
+
+  it("names the key of the file, what is in it, and what it may be, save for what may be a key", () => {
+    const resolveFile = (text: string) => {
+      writeFileSync(join(cwd, "nerif.config.yaml"), text);
+      return () => resolveConfig(["strict"], {}, { env: {}, cwd });
+    };
+    expect(resolveFile("max_attempts: many")).toThrow(
+      `Cannot use the configuration: max_attempts "many" in ${join(cwd, "nerif.config.yaml")}: it must be a whole number from 1 to 1000`,
+    );
+    expect(resolveFile("upstream: [sk-secret]")).toThrow(/: upstream in .*: it must be text$/);
+  });
 });
 
 function codeOf(action: () => unknown): string {
