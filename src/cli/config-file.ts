@@ -88,7 +88,11 @@ function toConfigFile(path: string, content: unknown): ConfigFile {
   return { path, values, upstreams };
 }
 
-function checked<T>(schema: z.ZodType<T>, value: unknown, at: { path: string; key: string; name?: OptionName }): T {
+function checked<T>(
+  schema: z.ZodType<T>,
+  value: unknown,
+  at: { path: string; key: string; name?: OptionName },
+): T {
   const result = schema.safeParse(value);
   if (result.success) return result.data;
   const [issue] = result.error.issues;

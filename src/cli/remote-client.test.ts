@@ -19,7 +19,9 @@ async function serverThat(answer: RequestListener): Promise<string> {
 describe("a client of a server", () => {
   it.each(["sk-very\nsecret", "sk-very-secret-→"])("refuses the key %j without repeating it", async (key) => {
     vi.stubEnv("NERIF_API_KEY", key);
-    onTestFinished(() => vi.unstubAllEnvs());
+    onTestFinished(() => {
+      vi.unstubAllEnvs();
+    });
     await expect(createRemoteClient("http://127.0.0.1:1")).rejects.toMatchObject({
       code: "invalid_configuration",
       message: "Cannot use NERIF_API_KEY: it holds characters that a header cannot carry",
