@@ -1,6 +1,6 @@
 import { homedir } from "node:os";
 import { join, resolve } from "node:path";
-import type { NerifError } from "./batch/errors.ts";
+import { NerifError } from "./batch/errors.ts";
 import { limits } from "./batch/limits.ts";
 import type { ExecutorLock } from "./control/control-store.ts";
 import { createSystemClock } from "./engine/clock.ts";
@@ -183,8 +183,18 @@ export async function openNerif(options: NerifOptions = {}): Promise<Opened> {
   }
 }
 
-/** The data directory that options and environment name, as an absolute path. */
+/**
+ * The data directory that options and environment name, as an absolute path.
+ *
+ * @throws NerifError `invalid_configuration` for what is no path; an empty one would be the working directory
+ */
 export function resolveDataDir(given: string | undefined): string {
+  if (given !== undefined && (typeof given !== "string" || given.trim() === "")) {
+    const reason = "it must be a path, and not an empty one";
+    throw new NerifError("invalid_configuration", `Cannot use the data directory: ${reason}`, {
+      param: "dataDir",
+    });
+  }
   const fromEnvironment = process.env.NERIF_DATA_DIR?.trim();
   const path = given ?? (fromEnvironment || join("~", ".nerif", "batches"));
   return resolve(path === "~" || path.startsWith("~/") ? join(homedir(), path.slice(1)) : path);
@@ -193,6 +203,12 @@ export function resolveDataDir(given: string | undefined): string {
 function connect(options: NerifOptions): Upstream[] {
   const keepAlive = options.keepAlive ?? true;
   const requestTimeoutMs = options.requestTimeoutMs ?? 600_000;
+  if (!(requestTimeoutMs > 0)) {
+    const reason = `it is ${requestTimeoutMs} and must be more than 0`;
+    throw new NerifError("invalid_configuration", `Cannot use requestTimeoutMs: ${reason}`, {
+      param: "requestTimeoutMs",
+    });
+  }
   return resolveUpstreams(options, process.env).map(({ concurrency, ...upstream }) =>
     createHttpUpstream({
       ...upstream,

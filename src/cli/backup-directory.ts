@@ -10,6 +10,7 @@ import {
   syncDirectory,
   syncFile,
 } from "../compose.ts";
+import { whyNot } from "./run-places.ts";
 
 /** What holds bytes beside the database. Locks, and the private stores of `nerif run`, are no part of a backup. */
 const parts = ["files", "journal"] as const;
@@ -56,7 +57,7 @@ export async function backUpDirectory(dataDir: string, target: string): Promise<
     await syncDirectory(dirname(directory));
     return { directory, files: named.length, bytes };
   } catch (reason) {
-    throw NerifError.fromUnknown(reason, `back up to ${directory}`);
+    throw refusalAt(directory, reason);
   } finally {
     await rm(unfinished, { recursive: true, force: true });
     await rm(links, { recursive: true, force: true });
@@ -66,10 +67,18 @@ export async function backUpDirectory(dataDir: string, target: string): Promise<
 async function refuseExisting(directory: string): Promise<void> {
   const found = await stat(directory).catch((reason: unknown) => {
     if (errnoOf(reason) === "ENOENT") return null;
-    throw NerifError.fromUnknown(reason, `back up to ${directory}`);
+    throw refusalAt(directory, reason);
   });
   if (found === null) return;
   throw new NerifError("output_exists", `Cannot back up to ${directory}: it is there already`);
+}
+
+/** Where a place cannot be written, that is what it says. */
+function refusalAt(directory: string, reason: unknown): NerifError {
+  const why = whyNot(reason);
+  if (reason instanceof NerifError || why === null)
+    return NerifError.fromUnknown(reason, `back up to ${directory}`);
+  return new NerifError("invalid_usage", `Cannot back up to ${directory}: ${why}`, { cause: reason });
 }
 
 /** On the file system of the data, which alone can give it second names. Clears up behind backups that were killed. */

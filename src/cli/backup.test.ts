@@ -51,6 +51,13 @@ test("nerif backup refuses a directory that is there already, and leaves it as i
   expect(readdirSync(join(cwd, "there"))).toEqual([]);
 });
 
+test("nerif backup says why it cannot write to a place", async () => {
+  const place = join(cwd, "data/files", await storeFile(), "copy");
+  const { code, stderr } = await nerif("backup", place);
+  expect(code).toBe(2);
+  expect(stderr).toContain(`Cannot back up to ${place}: a part of its path is not a directory`);
+});
+
 test("nerif backup makes nothing when a file's content is missing", async () => {
   const id = await storeFile();
   await rm(join(cwd, "data/files", id));

@@ -7,6 +7,7 @@ import type { UpstreamOptions } from "../compose.ts";
 import { configReason } from "./config-reason.ts";
 import { upstreamOptions, upstreamSchema } from "./config-upstreams.ts";
 import { keyOf, type OptionName, optionNames, specOf } from "./options.ts";
+import { shownValue } from "./shown-value.ts";
 
 /** What a configuration file says; values of options are not converted yet. */
 export interface ConfigFile {
@@ -80,7 +81,7 @@ function toConfigFile(path: string, content: unknown): ConfigFile {
     } else if (name === undefined)
       throw refusal(`${path} has the unknown key ${JSON.stringify(key)}`, undefined, key);
     else if (value !== null) {
-      checked(specOf(name).schema, value, { path, key });
+      checked(specOf(name).schema, value, { path, key, name });
       values[name] = value;
     }
   }
@@ -90,7 +91,11 @@ function toConfigFile(path: string, content: unknown): ConfigFile {
   return { path, values, upstreams };
 }
 
-function checked<T>(schema: z.ZodType<T>, value: unknown, at: { path: string; key: string }): T {
+function checked<T>(
+  schema: z.ZodType<T>,
+  value: unknown,
+  at: { path: string; key: string; name?: OptionName },
+): T {
   const result = schema.safeParse(value, { error: configReason });
   if (result.success) return result.data;
   const [issue] = result.error.issues;
@@ -102,7 +107,9 @@ function checked<T>(schema: z.ZodType<T>, value: unknown, at: { path: string; ke
       where,
     );
   }
-  throw refusal(`${where} in ${at.path}: ${issue?.message ?? "invalid"}`, undefined, where);
+  const reason = issue?.message ?? "invalid";
+  const shown = at.name === undefined ? "" : shownValue(at.name, { value, reason });
+  throw refusal(`${where}${shown} in ${at.path}: ${reason}`, undefined, where);
 }
 
 function refusal(why: string, cause?: unknown, param: string | null = null): NerifError {

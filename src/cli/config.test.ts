@@ -199,7 +199,7 @@ describe("resolveConfig()", () => {
     ["upstreams: [{ name: a, url: u, modles: [] }]\n", /unknown key "upstreams\.0\.modles"/],
     ["upstreams: [{ name: a }]\n", /upstreams\.0\.url in .*nerif\.config\.yaml/],
     ["upstream: http://a/v1\nupstreams: []\n", /both upstream and upstreams/],
-    ["max_attempts: many\n", /max_attempts in .*: it must be a whole number from 1 to 1000/],
+    ["max_attempts: many\n", /max_attempts "many" in .*: it must be a whole number from 1 to 1000/],
     ["request_timeout: 600\n", /request_timeout in .*: cannot read "600" as a duration/],
     ["a: b: c\n", /is not YAML/],
     ["- 1\n", /is not a list of keys and values/],
@@ -302,6 +302,12 @@ describe("resolveConfig()", () => {
   it("names the variable, what is in it, and what it may be", () => {
     const resolve = () => resolveConfig(["strict"], {}, { env: { NERIF_STRICT: "maybe" }, cwd });
     expect(resolve).toThrow('Cannot use NERIF_STRICT "maybe": it must be true or false');
+  });
+
+  it("never repeats what may be a key that stands in the file", () => {
+    writeFileSync(join(cwd, "nerif.config.yaml"), "upstream: [sk-secret]\n");
+    const resolve = () => resolveConfig(["strict"], {}, { env: {}, cwd });
+    expect(resolve).toThrow(/: upstream in .*: it must be text$/);
   });
 });
 

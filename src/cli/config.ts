@@ -5,6 +5,7 @@ import { NerifError } from "../batch/errors.ts";
 import type { UpstreamOptions } from "../compose.ts";
 import { type ConfigFile, readConfigFile } from "./config-file.ts";
 import { flagOf, keyOf, type OptionName, type OptionValues, specOf, variableOf } from "./options.ts";
+import { shownValue } from "./shown-value.ts";
 
 export interface Config<N extends OptionName> {
   values: OptionValues<N>;
@@ -86,19 +87,10 @@ function convert(
   const result = specOf(name).schema.safeParse(value);
   if (result.success) return result.data;
   const reason = result.error.issues[0]?.message ?? "it is not valid";
-  throw new NerifError(code, `Cannot use ${source}${shown(name, { value, reason })}: ${reason}`, {
+  throw new NerifError(code, `Cannot use ${source}${shownValue(name, { value, reason })}: ${reason}`, {
     param: keyOf(name),
   });
 }
-
-/** What was given, as far as it may be repeated and the reason does not name it. */
-function shown(name: OptionName, { value, reason }: { value: unknown; reason: string }): string {
-  const text = JSON.stringify(value) ?? "";
-  if (specOf(name).secret === true || reason.includes(text)) return "";
-  return ` ${text.length > mostShown ? `${text.slice(0, mostShown)}…` : text}`;
-}
-
-const mostShown = 80;
 
 /** A path in a configuration file is meant from where the file is; `~` is the home directory in all sources. */
 function directory(

@@ -16,12 +16,19 @@ describe("parseMoment()", () => {
     expect(parseMoment(text)).toBe(seconds);
   });
 
-  it.each(["", "-1", "1.5", "yesterday", "2026-13-01", "2026-11-22 12:00", "1969-12-31", "22.11.2026"])(
-    "refuses %j",
-    (text) => {
-      expect(() => parseMoment(text)).toThrow(
-        /^Cannot read .* as a time: it must be Unix seconds or look like/,
-      );
-    },
-  );
+  it.each([
+    "",
+    "-1",
+    "1.5",
+    "yesterday",
+    "2026-13-01",
+    "2026-02-30",
+    "2026-11-22 12:00",
+    "1969-12-31",
+    "22.11.2026",
+  ])("refuses %j", (text) => {
+    expect(() => parseMoment(text)).toThrow(
+      /^Cannot read .* as a time: it must be Unix seconds or look like/,
+    );
+  });
 });

@@ -15,9 +15,14 @@ export function parseMoment(text: string): number {
   // A date alone is read as one in UTC.
   const ms =
     date === undefined ? -1 : Date.parse(time === undefined || zone !== undefined ? text : `${text}Z`);
-  if (ms >= 0) return Math.floor(ms / 1_000);
+  if (ms >= 0 && isDay(date ?? "")) return Math.floor(ms / 1_000);
   throw new NerifError(
     "invalid_value",
     `Cannot read ${JSON.stringify(text.slice(0, 80))} as a time: it must be Unix seconds or look like 2026-11-22 or 2026-11-22T08:30:00Z`,
   );
+}
+
+/** `Date` takes the 30th of February for the 2nd of March. */
+function isDay(date: string): boolean {
+  return new Date(`${date}T00:00:00Z`).toISOString().startsWith(date);
 }

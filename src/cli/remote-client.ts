@@ -13,11 +13,10 @@ import { inputPath } from "./run-places.ts";
 
 const pollMs = 1_000;
 
-/** Asks a server over its HTTP API, with the key in NERIF_API_KEY. @throws NerifError `invalid_usage` */
+/** Asks a server over its HTTP API, with the key in NERIF_API_KEY. @throws NerifError `invalid_usage`, `invalid_configuration` */
 export async function createRemoteClient(server: string): Promise<Client> {
   const base = baseUrl(server);
-  const key = process.env.NERIF_API_KEY?.trim();
-  const headers: Record<string, string> = key ? { authorization: `Bearer ${key}` } : {};
+  const headers = keyHeader(process.env.NERIF_API_KEY);
 
   async function ask(path: string, init: RequestInit = {}): Promise<Response> {
     const response = await fetch(`${base}${path}`, { ...init, headers }).catch((reason: unknown) => {
@@ -28,12 +27,20 @@ export async function createRemoteClient(server: string): Promise<Client> {
   }
 
   async function json<T>(path: string, init?: RequestInit): Promise<T> {
-    return (await (await ask(path, init)).json()) as T;
+    const answer: unknown = await (await ask(path, init)).json().catch(() => null);
+    if (typeof answer === "object" && answer !== null) return answer as T;
+    const reason = "it answered with something that is not JSON, so it may be no Nerif server";
+    throw new NerifError("upstream_unreachable", `Cannot use the server ${base}: ${reason}`);
   }
 
   async function* bytes(path: string, signal?: AbortSignal): AsyncGenerator<Uint8Array> {
     const { body } = await ask(path, signal === undefined ? {} : { signal });
-    if (body !== null) yield* body;
+    if (body === null) return;
+    try {
+      yield* body;
+    } catch (reason) {
+      throw brokenOff(base, reason);
+    }
   }
 
   const batch = (id: string) => `/v1/batches/${encodeURIComponent(id)}`;
@@ -110,6 +117,15 @@ function baseUrl(server: string): string {
   );
 }
 
+function keyHeader(variable: string | undefined): Record<string, string> {
+  const key = variable?.trim() ?? "";
+  if (key === "") return {};
+  // Here, since what refuses it later repeats it.
+  if (/^[\x21-\x7e]+$/.test(key)) return { authorization: `Bearer ${key}` };
+  const reason = "it holds characters that a header cannot carry";
+  throw new NerifError("invalid_configuration", `Cannot use NERIF_API_KEY: ${reason}`, { param: "api_key" });
+}
+
 function query(wanted: PageQuery & Partial<BatchQuery>): string {
   const { limit, after, status, created_after, created_before, metadata = {} } = wanted;
   const pairs = new URLSearchParams();
@@ -130,6 +146,16 @@ function unreachable(base: string, reason: unknown): NerifError {
     {
       cause: reason,
     },
+  );
+}
+
+/** In the middle of an answer: the server stopped, say, while its results were followed. */
+function brokenOff(base: string, reason: unknown): NerifError {
+  if (reason instanceof Error && reason.name === "AbortError") return NerifError.fromUnknown(reason);
+  return new NerifError(
+    "storage_unavailable",
+    `Cannot read on: the server ${base} broke its answer off; what came is not all`,
+    { cause: reason },
   );
 }
 

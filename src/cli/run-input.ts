@@ -49,31 +49,39 @@ export function looksSame(a: FileStat, b: FileStat): boolean {
  * one. Every line goes where its own url says; only strict mode holds them against this one.
  */
 export async function firstEndpoint(path: string, maxLineBytes: number): Promise<Endpoint> {
-  const start: Buffer[] = [];
+  const line: Buffer[] = [];
   let bytes = 0;
+  let isStart = true;
   for await (const chunk of createReadStream(path, { highWaterMark: 64 * 1024 })) {
-    start.push(chunk);
-    bytes += chunk.length;
-    if (bytes > maxLineBytes || (chunk.includes(10) && firstLine(start) !== "")) break;
+    const text = isStart && bom.equals(chunk.subarray(0, bom.length)) ? chunk.subarray(bom.length) : chunk;
+    isStart = false;
+    // There may be any number of blank lines before the first one: none is kept.
+    const part = line.length === 0 ? withoutBlanks(text) : text;
+    if (part.length === 0) continue;
+    const end = part.indexOf(newline);
+    line.push(end === -1 ? part : part.subarray(0, end));
+    bytes += part.length;
+    if (end !== -1 || bytes > maxLineBytes) break;
   }
-  return endpointIn(firstLine(start));
+  return endpointIn(line);
 }
 
-function firstLine(chunks: readonly Buffer[]): string {
-  const lines = Buffer.concat(chunks)
-    .toString("utf8")
-    .replace(/^\ufeff/, "")
-    .split("\n");
-  return lines.find((line) => line.trim() !== "") ?? "";
+const bom = Buffer.from("\ufeff");
+const newline = 10;
+const blanks = new Set([9, newline, 13, 32]);
+
+function withoutBlanks(text: Buffer): Buffer {
+  const at = text.findIndex((byte) => !blanks.has(byte));
+  return at === -1 ? text.subarray(text.length) : text.subarray(at);
 }
 
-function endpointIn(line: string): Endpoint {
+function endpointIn(line: readonly Buffer[]): Endpoint {
   try {
-    const request: unknown = JSON.parse(line);
+    const request: unknown = JSON.parse(Buffer.concat(line).toString("utf8"));
     const url = typeof request === "object" && request !== null && "url" in request ? request.url : null;
     return endpointOf(url) ?? usual;
   } catch {
-    // Validation will tell what is wrong with the line.
+    // Validation will tell what is wrong with the line. One that is too long for a string has the usual endpoint too.
     return usual;
   }
 }

@@ -76,12 +76,16 @@ export async function inputPath(path: string, given: string): Promise<string> {
     return real;
   } catch (reason) {
     if (reason instanceof NerifError) throw reason;
-    throw refuse(whyNot(reason), reason);
+    throw refuse(refusedWhy(reason), reason);
   }
 }
 
-/** The real path that a result file will have; `-` is null. Its directory has to be there already. */
-async function targetPath(
+/**
+ * The real path that a file of results will have; `-` is null. Its directory has to be there already.
+ *
+ * @throws NerifError `invalid_usage`
+ */
+export async function targetPath(
   given: string,
   { cwd, what }: { cwd: string; what: string },
 ): Promise<string | null> {
@@ -104,7 +108,7 @@ async function targetPath(
     return target ?? join(real, basename(path));
   } catch (reason) {
     if (reason instanceof NerifError) throw reason;
-    throw refuse(`the directory ${parent}: ${whyNot(reason)}`, reason);
+    throw refuse(`the directory ${parent}: ${refusedWhy(reason)}`, reason);
   }
 }
 
@@ -119,7 +123,12 @@ async function refuseSame(path: string | null, other: string | null, why: string
     throw new NerifError("invalid_usage", `Cannot write ${path}: ${why}`, { param: "output" });
 }
 
-function whyNot(reason: unknown): string {
+function refusedWhy(reason: unknown): string {
+  return whyNot(reason) ?? errnoOf(reason) ?? "it cannot be used";
+}
+
+/** What the file system says of a path that cannot be used, for people; null for anything else. */
+export function whyNot(reason: unknown): string | null {
   switch (errnoOf(reason)) {
     case "ENOENT":
       return "it does not exist";
@@ -135,6 +144,6 @@ function whyNot(reason: unknown): string {
     case "ELOOP":
       return "its symbolic links go round in a circle";
     default:
-      return errnoOf(reason) ?? "it cannot be used";
+      return null;
   }
 }

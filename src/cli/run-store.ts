@@ -21,6 +21,9 @@ export async function makeRunsDirectory(dataDir: string): Promise<void> {
       ENOTDIR: "it is not a directory",
       EEXIST: "it is not a directory",
       EACCES: "permission denied",
+      EROFS: "the file system is read-only",
+      // Directories above it that are missing are made as well, where they can be.
+      ENOENT: "a directory above it cannot be made",
     };
     const errno = errnoOf(cause) ?? "";
     const why = errno in reason ? reason[errno as keyof typeof reason] : errno || "it cannot be made";

@@ -123,7 +123,11 @@ function keyIn(variable: string | undefined): string | undefined {
   if (variable === undefined) return undefined;
   const key = process.env[variable]?.trim();
   if (key) return key;
-  const reason = `the variable ${variable} is not set`;
+  // What is no name of a variable may be the key.
+  const isName = /^[A-Za-z_][A-Za-z0-9_]*$/.test(variable);
+  const reason = isName
+    ? `the variable ${variable} is not set`
+    : "--api-key-env must be the name of an environment variable, never a key itself";
   throw new NerifError("invalid_configuration", `Cannot ask for a key: ${reason}`, { param: "api_key_env" });
 }
 

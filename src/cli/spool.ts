@@ -17,12 +17,17 @@ export interface Spool {
 /**
  * Copies a stream to a file of its own below `directory`.
  *
+ * @param action what messages say that cannot be done
  * @param limit copy only so many lines; blank ones are copied and do not count
  * @throws NerifError `disk_full`
  */
 export async function spool(
   source: AsyncIterable<Uint8Array>,
-  { directory, limit }: { directory: string; limit?: number | undefined },
+  {
+    directory,
+    limit,
+    action = "copy the input",
+  }: { directory: string; limit?: number | undefined; action?: string },
 ): Promise<Spool> {
   await mkdir(directory, { recursive: true, mode: 0o700 });
   const path = join(directory, `spool-${process.pid}-${randomBytes(6).toString("hex")}.part`);
@@ -34,7 +39,7 @@ export async function spool(
     return { path, ...sum, moveTo: (target) => move(path, target), discard: () => rm(path, { force: true }) };
   } catch (reason) {
     await rm(path, { force: true });
-    throw NerifError.fromUnknown(reason, "copy the input");
+    throw NerifError.fromUnknown(reason, action);
   } finally {
     await file.close();
   }

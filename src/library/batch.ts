@@ -37,8 +37,8 @@ export const Batch = {
     let cursor = after;
     let unknownCursor: NerifError | undefined;
     for (const nerif of listedInstances()) {
-      // Full: whether there is more, the first of this directory tells.
-      const room = limit - data.length || Math.min(limit, 1);
+      // Full: whether there is more, the first of this directory tells. What is no number the service refuses.
+      const room = typeof limit === "number" ? limit - data.length || Math.min(limit, 1) : limit;
       const page = await pageOf(nerif, { ...filters, after: cursor, limit: room });
       if (page instanceof NerifError) {
         unknownCursor ??= page;

@@ -1,6 +1,9 @@
 import type { BatchStatus } from "../batch/batch.ts";
 
-/** One request, as one line of an input file. Everything about it is checked when it is written. */
+/**
+ * One request, as one line of an input file. It is checked when it is written, save for what the whole file tells: a
+ * `custom_id` that is there twice fails the batch.
+ */
 export interface BatchRequest {
   /** Unique in its file, 1 to 512 bytes. */
   custom_id: string;

@@ -220,6 +220,8 @@ function broken(error: Error): Failure {
   return unanswered("reset", { code: "connection_failed", message });
 }
 
+const untrusted = "nobody who is trusted has signed its certificate; SSL_CERT_FILE names others to trust";
+
 /** In words where the code says little. Never the error's own message, which holds addresses. */
 const causes: Record<string, string> = {
   ECONNREFUSED: "nobody listens there",
@@ -231,6 +233,13 @@ const causes: Record<string, string> = {
   ETIMEDOUT: "it did not accept the connection in time",
   ECONNRESET: "it reset the connection",
   UND_ERR_SOCKET: "it closed the connection",
+  ERR_SSL_WRONG_VERSION_NUMBER: "it does not speak TLS, so its URL may have to begin with http://",
+  CERT_HAS_EXPIRED: "its certificate has expired",
+  ERR_TLS_CERT_ALTNAME_INVALID: "its certificate is for another name",
+  DEPTH_ZERO_SELF_SIGNED_CERT: untrusted,
+  SELF_SIGNED_CERT_IN_CHAIN: untrusted,
+  UNABLE_TO_VERIFY_LEAF_SIGNATURE: untrusted,
+  UNABLE_TO_GET_ISSUER_CERT_LOCALLY: untrusted,
   UND_ERR_RES_CONTENT_LENGTH_MISMATCH: "the answer was not as long as announced",
 };
 

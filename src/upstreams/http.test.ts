@@ -124,6 +124,20 @@ describe("an HTTP upstream", () => {
     expect(JSON.parse(textOf(answer))).toEqual(goodAnswer);
   });
 
+  test("calls it refused when it does not speak TLS, and says what its URL may have to be", async () => {
+    const plain = createTcpServer((socket) =>
+      socket.on("error", () => {}).end("HTTP/1.1 400 Bad Request\r\n\r\n"),
+    );
+    await once(plain.listen(0, "127.0.0.1"), "listening");
+    const url = `https://127.0.0.1:${(plain.address() as AddressInfo).port}/v1`;
+    expect(await ask(open({ url }), call())).toMatchObject({
+      ok: false,
+      reason: "refused",
+      error: { message: expect.stringMatching(/may have to begin with http:/) },
+    });
+    plain.close();
+  });
+
   test("calls it refused when nobody listens", async () => {
     const upstream = open({ url: `http://127.0.0.1:${await closedPort()}/v1` });
     const answer = await ask(upstream, call());
@@ -207,7 +221,11 @@ describe("an HTTP upstream", () => {
     const url = `https://localhost:${(secure.address() as AddressInfo).port}/v1`;
     const trusting = open({ url, caFile: fixture("localhost-cert.pem") });
     expect(await ask(trusting, call())).toMatchObject({ ok: true });
-    expect(await ask(open({ url }), call())).toMatchObject({ ok: false, reason: "refused" });
+    expect(await ask(open({ url }), call())).toMatchObject({
+      ok: false,
+      reason: "refused",
+      error: { message: expect.stringMatching(/nobody who is trusted has signed its certificate/) },
+    });
     await Promise.all(opened.splice(0).map((upstream) => upstream.close()));
     secure.close();
   });

@@ -28,10 +28,11 @@ export interface ResolvedUpstream {
   yields: Yielding | undefined;
 }
 
-/** An upstream of which no more than these was said. */
+/** An upstream of which no more than these was said. @throws NerifError `invalid_configuration` */
 export function plainUpstream(
   known: Pick<ResolvedUpstream, "name" | "url" | "apiKey" | "concurrency">,
 ): ResolvedUpstream {
+  checkConcurrency(known);
   return {
     ...known,
     models: null,
@@ -76,20 +77,24 @@ export function resolveListed(options: UpstreamOptions, defaults: ListedDefaults
   };
 }
 
-/** What a configuration file cannot say, a program can. */
-function checkLimits({ name, limits, concurrency }: UpstreamOptions): void {
+/** What a configuration file cannot say, a program can: where no call is ever allowed, lines would wait in silence. */
+function checkConcurrency({ name, concurrency }: Pick<ResolvedUpstream, "name" | "concurrency">): void {
+  if (concurrency === "auto") return;
+  const isRange = typeof concurrency === "object";
+  const { least, most } = isRange ? concurrency : { least: concurrency, most: concurrency };
+  if (Number.isInteger(least) && Number.isInteger(most) && least >= 1 && least <= most) return;
+  const rule = isRange
+    ? "a range of whole numbers from 1"
+    : "auto, a whole number from 1, or a range of these";
+  throw unusable(name, `its concurrency is ${isRange ? `${least} to ${most}` : least} and must be ${rule}`);
+}
+
+function checkLimits({ name, limits }: UpstreamOptions): void {
   for (const key of ["requestsPerMinute", "tokensPerMinute"] as const) {
     const limit = limits?.[key];
     if (limit !== undefined && limit !== null && !(limit > 0 && Number.isFinite(limit)))
       throw unusable(name, `limits.${key} is ${limit} and must be more than 0`);
   }
-  if (typeof concurrency !== "object") return;
-  const { least, most } = concurrency;
-  if (!(Number.isInteger(least) && Number.isInteger(most) && least >= 1 && least <= most))
-    throw unusable(
-      name,
-      `its concurrency is ${least} to ${most} and must be a range of whole numbers from 1`,
-    );
 }
 
 /** @throws NerifError `invalid_configuration` when the variable is not set */

@@ -149,6 +149,8 @@ test.each([
   [{ limits: { requestsPerMinute: 0 } }, /limits.requestsPerMinute is 0/],
   [{ limits: { tokensPerMinute: -5 } }, /limits.tokensPerMinute is -5/],
   [{ concurrency: { least: 5, most: 2 } }, /concurrency is 5 to 2/],
+  [{ concurrency: 0 }, /concurrency is 0 and must be auto, a whole number from 1/],
+  [{ concurrency: 1.5 }, /concurrency is 1.5/],
 ])("resolveUpstreams() refuses a listed upstream with %j, without the secret", (options, message) => {
   const error = thrownBy(() =>
     resolveUpstreams({ upstreams: [{ name: "a", url: "http://a", ...options }] }, {}),
@@ -167,6 +169,13 @@ test.each<[string, UpstreamChoice, Environment, string, RegExp]>([
     /, or set OPENAI_API_KEY for OpenAI$/,
   ],
   ["nothing is listed", { upstreams: [] }, {}, "upstream_not_configured", /no upstream/],
+  [
+    "no call would be allowed",
+    { upstream: "http://a", concurrency: 0 },
+    {},
+    "invalid_configuration",
+    /"a": its concurrency is 0/,
+  ],
   ["the URL is none", { upstream: "localhost:8000" }, {}, "invalid_configuration", /"localhost:8000"/],
   ["a variable holds no URL", {}, { NERIF_UPSTREAM: "nowhere" }, "invalid_configuration", /NERIF_UPSTREAM/],
   [

@@ -103,6 +103,21 @@ test("Batch says what to look for when an id is in no directory", async () => {
   await expect(Batch.list({ limit: 101 })).rejects.toMatchObject({ code: "integer_above_max_value" });
 });
 
+test("Batch.list() refuses a limit that is no number", async () => {
+  // As a program without types has it from an address.
+  const limit = "5" as unknown as number;
+  await expect(Batch.list({ limit })).rejects.toMatchObject({ code: "invalid_type", param: "limit" });
+});
+
+test.each([
+  [{ dataDir: "" }, "Cannot use the data directory: it must be a path, and not an empty one"],
+  [{ requestTimeoutMs: -1 }, "Cannot use requestTimeoutMs: it is -1 and must be more than 0"],
+])("createNerif() with %j refuses to create a batch", async (options, message) => {
+  await using nerif = createNerif({ dataDir, upstream: "http://localhost:1/v1", ...options });
+  const created = nerif.batches.create({ input_file_id: "", endpoint: "/v1/embeddings" });
+  await expect(created).rejects.toMatchObject({ code: "invalid_configuration", message });
+});
+
 test("Batch.create() refuses when nobody could execute the batch, and says what to set", async () => {
   const input = await new BatchFile(join(dataDir, "lonely")).createBatchFile(chats(["a"]));
   await expect(Batch.create({ input_file_id: input.id, endpoint: chat })).rejects.toMatchObject({

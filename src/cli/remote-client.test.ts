@@ -1,0 +1,63 @@
+import { once } from "node:events";
+import { createServer, type RequestListener } from "node:http";
+import type { AddressInfo } from "node:net";
+import { describe, expect, it, onTestFinished, vi } from "vitest";
+import { createRemoteClient } from "./remote-client.ts";
+
+const batch = "batch_6b01f2a0c7d88190a1b2c3d4e5f60718";
+
+async function serverThat(answer: RequestListener): Promise<string> {
+  const server = createServer(answer).listen(0, "127.0.0.1");
+  await once(server, "listening");
+  onTestFinished(() => {
+    server.closeAllConnections();
+    server.close();
+  });
+  return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+}
+
+describe("a client of a server", () => {
+  it.each(["sk-very\nsecret", "sk-very-secret-→"])("refuses the key %j without repeating it", async (key) => {
+    vi.stubEnv("NERIF_API_KEY", key);
+    onTestFinished(() => {
+      vi.unstubAllEnvs();
+    });
+    await expect(createRemoteClient("http://127.0.0.1:1")).rejects.toMatchObject({
+      code: "invalid_configuration",
+      message: "Cannot use NERIF_API_KEY: it holds characters that a header cannot carry",
+    });
+  });
+
+  it.each(["<html>Please log in</html>", "null", ""])(
+    "says of the answer %j that no Nerif server gives it",
+    async (body) => {
+      const client = await createRemoteClient(await serverThat((_, response) => response.end(body)));
+      await expect(client.batches.retrieve(batch)).rejects.toMatchObject({
+        code: "upstream_unreachable",
+        message: expect.stringMatching(
+          /^Cannot use the server http.*: it answered with something that is not JSON/,
+        ),
+      });
+    },
+  );
+
+  it("says that results which break off are not all", async () => {
+    const client = await createRemoteClient(
+      await serverThat((_, response) => {
+        response.write("{}\n", () => response.destroy());
+      }),
+    );
+    const signal = new AbortController().signal;
+    const got: string[] = [];
+    const read = async () => {
+      for await (const chunk of client.batches.results(batch, { follow: true, signal })) {
+        got.push(Buffer.from(chunk).toString());
+      }
+    };
+    await expect(read()).rejects.toMatchObject({
+      code: "storage_unavailable",
+      message: expect.stringMatching(/^Cannot read on: the server http.* broke its answer off/),
+    });
+    expect(got).toEqual(["{}\n"]);
+  });
+});
