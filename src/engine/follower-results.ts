@@ -32,10 +32,12 @@ interface FollowerOptions {
 
 export function createFollowerResults(options: FollowerOptions): FollowerResults {
   const { batch, ending, followers, segments, input } = options;
-  const kept = createKeptResults(followers.leaders, segments);
+  const kept = createKeptResults({ count: followers.leaders, segments, upcoming: followers.ranks });
   const blocks = followers.inOrder();
   let block: Follower[] = [];
+  /** Of the block, and the number of those before it. */
   let next = 0;
+  let before = 0;
 
   function resultOf({ record, customId }: LineBytes, result: KeptResult | null): OrderedResult {
     const name = { batchId: batch.id, line: record.line, customId };
@@ -52,6 +54,7 @@ export function createFollowerResults(options: FollowerOptions): FollowerResults
     },
     async takeRun(line) {
       if (next === block.length) {
+        before += block.length;
         const more = await blocks.next();
         block = more.done ? [] : more.value;
         next = 0;
@@ -64,9 +67,8 @@ export function createFollowerResults(options: FollowerOptions): FollowerResults
         run.map(({ record }) => record),
         0,
       );
-      const answers = await kept.read(
-        run.slice(0, lines.length).map(({ leader }) => followers.rankOf(leader)),
-      );
+      const ranks = run.slice(0, lines.length).map(({ leader }) => followers.rankOf(leader));
+      const answers = await kept.read({ first: before + next, ranks });
       const results: OrderedResult[] = [];
       let bytes = 0;
       for (const [nth, answer] of answers.entries()) {

@@ -20,6 +20,8 @@ export interface Followers {
   of(leader: number): AsyncGenerator<Follower[]>;
   /** All of them by line, some at a time. */
   inOrder(): AsyncGenerator<Follower[]>;
+  /** The ranks of the leaders of all of them by line, one block after another; null behind the last. */
+  ranks: { readonly blockLines: number; block(nth: number): Promise<Uint32Array | null> };
   close(): Promise<void>;
 }
 
@@ -92,6 +94,13 @@ async function readAll(file: FileReader): Promise<Followers> {
     },
     async *inOrder() {
       for (let block = 0; block < blocks; block += 1) yield await readFollowers(file, block);
+    },
+    ranks: {
+      blockLines: blockRecords,
+      async block(nth) {
+        if (nth >= blocks) return null;
+        return Uint32Array.from(await readFollowers(file, nth), ({ leader }) => rankOf(leader));
+      },
     },
     close: () => file.close(),
   };

@@ -4,45 +4,77 @@ import { recordKinds } from "../journal/journal.ts";
 import { createKeptResults } from "./kept-results.ts";
 import type { OpenSegments } from "./open-segments.ts";
 
-test("the results that the lines of a run get are read together, each once, and those of the next run that it has not", async () => {
-  const { segments, reads } = counted();
-  const kept = keptOf(4, 10, segments);
-  const first = await kept.read([2, 0, 2, 3]);
-  expect(first.map((result) => result?.payload[0])).toEqual([2, 0, 2, null].map((rank) => rank ?? undefined));
-  expect(reads).toEqual([[2, 0]]);
-  await kept.read([1, 2]);
-  expect(reads).toEqual([[2, 0], [1]]);
+const mebibyte = 1024 * 1024;
+
+test("results that lines far ahead need are read together with those of the first, each once, and none again", async () => {
+  const { kept, note, reads } = start([2, 0, 2, 3, 1, 2]);
+  for (const rank of [0, 1, 2]) note(rank, 10);
+  const first = await kept.read({ first: 0, ranks: [2, 0, 2, 3] });
+  expect(first.map((result) => result?.payload[0])).toEqual([2, 0, 2, undefined]);
+  expect(await kept.read({ first: 4, ranks: [1, 2] })).toHaveLength(2);
+  expect(reads).toEqual([[2, 0, 1]]);
+});
+
+test("one that was in memory when it was noted, and is needed soon, is not read at all", async () => {
+  const { kept, note, reads } = start([0, 1, 2]);
+  note(0, 10);
+  await kept.read({ first: 0, ranks: [0] });
+  const payload = Buffer.alloc(10, 1);
+  note(1, 10, payload);
+  payload.fill(9);
+  note(2, 10);
+  const rest = await kept.read({ first: 1, ranks: [1, 2] });
+  expect(rest.map((result) => result?.payload[0])).toEqual([1]);
+  expect((await kept.read({ first: 2, ranks: [2] }))[0]?.payload[0]).toBe(2);
+  expect(reads).toEqual([[0], [2]]);
 });
 
 test("no more results are in memory than fit, and one is however large it is", async () => {
-  const { segments, reads } = counted();
-  const kept = keptOf(4, 5 * 1024 * 1024, segments);
-  expect(await kept.read([0, 0, 1])).toHaveLength(2);
-  expect(await kept.read([1])).toHaveLength(1);
-  // The first had to go for the second.
-  await kept.read([0]);
-  expect(reads).toEqual([[0], [1], [0]]);
+  const { kept, note, reads } = start([0, 0, 1, 2, 0, 1]);
+  for (const rank of [0, 1, 2]) note(rank, rank === 2 ? 70 * mebibyte : 30 * mebibyte);
+  expect(await kept.read({ first: 0, ranks: [0, 0, 1, 2] })).toHaveLength(3);
+  expect(await kept.read({ first: 3, ranks: [2, 0, 1] })).toHaveLength(1);
+  // The others had to go for it.
+  expect(await kept.read({ first: 4, ranks: [0, 1] })).toHaveLength(2);
+  expect(reads).toEqual([[0, 1], [2], [0, 1]]);
 });
 
-/** Results of all ranks but the last, each of so many bytes. */
-function keptOf(count: number, bytes: number, segments: OpenSegments) {
-  const kept = createKeptResults(count, segments);
-  for (let rank = 0; rank < count - 1; rank += 1) {
-    const result = { kind: recordKinds.output, epoch: 1, offset: rank, length: bytes, payload: null };
-    kept.note(rank, { shard: 0 } as Shard, result);
-  }
-  return kept;
-}
+test("it looks ahead over the ends of blocks, and from the middle of one", async () => {
+  const { kept, note, reads } = start([0, 1, 2, 3, 4, 5, 6, 7], 3);
+  for (let rank = 0; rank < 8; rank += 1) note(rank, rank < 4 ? 20 * mebibyte : 10);
+  expect(await kept.read({ first: 0, ranks: [0, 1, 2, 3] })).toHaveLength(3);
+  expect(await kept.read({ first: 3, ranks: [3, 4, 5, 6, 7] })).toHaveLength(5);
+  expect(reads).toEqual([
+    [0, 1, 2],
+    [3, 4, 5, 6, 7],
+  ]);
+});
 
-/** Segments whose bytes say where they were, and the offsets of each reading. */
-function counted() {
+/** Results for lines that need those of these ranks in turn; reads tell ranks, and bytes are the rank. */
+function start(lines: number[], blockLines = 4) {
   const reads: number[][] = [];
   const segments: OpenSegments = {
     async read(places, onResult) {
-      if (places.length > 0) reads.push(places.map(({ offset }) => offset));
+      reads.push(places.map(({ offset }) => offset));
       for (const [nth, { offset, length }] of places.entries()) onResult(nth, Buffer.alloc(length, offset));
     },
     close: async () => {},
   };
-  return { segments, reads };
+  const upcoming = {
+    blockLines,
+    async block(nth: number) {
+      const some = lines.slice(nth * blockLines, (nth + 1) * blockLines);
+      return some.length === 0 ? null : Uint32Array.from(some);
+    },
+  };
+  const kept = createKeptResults({ count: Math.max(...lines) + 1, segments, upcoming });
+  const note = (rank: number, length: number, payload: Buffer | null = null) =>
+    kept.note(rank, { shard: 0 } as Shard, {
+      kind: recordKinds.output,
+      epoch: 1,
+      offset: rank,
+      length,
+      payload,
+    });
+  return { kept, note, reads };
 }

@@ -3,17 +3,23 @@ import { type RecordKind, recordKinds } from "../journal/journal.ts";
 import type { OpenSegments, ResultPlace } from "./open-segments.ts";
 import type { IndexedResult } from "./shard-index.ts";
 
-/** Results that were read are kept up to so many bytes, since many lines often follow a few. */
-const keptBytes = 8 * 1024 * 1024;
+/** Results that are kept for lines to come, with what keeping each takes. */
+const mostBytes = 64 * 1024 * 1024;
+const overheadBytes = 512;
+/** How far ahead is looked, in blocks of followers. */
+const blocksAhead = 64;
 
-/** Where in the journal some results are, at 21 bytes for each. */
+/** Where in the journal some results are, at 21 bytes for each, and those of them that are needed next. */
 export interface KeptResults {
+  /** A result that is in memory just then, and needed soon, need not be read. */
   note(rank: number, shard: Shard, result: IndexedResult): void;
   /**
    * The results that some lines get, in their order: of as many as are in memory together, one at least. Null where
    * none was noted. A payload may be looked at as long as one likes.
+   *
+   * @param lines.first how many lines of `upcoming` come before these
    */
-  read(ranks: readonly number[]): Promise<(KeptResult | null)[]>;
+  read(lines: { first: number; ranks: readonly number[] }): Promise<(KeptResult | null)[]>;
 }
 
 export interface KeptResult {
@@ -21,63 +27,112 @@ export interface KeptResult {
   payload: Buffer;
 }
 
-/** @param count ranks are below it */
-export function createKeptResults(count: number, segments: OpenSegments): KeptResults {
+/** The ranks of all lines that will be asked for, in their order. */
+export interface Upcoming {
+  blockLines: number;
+  /** Null behind the last. */
+  block(nth: number): Promise<Uint32Array | null>;
+}
+
+/**
+ * Lines follow others in any order, so the results of a few of them may lie anywhere: each could be a request to an
+ * object store. Therefore those of as many lines to come as fit into memory are read together, in the order in which
+ * they lie, and stay as long as they are needed.
+ *
+ * @param options.count ranks are below it
+ */
+export function createKeptResults({
+  count,
+  segments,
+  upcoming,
+}: {
+  count: number;
+  segments: OpenSegments;
+  upcoming: Upcoming;
+}): KeptResults {
   const shards = new Uint32Array(count);
   const epochs = new Uint32Array(count);
   const offsets = new Float64Array(count);
   const lengths = new Uint32Array(count);
   /** The kind + 1; 0: nothing was noted. */
   const kinds = new Uint8Array(count);
+  const noted = { count: 0, bytes: 0 };
+  const blocks = new Map<number, Uint32Array>();
+  /** What the lines ahead need, as far as was looked; of those that were noted by then all payloads are here. */
+  let wanted = new Set<number>();
   const payloads = new Map<number, Buffer>();
   let bytes = 0;
 
   return {
-    note(rank, { shard }, { epoch, offset, length, kind }) {
+    note(rank, { shard }, { epoch, offset, length, kind, payload }) {
       shards[rank] = shard;
       epochs[rank] = epoch;
       offsets[rank] = offset;
       lengths[rank] = length;
       kinds[rank] = kind + 1;
+      noted.count += 1;
+      noted.bytes += length;
+      if (payload !== null && wanted.has(rank) && bytes + weightOf(rank) <= mostBytes) keep(rank, payload);
     },
-    async read(ranks) {
-      const some = ranks.slice(0, howMany(ranks));
-      await bring(new Set(some.filter((rank) => kindOf(rank) !== null)));
-      const results = some.map((rank) => {
+    async read({ first, ranks }) {
+      if (ranks.slice(0, 1).some(isMissing)) await bringFrom(first);
+      const missing = ranks.findIndex(isMissing);
+      return ranks.slice(0, missing === -1 ? ranks.length : missing).map((rank) => {
         const [kind, payload] = [kindOf(rank), payloads.get(rank)];
         return kind === null || payload === undefined ? null : { kind, payload };
       });
-      forgetOldest();
-      return results;
     },
   };
 
-  function howMany(ranks: readonly number[]): number {
-    const distinct = new Set<number>();
-    let needed = 0;
-    for (const [nth, rank] of ranks.entries()) {
-      if (!distinct.has(rank)) needed += lengths[rank] as number;
-      distinct.add(rank);
-      if (nth > 0 && needed > keptBytes) return nth;
-    }
-    return ranks.length;
+  function isMissing(rank: number): boolean {
+    return kindOf(rank) !== null && !payloads.has(rank);
   }
 
-  /** In one go, since each read may be a request to an object store. */
-  async function bring(ranks: ReadonlySet<number>): Promise<void> {
-    const missing = [...ranks].filter((rank) => !payloads.has(rank));
-    await segments.read(missing.map(placeOf), (nth, payload) => {
-      payloads.set(missing[nth] as number, Buffer.from(payload));
-      bytes += payload.length;
-    });
-  }
-
-  function forgetOldest(): void {
+  async function bringFrom(first: number): Promise<void> {
+    wanted = await wantedFrom(first);
     for (const [rank, { length }] of payloads) {
-      if (bytes <= keptBytes) return;
+      if (wanted.has(rank)) continue;
       payloads.delete(rank);
-      bytes -= length;
+      bytes -= length + overheadBytes;
     }
+    const missing = [...wanted].filter(isMissing);
+    await segments.read(missing.map(placeOf), (nth, payload) => keep(missing[nth] as number, payload));
+  }
+
+  /** What fits into memory of that which the lines from number `first` on need; of the first in any case. */
+  async function wantedFrom(first: number): Promise<Set<number>> {
+    const { blockLines } = upcoming;
+    const found = new Set<number>();
+    const from = Math.floor(first / blockLines);
+    for (const nth of blocks.keys()) if (nth < from) blocks.delete(nth);
+    let room = mostBytes;
+    for (let nth = from; nth < from + blocksAhead; nth += 1) {
+      const block = blocks.get(nth) ?? (await upcoming.block(nth));
+      if (block === null) break;
+      blocks.set(nth, block);
+      for (const rank of nth === from ? block.subarray(first % blockLines) : block) {
+        if (found.has(rank)) continue;
+        room -= weightOf(rank);
+        if (room < 0 && found.size > 0) return found;
+        found.add(rank);
+      }
+    }
+    return found;
+  }
+
+  /** Of one that was not noted yet as much as the others have. */
+  function weightOf(rank: number): number {
+    const length = kinds[rank] === 0 ? noted.bytes / Math.max(1, noted.count) : (lengths[rank] as number);
+    return length + overheadBytes;
+  }
+
+  function keep(rank: number, payload: Uint8Array): void {
+    if (payloads.has(rank)) return;
+    // Memory of its own: one that stays long would hold all that came with it.
+    const own = Buffer.allocUnsafeSlow(payload.length);
+    own.set(payload);
+    payloads.set(rank, own);
+    bytes += weightOf(rank);
   }
 
   function placeOf(rank: number): ResultPlace {

@@ -70,30 +70,39 @@ function putRecord(target: Buffer, at: number, entry: JournalEntry): number {
   return end;
 }
 
+/** What a log holds, as little as it takes to keep: of each stretch its shard, epoch, start and length, in their order. */
+export type LogIndex = Uint32Array;
+
+export const emptyIndex: LogIndex = new Uint32Array(0);
+
 /**
  * What a log holds, out of its last bytes; nothing when its index is damaged.
  * @throws NerifError `data_too_new`
  */
-export function decodeIndex(tail: Buffer): Stretch[] {
+export function decodeIndex(tail: Buffer): LogIndex {
   const end = tail.byteLength - endBytes;
-  if (end < 0 || !tail.subarray(end, end + magic.length).equals(magic)) return [];
+  if (end < 0 || !tail.subarray(end, end + magic.length).equals(magic)) return emptyIndex;
   const found = tail.readUInt32LE(end + 8);
   const begin = end - tail.readUInt32LE(end + 12) * entryBytes;
-  if (begin < 0 || crc32(tail.subarray(begin, end + 16)) !== tail.readUInt32LE(end + 16)) return [];
+  if (begin < 0 || crc32(tail.subarray(begin, end + 16)) !== tail.readUInt32LE(end + 16)) return emptyIndex;
   if (found > version) {
     throw new NerifError(
       "data_too_new",
       `Cannot read results: they have format ${found}, this version knows up to ${version}`,
     );
   }
+  return Uint32Array.from({ length: (end - begin) / 4 }, (_, i) => tail.readUInt32LE(begin + 4 * i));
+}
+
+export function stretchesOf(index: LogIndex): Stretch[] {
   const stretches: Stretch[] = [];
   let offset = 0;
-  for (let at = begin; at < end; at += entryBytes) {
-    const length = tail.readUInt32LE(at + 12);
-    const [shard, epoch, start] = [
-      tail.readUInt32LE(at),
-      tail.readUInt32LE(at + 4),
-      tail.readUInt32LE(at + 8),
+  for (let at = 0; at < index.length; at += 4) {
+    const [shard = 0, epoch = 0, start = 0, length = 0] = [
+      index[at],
+      index[at + 1],
+      index[at + 2],
+      index[at + 3],
     ];
     stretches.push({ shard, epoch, start, length, offset });
     offset += length;

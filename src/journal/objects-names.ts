@@ -20,6 +20,10 @@ export function batchFolder(batchId: string): string {
   return `${journalFolder}${batchId}/`;
 }
 
+export function batchOf(name: string): string {
+  return name.slice(journalFolder.length, name.indexOf("/", journalFolder.length));
+}
+
 export function logsOf(batchId: string): string {
   return `${batchFolder(batchId)}log-`;
 }

@@ -1,8 +1,9 @@
 import { NerifError } from "../batch/errors.ts";
 import type { Bucket } from "../s3/bucket.ts";
 import type { SegmentId } from "./journal.ts";
-import type { Stretch } from "./objects-format.ts";
+import { emptyIndex, stretchesOf } from "./objects-format.ts";
 import {
+  batchOf,
   logsOf,
   mayHold,
   piecesOf,
@@ -19,15 +20,22 @@ export interface SegmentSource {
   /** As far as it goes. */
   bytes: number;
   read(start: number, end: number): AsyncGenerator<Buffer>;
+  /** The places that it knows of. */
+  stretches: number;
 }
 
-/** Places of segments that were scanned, since what a scan finds is then read by position. */
+/** Places of segments that were scanned, since what a scan finds is then read by position: segments, and stretches of them. */
 const rememberedSources = 512;
+const rememberedStretches = 100_000;
 const readsAtOnce = 16;
 
 /** Records of one segment that stand together in an object. */
-interface Placed extends Pick<Stretch, "start" | "length" | "offset"> {
-  name: string;
+interface Placed {
+  /** Position in the segment. */
+  start: number;
+  length: number;
+  /** The bytes between two positions of the segment. */
+  read(range: { start: number; end: number }): AsyncIterable<Buffer>;
 }
 
 export interface SegmentFinder {
@@ -54,20 +62,21 @@ export function createSegmentFinder(bucket: Bucket): SegmentFinder {
       const inLogs = await logStretches(id);
       const whole = await scanWhole(id, end ?? Number.POSITIVE_INFINITY);
       if (whole !== null) return whole;
-      const source = fromStretches(id, [...inLogs, ...(await piecesFor(id))]);
+      const source = fromStretches(id, [...(await piecesFor(id)), ...inLogs]);
       return source === null ? null : scanned(remember(id, source), end);
     },
     async open(id) {
       const known = sources.get(segmentName(id));
       if (known !== undefined) return known;
       const inLogs = await logStretches(id);
-      const source = (await wholeOf(id)) ?? fromStretches(id, [...inLogs, ...(await piecesFor(id))]);
+      const source = (await wholeOf(id)) ?? fromStretches(id, [...(await piecesFor(id)), ...inLogs]);
       return source === null ? null : remember(id, source);
     },
     async segmentsOf({ key, bytes }, action) {
       const told = segmentsIn(key);
       if (told !== null) return told;
-      return (await tails.indexOf(key, bytes, action).catch(nullIfAbsent)) ?? [];
+      const log = { batchId: batchOf(key), name: key, bytes };
+      return stretchesOf((await tails.indexOf(log, action).catch(nullIfAbsent)) ?? emptyIndex);
     },
   };
 
@@ -79,8 +88,13 @@ export function createSegmentFinder(bucket: Bucket): SegmentFinder {
     // What was found last goes last.
     sources.delete(name);
     sources.set(name, longer);
-    const [oldest] = sources.keys();
-    if (sources.size > rememberedSources && oldest !== undefined) sources.delete(oldest);
+    let stretches = 0;
+    for (const one of sources.values()) stretches += one.stretches;
+    for (const [oldest, one] of sources) {
+      if (sources.size <= rememberedSources && stretches <= rememberedStretches) break;
+      sources.delete(oldest);
+      stretches -= one.stretches;
+    }
     return source;
   }
 
@@ -98,7 +112,7 @@ export function createSegmentFinder(bucket: Bucket): SegmentFinder {
 
   function fromWhole(id: SegmentId, bytes: number): SegmentSource {
     const name = segmentName(id);
-    return { bytes, read: (start, end) => bucket.read(name, { start, end }, actionOf(id)) };
+    return { bytes, stretches: 1, read: (start, end) => bucket.read(name, { start, end }, actionOf(id)) };
   }
 
   /** Nothing unless the pieces have all of it up to `end`. */
@@ -111,10 +125,14 @@ export function createSegmentFinder(bucket: Bucket): SegmentFinder {
   }
 
   async function piecesFor(id: SegmentId): Promise<Placed[]> {
-    const objects = await Array.fromAsync(bucket.list(piecesOf(id), actionOf(id)));
-    const pieces = objects.map(({ key: name, bytes: length }) => ({
-      ...{ name, length, offset: 0, start: startOfPiece(name) },
-    }));
+    const action = actionOf(id);
+    const objects = await Array.fromAsync(bucket.list(piecesOf(id), action));
+    const pieces = objects.map(({ key, bytes: length }): Placed => {
+      const at = startOfPiece(key);
+      const read: Placed["read"] = ({ start, end }) =>
+        bucket.read(key, { start: start - at, end: end - at }, action);
+      return { start: at, length, read };
+    });
     return pieces.sort((a, b) => a.start - b.start);
   }
 
@@ -126,22 +144,29 @@ export function createSegmentFinder(bucket: Bucket): SegmentFinder {
     const found: Placed[] = [];
     for (let from = 0; from < names.length; from += readsAtOnce) {
       const reads = names.slice(from, from + readsAtOnce).map(async ({ key: name, bytes }) => {
-        const index = (await tails.indexOf(name, bytes, action).catch(nullIfAbsent)) ?? [];
-        const own = index.filter(({ shard, epoch }) => shard === id.shard && epoch === id.epoch);
-        for (const { start, length, offset } of own) found.push({ name, start, length, offset });
+        const log = { batchId: id.batchId, name, bytes };
+        const index = (await tails.indexOf(log, action).catch(nullIfAbsent)) ?? emptyIndex;
+        const own = stretchesOf(index).filter(({ shard, epoch }) => shard === id.shard && epoch === id.epoch);
+        for (const { start, length, offset } of own) {
+          const stretch = { id, name, start, length, offset };
+          found.push({ start, length, read: (range) => tails.read(stretch, range, action) });
+        }
       });
       await Promise.all(reads);
     }
     return found;
   }
 
+  /** @param found of those that begin at the same position the first is read */
   function fromStretches(id: SegmentId, found: Placed[]): SegmentSource | null {
     if (found.length === 0) return null;
     const stretches = found.sort((a, b) => a.start - b.start);
     return {
+      stretches: stretches.length,
       bytes: Math.max(...stretches.map(({ start, length }) => start + length)),
       async *read(start, end) {
         let at = start;
+        const ended = tails.reading(id);
         try {
           for await (const chunk of joined(id, stretches, { start, end })) {
             at += chunk.byteLength;
@@ -153,6 +178,8 @@ export function createSegmentFinder(bucket: Bucket): SegmentFinder {
           const source = (await wholeOf(id)) ?? fromStretches(id, await piecesFor(id));
           if (source === null || source.bytes < end) throw reason;
           yield* remember(id, source).read(at, end);
+        } finally {
+          ended();
         }
       },
     };
@@ -164,15 +191,13 @@ export function createSegmentFinder(bucket: Bucket): SegmentFinder {
       yield encodeHeader(id).subarray(at, range.end);
       at = Math.min(headerBytes, range.end);
     }
-    for (const { name, offset, start, length } of stretches) {
+    for (const { start, length, read } of stretches) {
       const end = Math.min(start + length, range.end);
       if (end <= at) continue;
       // A log that is missing in the middle is damage, which the parser finds and tells.
       if (start > at) yield Buffer.alloc(Math.min(start, range.end) - at);
       const from = Math.max(at, start);
-      if (end > from) {
-        yield* tails.read(name, { start: offset - start + from, end: offset - start + end }, actionOf(id));
-      }
+      if (end > from) yield* read({ start: from, end });
       at = Math.max(at, end);
     }
   }

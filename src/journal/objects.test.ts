@@ -195,6 +195,32 @@ describe("journal in an object store", () => {
     expect(await linesOf(other, segment(0, 1), size)).toEqual([3]);
   });
 
+  it.each(["one after another", "at the same time"])(
+    "reads each log about once for all segments that a dead worker has left, %s",
+    async (how) => {
+      const { server, journal, other } = await start();
+      const [shards, flushes] = [8, 12];
+      const writers = await Promise.all(
+        Array.from({ length: shards }, (_, shard) => begin(journal, segment(shard, 1))),
+      );
+      for (let line = 0; line < flushes; line += 1) {
+        for (const writer of writers) writer.append(line, Buffer.alloc(100_000, line));
+        await Promise.all(writers.map((writer) => writer.durable(line + 1)));
+      }
+      server.requests.length = 0;
+      const scans = Array.from({ length: shards }, (_, shard) => () => linesOf(other, segment(shard, 1)));
+      const found: number[][] = [];
+      if (how === "at the same time") found.push(...(await Promise.all(scans.map((scan) => scan()))));
+      else for (const scan of scans) found.push(await scan());
+      expect(found).toEqual(scans.map(() => Array.from({ length: flushes }, (_, line) => line)));
+      const reads = server.requests.filter(
+        ({ operation, key }) => operation === "GetObject" && key.includes("/log-"),
+      );
+      // Its index, and the rest.
+      expect(reads.length).toBeLessThanOrEqual(2 * flushes);
+    },
+  );
+
   it("reports a log that is gone as damage, and reads what comes behind it", async () => {
     const { journal, bucket, other } = await start();
     const writer = await begin(journal, segment(0, 1));

