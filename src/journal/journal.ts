@@ -34,7 +34,7 @@ export interface JournalEntry {
 export interface Journal {
   /**
    * Opens a new segment for writing. `onDurable` is called with entries, in the order of `append`, once they
-   * would survive a power cut.
+   * would survive a power cut; their payloads may be gone by then.
    * @throws NerifError `data_damaged` when the segment exists already (its epoch was used before)
    */
   create<E extends JournalEntry>(id: SegmentId, onDurable: (entries: E[]) => void): Promise<SegmentWriter<E>>;

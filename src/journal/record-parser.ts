@@ -46,19 +46,17 @@ export function createRecordParser({ id, available, end, onRecord }: RecordParse
 
   return {
     push(chunk) {
-      heldBytes += chunk.byteLength;
-      // Chunks are joined only once there are enough, or a large record would be copied over and over.
-      if (heldBytes < needed) {
-        held.push(Buffer.from(chunk));
-        return;
+      let taken = 0;
+      // What is held gets only the bytes that complete it: joining it with the whole chunk would copy all of them. Where
+      // records are looked for behind damage, joining little by little would copy the same ones over and over.
+      while (heldBytes > 0 && taken < chunk.byteLength) {
+        const missing = lost === null ? needed - heldBytes : chunk.byteLength;
+        const piece = chunk.subarray(taken, taken + missing);
+        taken += piece.byteLength;
+        hold(piece);
+        if (heldBytes >= needed) look(Buffer.concat(held));
       }
-      window = held.length === 0 ? chunk : Buffer.concat([...held, chunk]);
-      parse();
-      window = window.subarray(at - base);
-      base = at;
-      held.length = 0;
-      if (window.byteLength > 0) held.push(Buffer.from(window));
-      heldBytes = window.byteLength;
+      if (taken < chunk.byteLength) look(chunk.subarray(taken));
     },
     finish() {
       // What was sound once and is not any more is damage, even with nothing sound behind it.
@@ -69,6 +67,22 @@ export function createRecordParser({ id, available, end, onRecord }: RecordParse
       return report;
     },
   };
+
+  /** Finds the records in what comes next, and holds the rest. */
+  function look(bytes: Buffer): void {
+    window = bytes;
+    held.length = 0;
+    heldBytes = 0;
+    if (window.byteLength >= needed) parse();
+    const rest = window.subarray(at - base);
+    base = at;
+    if (rest.byteLength > 0) hold(rest);
+  }
+
+  function hold(bytes: Buffer): void {
+    held.push(Buffer.from(bytes));
+    heldBytes += bytes.byteLength;
+  }
 
   function parse(): void {
     if (at === 0) parseHeader();

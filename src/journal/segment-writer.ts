@@ -22,6 +22,8 @@ export interface SegmentWriterOptions<E extends JournalEntry> {
   onDurable: (entries: E[]) => void;
 }
 
+const noBytes: readonly Uint8Array[] = [];
+
 export function createSegmentWriter<E extends JournalEntry>(
   options: SegmentWriterOptions<E>,
 ): SegmentWriter<E> {
@@ -70,7 +72,8 @@ export function createSegmentWriter<E extends JournalEntry>(
         staged += 1;
       // Only a whole round counts: after ENOSPC in its middle the same bytes are written again at `position`.
       position += writeFully(stage.take());
-      written = staged;
+      // What is in the file is not needed any more: kept until it is synced, it would be taken for old by the collector.
+      for (; written < staged; written += 1) (entries[written] as E).payload = noBytes;
       stage.clear();
     }
   }

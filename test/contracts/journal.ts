@@ -31,7 +31,7 @@ export function describeJournalContract(name: string, makeJournal: () => Promise
 
       const { records, report } = await scan(journal, id);
       expect(records.map(({ line, payload }) => [line, payload.toString()])).toEqual(
-        entries.map((each) => [each.line, text(each)]),
+        entries.map(({ line }, index) => [line, `{"n":${index}}`]),
       );
       expect(report).toEqual({ soundBytes: size, records: 200, damaged: [] });
     });
@@ -61,11 +61,12 @@ export function describeJournalContract(name: string, makeJournal: () => Promise
         { ...entry(2, ""), payload: Array.from({ length: 2_500 }, (_, index) => Buffer.alloc(40, index)) },
         entry(3, "last"),
       ];
+      const payloads = entries.map(({ payload }) => Buffer.concat(payload));
       const size = await write(journal, id, entries);
       const { records, report } = await scan(journal, id);
       expect(report).toEqual({ soundBytes: size, records: 4, damaged: [] });
-      for (const [index, each] of entries.entries()) {
-        expect(records[index]?.payload.equals(Buffer.concat(each.payload))).toBe(true);
+      for (const [index, payload] of payloads.entries()) {
+        expect(records[index]?.payload.equals(payload)).toBe(true);
       }
     });
 
@@ -257,10 +258,6 @@ function segment(shard: number, epoch: number): SegmentId {
 
 function entry(line: number, payload: string): JournalEntry {
   return { line, kind: recordKinds.output, attempts: 1, payload: [Buffer.from(payload)] };
-}
-
-function text({ payload }: JournalEntry): string {
-  return Buffer.concat(payload).toString();
 }
 
 async function write(journal: Journal, id: SegmentId, entries: JournalEntry[]): Promise<number> {
