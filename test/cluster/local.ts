@@ -70,7 +70,7 @@ export const clusterTests = {
   include: [
     "test/e2e/**/*.test.ts",
     "src/engine/sweep.test.ts",
-    "src/http/{observe,openapi/operations}.test.ts",
+    "src/http/observe.test.ts",
     "src/library/files.test.ts",
     "src/server.test.ts",
     "src/service/{answer-once,batches,files,keys,quotas,results,retry}.test.ts",

@@ -23,9 +23,7 @@ afterAll(async () => {
   for (const end of ends.reverse()) await end();
 });
 
-test("a batch of 500 texts on a real model gives the vectors that the model gives when it is called directly", {
-  timeout: 600_000,
-}, async () => {
+test("a batch of 500 texts on a real model gives the vectors that the model gives when it is called directly", async () => {
   const texts = fiveHundredTexts();
   const lines = texts.map((input, index) => ({
     custom_id: `text-${index}`,

@@ -33,7 +33,6 @@ const hasStrace = works("strace", ["-V"]);
 
 test.skipIf(!hasStrace && process.env.CI === undefined)(
   `a server answers ${rounds} of each kind of bad request without a fault of its own (seed ${seed}; needs strace: apt-get install strace)`,
-  { timeout: 600_000 },
   async () => {
     const upstream = await startSimulator();
     const server = await startServeProcess({

@@ -13,7 +13,7 @@ const partSize = 64;
 const parallel = 4;
 const mostMemory = 200 * MiB;
 
-describe.skipIf(process.platform !== "linux")(`a file of ${size} MiB`, { timeout: 600_000 }, () => {
+describe.skipIf(process.platform !== "linux")(`a file of ${size} MiB`, () => {
   it("goes through POST /v1/files as it is, in less than 200 MiB of memory", async () => {
     const server = await start();
     const idle = peakMemory(server);
