@@ -20,6 +20,8 @@ const localFiles: Readonly<Record<string, string>> = {
   "test/e2e/s3*.test.ts": "starts a bucket of its own",
   "test/e2e/side-by-side.test.ts": run,
   "test/e2e/uploads-kill.test.ts": "kills at changes of files in a data directory",
+  "test/e2e/uploads.long.test.ts":
+    "its 200 MiB are a data directory's: on S3 each file on its way takes 32 MiB, and 64 are kept of what was read",
   "test/e2e/worker-health.test.ts": "starts a cluster of its own",
 };
 

@@ -4,16 +4,14 @@ import { describe, expect, it, onTestFinished } from "vitest";
 import { createSimulator } from "../../src/upstreams/simulator/simulator.ts";
 import { type ServeProcess, startServeProcess } from "../support/http-process.ts";
 import { blocks, downloadSha256, MiB, sendLargeForm, sha256Of } from "../support/large-form.ts";
-import { testCluster } from "../support/storage.ts";
 import { storedKeys } from "../support/stored.ts";
 
-/** In MiB: on a cluster less, as the S3 server of tests holds whole parts of files, but too much to be held by Nerif. */
-const size = testCluster() === null ? 1024 : 512;
+const size = 1024;
 const partSize = 64;
 const parallel = 4;
 const mostMemory = 200 * MiB;
 
-describe.skipIf(process.platform !== "linux")(`a file of ${size} MiB`, () => {
+describe.skipIf(process.platform !== "linux")("a file of 1 GiB", () => {
   it("goes through POST /v1/files as it is, in less than 200 MiB of memory", async () => {
     const server = await start();
     const idle = peakMemory(server);
@@ -94,7 +92,7 @@ function peakMemory({ child }: ServeProcess): number {
 function report(route: string, [idle, uploaded, last]: [number, number, number]): void {
   const shown = [idle, uploaded, last].map((bytes) => `${Math.round(bytes / MiB)} MiB`);
   console.log(
-    `${size} MiB through ${route}: peak memory ${shown[0]} before, ${shown[1]} with its bytes, ${shown[2]} at the end`,
+    `1 GiB through ${route}: peak memory ${shown[0]} before, ${shown[1]} with its bytes, ${shown[2]} at the end`,
   );
   expect(last).toBeLessThan(mostMemory);
 }
