@@ -11,6 +11,7 @@ const localFiles: Readonly<Record<string, string>> = {
   "test/e2e/compile-cache.test.ts": "nothing is kept",
   "test/e2e/costs.long.test.ts": "starts a cluster of its own",
   "test/e2e/data-directory.test.ts": "about the files of a data directory, and its lock",
+  "test/e2e/embeddings.long.test.ts": "about a model, and starts its server by itself",
   "test/e2e/help-command.test.ts": "nothing is kept",
   "test/e2e/kill.long.test.ts":
     "what a kill may repeat depends on where results are: cluster.long.test.ts and s3-kill.long.test.ts have theirs",

