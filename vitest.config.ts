@@ -54,7 +54,8 @@ export default defineConfig({
           name: "cluster",
           ...clusterTests,
           ...onCluster,
-          testTimeout: 120_000,
+          // Long ones are among them.
+          testTimeout: 600_000,
           hookTimeout: 60_000,
         },
       },

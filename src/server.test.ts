@@ -62,12 +62,30 @@ it("a handler refuses an instance that is none", () => {
   expect(() => createHandler({} as Nerif)).toThrow(expect.objectContaining({ code: "invalid_usage" }));
 });
 
-it("serve executes batches, and a second one on the same data is refused", async () => {
+it("serve executes batches", async () => {
+  const upstream = await simulatorUrl();
+  const server = await serve({ ...storageAt(await dataDirectory()), upstream, port: 0 });
+  onTestFinished(() => server.close());
+  expect(await (await fetch(`${server.url}/healthz`)).json()).toEqual({ status: "ok" });
+  const post = async (path: string, body: object | FormData) => {
+    const sent = body instanceof FormData ? body : JSON.stringify(body);
+    const response = await fetch(`${server.url}/v1/${path}`, { method: "POST", body: sent });
+    return (await response.json()) as { id: string };
+  };
+  const form = new FormData();
+  form.set("purpose", "batch");
+  form.set("file", new Blob([`${JSON.stringify(line)}\n`]), "a.jsonl");
+  const { id: input_file_id } = await post("files", form);
+  const { id } = await post("batches", { input_file_id, endpoint: line.url, completion_window: "24h" });
+  const results = await fetch(`${server.url}/v1/batches/${id}/results?follow=true`);
+  expect(JSON.parse(await results.text())).toMatchObject({ custom_id: "a", response: { status_code: 200 } });
+});
+
+it("serve refuses data that another one serves already", async () => {
   const dataDir = await dataDirectory();
   const upstream = await simulatorUrl();
   const server = await serve({ ...storageAt(dataDir), upstream, port: 0 });
   onTestFinished(() => server.close());
-  expect(await (await fetch(`${server.url}/healthz`)).json()).toEqual({ status: "ok" });
   await expect(serve({ ...storageAt(dataDir), upstream, port: 0 })).rejects.toMatchObject({
     code: "executor_running",
     message: expect.stringContaining(`process ${process.pid} (nerif serve`),

@@ -138,34 +138,30 @@ describe("the same filters", () => {
     });
   });
 
-  it("are options of the command, for a data directory and for a server", async () => {
+  it.each(["the data directory", "a server"])("are options of the command at %s", async (where) => {
     const { server, batches } = await startWithBatches();
     const [first, second, third] = batches;
     const iso = (seconds: number) => new Date(seconds * 1_000).toISOString();
     const { dataDir } = server.instance;
-    for (const where of [
-      ["--data-dir", dataDir],
-      ["--server", server.url],
-    ]) {
-      const list = async (...flags: string[]) => {
-        const args = ["batches", "list", "--json", ...where, ...flags];
-        const { code, stdout, stderr } = await startCli(args, { cwd: dataDir }).ended;
-        const ids = stdout.split("\n").flatMap((text) => (text === "" ? [] : [JSON.parse(text).id]));
-        return { code, ids, stderr };
-      };
-      const [failed, tagged, between, wrong] = await Promise.all([
-        list("--status", "failed"),
-        list("--metadata", "team=a,tier=1"),
-        list("--created-after", iso(first.created_at), "--created-before", String(third.created_at)),
-        list("--status", "done"),
-      ]);
-      expect(failed).toEqual({ code: 0, ids: [first.id], stderr: "" });
-      expect(tagged.ids).toEqual([second.id]);
-      expect(between.ids).toEqual([second.id]);
-      expect(wrong).toMatchObject({
-        code: 2,
-        stderr: expect.stringMatching(/^nerif: Cannot use --status "\w+": it must be one of validating, /),
-      });
-    }
+    const at = where === "a server" ? ["--server", server.url] : ["--data-dir", dataDir];
+    const list = async (...flags: string[]) => {
+      const args = ["batches", "list", "--json", ...at, ...flags];
+      const { code, stdout, stderr } = await startCli(args, { cwd: dataDir }).ended;
+      const ids = stdout.split("\n").flatMap((text) => (text === "" ? [] : [JSON.parse(text).id]));
+      return { code, ids, stderr };
+    };
+    const [failed, tagged, between, wrong] = await Promise.all([
+      list("--status", "failed"),
+      list("--metadata", "team=a,tier=1"),
+      list("--created-after", iso(first.created_at), "--created-before", String(third.created_at)),
+      list("--status", "done"),
+    ]);
+    expect(failed).toEqual({ code: 0, ids: [first.id], stderr: "" });
+    expect(tagged.ids).toEqual([second.id]);
+    expect(between.ids).toEqual([second.id]);
+    expect(wrong).toMatchObject({
+      code: 2,
+      stderr: expect.stringMatching(/^nerif: Cannot use --status "\w+": it must be one of validating, /),
+    });
   });
 });

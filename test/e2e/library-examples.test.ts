@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { createSimulator, type Simulator } from "../../src/testing.ts";
 import { startNode } from "../support/library-process.ts";
+import { storageEnvironment } from "../support/storage.ts";
 
 let dataDir: string;
 let simulator: Simulator;
@@ -42,7 +43,11 @@ test("examples/summarize-files.ts prints a summary of each of its texts", async 
 });
 
 test("examples/openai-sdk.ts runs against a server", async () => {
-  await using server = startNode({ file: "bin/nerif.js", args: ["serve", "--port", "0", "--json"] }, env);
+  const stored = { NERIF_DATA_DIR: dataDir, ...storageEnvironment(dataDir) };
+  await using server = startNode(
+    { file: "bin/nerif.js", args: ["serve", "--port", "0", "--json"] },
+    { ...env, ...stored },
+  );
   const address = /http:[^"]+/.exec(await server.said('{"event":"listening"'))?.[0] ?? "";
   await using child = startNode(
     { file: "examples/openai-sdk.ts", args: [] },

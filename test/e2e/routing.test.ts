@@ -8,7 +8,7 @@ import { createSimulator } from "../../src/upstreams/simulator/simulator.ts";
 import { createCliWorkspace, requestFile } from "../support/cli-workspace.ts";
 import { storageAt } from "../support/storage.ts";
 
-describe("an upstream of the configuration", () => {
+describe("an upstream of the configuration of a run", () => {
   it("gets its own headers and its own name of the model", async () => {
     await using work = await createCliWorkspace({ models: ["llama-3"], apiKey: "right-key-0123" });
     work.write("in.jsonl", requestFile(20));
@@ -79,7 +79,9 @@ describe("an upstream of the configuration", () => {
     expect([result.code, result.stderr]).toEqual([2, expect.stringContaining("NO_SUCH_KEY")]);
     expect(work.sent()).toEqual([]);
   });
+});
 
+describe("an upstream of the configuration of a server", () => {
   it("lists the names that requests have for its models", async () => {
     const dataDir = await mkdtemp(join(tmpdir(), "nerif-routing-"));
     const simulator = createSimulator({ models: ["llama-3", "other"] });

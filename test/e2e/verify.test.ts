@@ -15,8 +15,20 @@ async function finishedRun(args: readonly string[] = []): Promise<CliWorkspace> 
   return work;
 }
 
-describe("nerif verify", () => {
-  it("proves a finished run, and tells what was done to its files afterwards", async () => {
+/** A batch of 20 lines that a server has executed. */
+async function servedBatch(work: CliWorkspace): Promise<{ id: string; url: string }> {
+  const server = work.start(["serve", "--port", "0"]);
+  await server.printed(/http:\/\/127\.0\.0\.1:\d+/);
+  const url = /http:\/\/127\.0\.0\.1:\d+/.exec(server.output().stderr)?.[0] ?? "";
+  work.write("in.jsonl", requestFile(20));
+  const created = await work.run(["batches", "create", "in.jsonl", "--server", url, "--json"]);
+  const { id } = JSON.parse(created.stdout) as { id: string };
+  await work.run(["batches", "wait", id, "--server", url]);
+  return { id, url };
+}
+
+describe("nerif verify of a run", () => {
+  it("proves a finished one, and tells what was done to its files afterwards", async () => {
     await using work = await finishedRun();
     const sound = await work.run(["verify", "in.jsonl"]);
     expect(sound.stderr).toContain("in.jsonl adds up: 30 lines: 27 succeeded, 3 failed");
@@ -68,14 +80,14 @@ describe("nerif verify", () => {
     );
   });
 
-  it("proves a run to stdout, where failed lines stand among the others", async () => {
+  it("proves one to stdout, where failed lines stand among the others", async () => {
     await using work = await finishedRun(["-o", "-"]);
     const sound = await work.run(["verify", "in.jsonl", "-o", "-"]);
     expect(sound.stderr).toContain("27 succeeded, 3 failed");
     expect(sound.code).toBe(0);
   });
 
-  it("refuses a run that is not finished", async () => {
+  it("refuses one that is not finished", async () => {
     await using work = await createCliWorkspace({ hangRate: 1 });
     work.write("in.jsonl", requestFile(3));
     const run = work.start(["run", "in.jsonl"]);
@@ -86,20 +98,22 @@ describe("nerif verify", () => {
     expect(refused.stderr).toContain("Cannot verify in.jsonl: its run is not finished");
     expect(refused.code).toBe(2);
   });
+});
 
-  it("proves a batch of a data directory, beside its server and over HTTP", async () => {
+describe("nerif verify of a batch", () => {
+  it("proves one of a server over HTTP", async () => {
     await using work = await createCliWorkspace();
-    const server = work.start(["serve", "--port", "0"]);
-    await server.printed(/http:\/\/127\.0\.0\.1:\d+/);
-    const url = /http:\/\/127\.0\.0\.1:\d+/.exec(server.output().stderr)?.[0] ?? "";
-    work.write("in.jsonl", requestFile(20));
-    const created = await work.run(["batches", "create", "in.jsonl", "--server", url, "--json"]);
-    const { id } = JSON.parse(created.stdout) as { id: string };
-    await work.run(["batches", "wait", id, "--server", url]);
+    const { id, url } = await servedBatch(work);
+    const sound = await work.run(["verify", id, "--server", url]);
+    expect(sound.stderr).toContain(`${id} adds up: 20 lines: 20 succeeded, 0 failed`);
+    expect(sound.code).toBe(0);
+    const unknown = await work.run(["verify", `batch_${"0".repeat(32)}`, "--server", url]);
+    expect(unknown.code).toBe(2);
+  });
 
-    const remote = await work.run(["verify", id, "--server", url]);
-    expect(remote.stderr).toContain(`${id} adds up: 20 lines: 20 succeeded, 0 failed`);
-    expect(remote.code).toBe(0);
+  it("proves one of a data directory beside its server", async () => {
+    await using work = await createCliWorkspace();
+    const { id } = await servedBatch(work);
     expect((await work.run(["verify", id])).code).toBe(0);
 
     const shown = await work.run(["batches", "get", id, "--json"]);

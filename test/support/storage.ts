@@ -52,6 +52,11 @@ export function storageEnvironment(dataDir: string): Record<string, string> {
   return { ...nerif, ...s3Keys };
 }
 
+/** Whether any test of this file keeps something on the cluster. */
+export function isOnCluster(): boolean {
+  return made.size > 0;
+}
+
 /** Made for it, or one whose directory is gone by now: emptying takes less than making. */
 function databaseOf(dataDir: string, { postgres, template }: TestCluster): string {
   const known = [...made].find(([, owner]) => owner.dataDir === dataDir);
@@ -72,6 +77,6 @@ function prepare(postgres: string, order: Omit<Order, "state">): void {
   }
   const state = new Int32Array(new SharedArrayBuffer(4));
   maker.postMessage({ ...order, state } satisfies Order);
-  Atomics.wait(state, 0, 0, 30_000);
+  Atomics.wait(state, 0, 0, 120_000);
   if (state[0] !== 1) throw new Error(`There is no database ${order.name}`);
 }
