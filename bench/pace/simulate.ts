@@ -1,10 +1,10 @@
 import { noTokens } from "../../src/batch/usage.ts";
 import type { Clock } from "../../src/engine/clock.ts";
-import { createDispatcher, type Dispatcher } from "../../src/engine/dispatcher.ts";
-import type { Line } from "../../src/engine/line.ts";
-import { newHistory } from "../../src/engine/retry.ts";
-import { createRouteQueue, type RouteQueue } from "../../src/engine/route-queue.ts";
-import { testCallPrefix } from "../../src/engine/test-call.ts";
+import { createDispatcher, type Dispatcher } from "../../src/engine/dispatch/dispatcher.ts";
+import type { Line } from "../../src/engine/dispatch/line.ts";
+import { newHistory } from "../../src/engine/dispatch/retry.ts";
+import { createRouteQueue, type RouteQueue } from "../../src/engine/dispatch/route-queue.ts";
+import { testCallPrefix } from "../../src/engine/dispatch/test-call.ts";
 import { recordKinds } from "../../src/journal/journal.ts";
 import { createMemoryJournal } from "../../src/journal/memory.ts";
 import { createRandom } from "../../src/upstreams/simulator/random.ts";

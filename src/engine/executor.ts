@@ -5,15 +5,15 @@ import type { Upstream } from "../upstreams/upstream.ts";
 import { createBudgetShares } from "./budget-shares.ts";
 import { unixSeconds } from "./clock.ts";
 import type { EngineDeps } from "./deps.ts";
-import { createDispatcher, type Dispatcher } from "./dispatcher.ts";
+import { createDispatcher, type Dispatcher } from "./dispatch/dispatcher.ts";
+import { laneStates } from "./dispatch/lane-states.ts";
 import type { Engine } from "./engine.ts";
-import { createHousekeeping } from "./housekeeping.ts";
 import { createInterrupt } from "./interrupt.ts";
-import { laneStates } from "./lane-states.ts";
 import { createOthers } from "./others.ts";
 import { pause } from "./pause.ts";
 import { type BatchRun, type RunContext, runBatch } from "./run-batch.ts";
 import { createTurns } from "./turns.ts";
+import { createHousekeeping } from "./upkeep/housekeeping.ts";
 import { createWatch } from "./watch.ts";
 
 /** Batches that one process works on at once: each holds two open files. Those that only have to end do not count. */

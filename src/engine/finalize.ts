@@ -5,8 +5,8 @@ import type { FileReader, FileWriter } from "../files/file-store.ts";
 import { recordKinds } from "../journal/journal.ts";
 import { unixSeconds } from "./clock.ts";
 import type { EngineDeps } from "./deps.ts";
-import type { Followers } from "./followers.ts";
-import { type OrderedResult, resultsInOrder } from "./result-order.ts";
+import type { Followers } from "./plan/followers.ts";
+import { type OrderedResult, resultsInOrder } from "./results/result-order.ts";
 import { transition } from "./transition.ts";
 
 /** Result bytes that are gathered before they are written. */

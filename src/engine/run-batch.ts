@@ -7,19 +7,19 @@ import { isFinal } from "../batch/lifecycle.ts";
 import { followersKey, openInput, openPlan, planKey } from "./batch-files.ts";
 import { unixSeconds } from "./clock.ts";
 import type { EngineDeps } from "./deps.ts";
-import type { Dispatcher } from "./dispatcher.ts";
+import type { Dispatcher } from "./dispatch/dispatcher.ts";
 import { type Execution, execute } from "./execute.ts";
 import { finalize } from "./finalize.ts";
-import { openFollowers } from "./followers.ts";
 import { createInterrupt, type Interrupt } from "./interrupt.ts";
-import { noteDeadHolders } from "./note-segments.ts";
 import type { Others } from "./others.ts";
 import { pause } from "./pause.ts";
-import { rebuildingPlan } from "./rebuild-plan.ts";
-import { ShardDamage } from "./result-order.ts";
-import { removeWorkingFiles } from "./sweep.ts";
+import { openFollowers } from "./plan/followers.ts";
+import { rebuildingPlan } from "./plan/rebuild-plan.ts";
+import { noteDeadHolders } from "./results/note-segments.ts";
+import { ShardDamage } from "./results/result-order.ts";
 import { transition } from "./transition.ts";
 import type { Turns } from "./turns.ts";
+import { removeWorkingFiles } from "./upkeep/sweep.ts";
 import { validateInput } from "./validate.ts";
 
 /** One batch in the hands of this process. */

@@ -4,7 +4,7 @@ import { NerifError } from "../batch/errors.ts";
 import type { NewShard } from "../control/control-store.ts";
 import type { FileReader, FileStore } from "../files/file-store.ts";
 import { createMemoryFileStore } from "../files/memory.ts";
-import { readShard } from "./plan.ts";
+import { readShard } from "./plan/plan.ts";
 import { defaultSettings } from "./settings.ts";
 import { type ValidateOptions, type Validation, validateInput } from "./validate.ts";
 

@@ -7,12 +7,12 @@ import { type LineError, lineErrors } from "../batch/line-errors.ts";
 import { checkRequestLine, type RequestLine } from "../batch/request-line.ts";
 import type { NewShard } from "../control/control-store.ts";
 import type { FileReader, FileStore } from "../files/file-store.ts";
-import { dedupedPlan, type LinePlan } from "./deduped-plan.ts";
-import { createDuplicateCheck, type LinePlace } from "./duplicates.ts";
-import { createErrorList } from "./error-list.ts";
-import { createIdSet } from "./id-set.ts";
-import { forEachLine } from "./lines.ts";
-import { createPlanWriter } from "./plan-writer.ts";
+import { dedupedPlan, type LinePlan } from "./plan/deduped-plan.ts";
+import { createDuplicateCheck, type LinePlace } from "./plan/duplicates.ts";
+import { createErrorList } from "./plan/error-list.ts";
+import { createIdSet } from "./plan/id-set.ts";
+import { forEachLine } from "./plan/lines.ts";
+import { createPlanWriter } from "./plan/plan-writer.ts";
 import type { EngineSettings } from "./settings.ts";
 
 export interface ValidateOptions {

@@ -3,7 +3,7 @@ import { parseCompletionWindow } from "../batch/duration.ts";
 import { NerifError } from "../batch/errors.ts";
 import { isLessWorkPair } from "../batch/less-work.ts";
 import { endpointOf, endpoints, limits } from "../batch/limits.ts";
-import { isPriority, priorityKey } from "../engine/priority.ts";
+import { isPriority, priorityKey } from "../engine/dispatch/priority.ts";
 import { expiresAfter } from "./expires-after.ts";
 import { parseParams } from "./parse-params.ts";
 import { unsupported, wrongType } from "./refusals.ts";

@@ -2,8 +2,8 @@ import type { Batch } from "../batch/batch.ts";
 import { copiedLine } from "../batch/result-line.ts";
 import type { ControlStore } from "../control/control-store.ts";
 import { openInput } from "../engine/batch-files.ts";
-import { openFollowers } from "../engine/followers.ts";
-import { readLines } from "../engine/line-bytes.ts";
+import { openFollowers } from "../engine/plan/followers.ts";
+import { readLines } from "../engine/plan/line-bytes.ts";
 import type { FileStore } from "../files/file-store.ts";
 import type { LineSet } from "./result-index.ts";
 

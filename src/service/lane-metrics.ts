@@ -1,5 +1,5 @@
+import { firstModels } from "../engine/dispatch/idle-lanes.ts";
 import type { LaneState } from "../engine/engine.ts";
-import { firstModels } from "../engine/idle-lanes.ts";
 import type { Metric, MetricSample } from "./metrics.ts";
 
 const mostModelCharacters = 200;

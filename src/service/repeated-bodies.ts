@@ -1,8 +1,8 @@
 import { randomBytes } from "node:crypto";
 import type { Endpoint } from "../batch/limits.ts";
 import type { RequestLine } from "../batch/request-line.ts";
-import { createIdSet, type IdSet } from "../engine/id-set.ts";
-import { mayShareAnswer } from "../engine/same-bodies.ts";
+import { createIdSet, type IdSet } from "../engine/plan/id-set.ts";
+import { mayShareAnswer } from "../engine/plan/same-bodies.ts";
 import { createLineSet, type LineSet } from "./result-index.ts";
 
 /** Which requests of a file ask for what an earlier one asks for, where such requests get one answer. */

@@ -1,5 +1,5 @@
 import { lineId } from "../batch/ids.ts";
-import type { IdSet } from "../engine/id-set.ts";
+import type { IdSet } from "../engine/plan/id-set.ts";
 import type { LineSet } from "./result-index.ts";
 import type { Verification } from "./verify-lines.ts";
 import type { Problem } from "./verify-problems.ts";

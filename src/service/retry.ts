@@ -5,7 +5,7 @@ import { isFinal } from "../batch/lifecycle.ts";
 import { limits } from "../batch/limits.ts";
 import type { ControlStore } from "../control/control-store.ts";
 import { type Clock, unixSeconds } from "../engine/clock.ts";
-import { forEachLine } from "../engine/lines.ts";
+import { forEachLine } from "../engine/plan/lines.ts";
 import type { FileReader, FileStore } from "../files/file-store.ts";
 import type { BatchParams } from "./batch-params.ts";
 import { openChecked } from "./checked-reader.ts";

@@ -4,7 +4,7 @@ import { limits } from "../batch/limits.ts";
 import { type StoredUpload, type UploadObject, uploadObject, uploadStatus } from "../batch/upload.ts";
 import type { ControlStore } from "../control/control-store.ts";
 import { type Clock, unixSeconds } from "../engine/clock.ts";
-import { removeParts } from "../engine/upload-parts.ts";
+import { removeParts } from "../engine/upkeep/upload-parts.ts";
 import type { FileStore } from "../files/file-store.ts";
 import { answerOnce } from "./answer-once.ts";
 import { assembleUpload } from "./complete-upload.ts";

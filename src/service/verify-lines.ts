@@ -1,8 +1,8 @@
 import { createHash, randomBytes } from "node:crypto";
 import { checkRequestLine, readString } from "../batch/request-line.ts";
 import { noTokens, type Tokens } from "../batch/usage.ts";
-import { createIdSet, type IdSet } from "../engine/id-set.ts";
-import { forEachLine } from "../engine/lines.ts";
+import { createIdSet, type IdSet } from "../engine/plan/id-set.ts";
+import { forEachLine } from "../engine/plan/lines.ts";
 import { createRepeatedBodies, type RepeatedBodies } from "./repeated-bodies.ts";
 import { createResultCheck, type ResultContext, shownId } from "./result-check.ts";
 import { createLineSet, type LineSet } from "./result-index.ts";

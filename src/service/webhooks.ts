@@ -89,7 +89,7 @@ interface WebhookServiceDeps {
   clock: Clock;
 }
 
-/** The use cases around webhook endpoints. Events are delivered by `engine/outbox.ts`. */
+/** The use cases around webhook endpoints. Events are delivered by `engine/upkeep/outbox.ts`. */
 export function createWebhookService({ control, sender, clock }: WebhookServiceDeps): WebhookService {
   const atOnce = createTestSlots();
 

@@ -76,7 +76,7 @@ export interface Success {
   limits?: RateLimits;
 }
 
-/** Why a call did not succeed; what follows from it is decided in `engine/retry.ts`. */
+/** Why a call did not succeed; what follows from it is decided in `engine/dispatch/retry.ts`. */
 export type FailureReason =
   /** A final answer: 4xx other than those below, or a 200 that carries an error. */
   | "rejected"

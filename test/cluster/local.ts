@@ -72,7 +72,7 @@ export function reasonToStay(name: string): string | null {
 export const clusterTests = {
   include: [
     "test/e2e/**/*.test.ts",
-    "src/engine/sweep.test.ts",
+    "src/engine/upkeep/sweep.test.ts",
     "src/http/observe.test.ts",
     "src/library/files.test.ts",
     "src/server.test.ts",

@@ -1,7 +1,7 @@
 import { expect, onTestFinished, test } from "vitest";
 import { limits } from "../../src/batch/limits.ts";
 import { createEngine } from "../../src/engine/executor.ts";
-import { sweep } from "../../src/engine/sweep.ts";
+import { sweep } from "../../src/engine/upkeep/sweep.ts";
 import { createS3FileStore } from "../../src/files/s3.ts";
 import { createObjectJournal } from "../../src/journal/objects.ts";
 import { requestLines } from "../support/engine.ts";

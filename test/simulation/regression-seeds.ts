@@ -3,12 +3,12 @@
  * another order; then these are seeds like any others, and each mend keeps the test of its own that stands beside it.
  */
 export const regressionSeeds = [
-  // A kill before the sync, a start that counted what was there, and a power cut that took it (engine/shard-index.ts).
+  // A kill before the sync, a start that counted what was there, and a power cut that took it (engine/plan/shard-index.ts).
   2145,
   3088, 21349,
   // The name of the journal's directory, which nobody had synced (journal/disk.ts).
   21812,
-  // A life that had lost its shard wrote into a segment that nobody had closed (engine/shard-index.ts).
+  // A life that had lost its shard wrote into a segment that nobody had closed (engine/plan/shard-index.ts).
   2462,
   // Two validations at once: the one that was late removed the shards of the other (engine/run-batch.ts).
   2301,
@@ -27,6 +27,6 @@ export const regressionSeeds = [
 
 /** Those that take seconds each. */
 export const slowRegressionSeeds = [
-  // A shard was done although lines of it only waited, and another life completed the batch (engine/shard-run.ts).
+  // A shard was done although lines of it only waited, and another life completed the batch (engine/dispatch/shard-run.ts).
   305517,
 ];

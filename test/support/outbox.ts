@@ -6,7 +6,7 @@ import type { StoredWebhookEndpoint, WebhookEvent } from "../../src/batch/webhoo
 import type { ControlStore } from "../../src/control/control-store.ts";
 import { openSqliteControlStore } from "../../src/control/sqlite.ts";
 import type { WebhookDelivery } from "../../src/control/webhook-records.ts";
-import { createOutbox, type Outbox } from "../../src/engine/outbox.ts";
+import { createOutbox, type Outbox } from "../../src/engine/upkeep/outbox.ts";
 import { createHttpSender } from "../../src/webhooks/http.ts";
 import { createTestClock, type TestClock } from "./clock.ts";
 import { anEvent, aRunningBatch, aWebhookEndpoint } from "./control-rows.ts";

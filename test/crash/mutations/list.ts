@@ -95,7 +95,7 @@ export const mutations: readonly Mutation[] = [
   },
   {
     name: "the sums of a request are not checked",
-    file: "src/engine/line-bytes.ts",
+    file: "src/engine/plan/line-bytes.ts",
     replace: [
       ["const isIdSound = sums === null || crc32(id) === sums.id;", "const isIdSound = true;"],
       ["(sums !== null && crc32(body) !== sums.body)", "false"],
@@ -104,7 +104,7 @@ export const mutations: readonly Mutation[] = [
   },
   {
     name: "the sum of the plan is not checked",
-    file: "src/engine/plan.ts",
+    file: "src/engine/plan/plan.ts",
     replace: [["crc32(bytes.subarray(4, end)) !== bytes.readUInt32LE(0)", "false"]],
     noticedBy: manyFlips,
   },

@@ -1,4 +1,4 @@
-import { testCallPrefix } from "../../../src/engine/test-call.ts";
+import { testCallPrefix } from "../../../src/engine/dispatch/test-call.ts";
 import type { LoggedRequest } from "../../../src/upstreams/simulator/request-log.ts";
 
 export function byDigest(calls: readonly LoggedRequest[]): Map<string, LoggedRequest[]> {

@@ -59,25 +59,25 @@ export const mutations: Record<string, Mutation> = {
     seed: 3004,
   },
   "attempts are not counted": {
-    file: "engine/retry.ts",
+    file: "engine/dispatch/retry.ts",
     find: 'case "aborted":\n      if (options.circuitOpen) return again;\n      history.attempts += 1;',
     replace: 'case "aborted":\n      if (options.circuitOpen) return again;\n      history.attempts += 0;',
     seed: 3013,
   },
   "attempts count twice": {
-    file: "engine/retry.ts",
+    file: "engine/dispatch/retry.ts",
     find: 'case "aborted":\n      if (options.circuitOpen) return again;\n      history.attempts += 1;',
     replace: 'case "aborted":\n      if (options.circuitOpen) return again;\n      history.attempts += 2;',
     seed: 3013,
   },
   "segments of the dead are not read": {
-    file: "engine/shard-index.ts",
+    file: "engine/plan/shard-index.ts",
     find: "await unnotedEpochs(shard, { journal, below });",
     replace: "await unnotedEpochs(shard, { journal, below: 0 });",
     seed: 3021,
   },
   "older epochs stay open": {
-    file: "engine/shard-index.ts",
+    file: "engine/plan/shard-index.ts",
     find: "for (const { epoch } of unnoted) index",
     replace: "for (const { epoch } of unnoted) if (soundBytes.has(epoch)) index",
     seed: 9809,
@@ -95,7 +95,7 @@ export const mutations: Record<string, Mutation> = {
     seed: 3203,
   },
   "a line that was refused is sent again": {
-    file: "engine/shard-run.ts",
+    file: "engine/dispatch/shard-run.ts",
     find: "return result === undefined || result.kind === recordKinds.unfinished;",
     replace: "return result === undefined || result.kind !== recordKinds.output;",
     seed: 3057,
