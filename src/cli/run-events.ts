@@ -28,9 +28,10 @@ export function createRunEvents(stream: NodeJS.WritableStream, now: () => number
     invalid(errors) {
       for (const error of errors) emit("invalid_line", lineOf(error));
     },
-    ended({ counts, tookMs, exitCode, retryable: _, ...end }) {
+    ended({ counts, tookMs, exitCode, firstFailure: first_failure, retryable: _, ...end }) {
       const took_seconds = tookMs === null ? null : tookMs / 1_000;
-      emit("finished", { ...end, ...counts, already: tookMs === null, took_seconds, exit_code: exitCode });
+      const took = { already: tookMs === null, took_seconds };
+      emit("finished", { ...end, ...counts, first_failure, ...took, exit_code: exitCode });
     },
     stopped: ({ exitCode, counts, reason }) => emit("stopped", { reason, ...counts, exit_code: exitCode }),
     failed: (error: NerifError, exitCode) =>

@@ -2,6 +2,7 @@ import { rm } from "node:fs/promises";
 import type { Batch } from "../batch/batch.ts";
 import { NerifError } from "../batch/errors.ts";
 import { exitCodeOfBatch, exitCodes } from "./exit-codes.ts";
+import { type FirstFailure, firstFailure } from "./first-failure.ts";
 import { exists } from "./run-begin.ts";
 import { type RunRecord, writeRunRecord } from "./run-record.ts";
 import type { RunReport } from "./run-report.ts";
@@ -36,7 +37,9 @@ export async function finishRun(batch: Batch, tookMs: number, options: FinishOpt
   await writeToStdout(store, done);
   await writeRunRecord(store, done);
   const exitCode = exitCodeOfBatch(batch);
-  report(done, { ...options, exitCode, tookMs, usage: batch.usage });
+  const { error } = resultPlaces(store, done);
+  const failure = finished.errors && error !== null ? await firstFailure(error) : null;
+  report(done, { ...options, exitCode, tookMs, usage: batch.usage, failure });
   return exitCode;
 }
 
@@ -51,7 +54,7 @@ export async function showFinished(options: FinishOptions): Promise<number> {
   await writeToStdout(store, record);
   const ended = record.finished?.status === "expired" || record.finished?.status === "cancelled";
   const exitCode = ended ? exitCodes.ended : exitCodes.ok;
-  report(record, { ...options, exitCode, tookMs: null, usage: null });
+  report(record, { ...options, exitCode, tookMs: null, usage: null, failure: null });
   return exitCode;
 }
 
@@ -84,10 +87,14 @@ function writtenFiles(store: string, record: RunRecord): string[] {
   return files.filter((path) => path !== null);
 }
 
-function report(
-  record: RunRecord,
-  end: { store: string; report: RunReport; exitCode: number; tookMs: number | null; usage: Batch["usage"] },
-): void {
+interface ReportedEnd extends FinishOptions {
+  exitCode: number;
+  tookMs: number | null;
+  usage: Batch["usage"];
+  failure: FirstFailure | null;
+}
+
+function report(record: RunRecord, end: ReportedEnd): void {
   const { finished } = record;
   if (finished === null) return;
   const { total, completed, failed, status } = finished;
@@ -100,6 +107,7 @@ function report(
     errors: finished.errors ? record.errors : null,
     tookMs: end.tookMs,
     store: end.store,
+    firstFailure: end.failure,
     retryable: finished.errors,
     exitCode: end.exitCode,
   });

@@ -77,9 +77,11 @@ describe("createRunProgress()", () => {
     report.ended({
       ...{ batch: "batch_1", status: "completed", usage: null, tookMs: 2_000, store: "/s", exitCode: 3 },
       ...{ counts: { total: 3, completed: 2, failed: 1 }, output: "/o", errors: "/e", retryable: true },
+      firstFailure: { custom_id: "a", code: "model_not_found", message: "no\u001b model" },
     });
     expect(said).toBe(
       "Finished in 2s: 3 lines: 2 succeeded, 1 failed\n  results       /o\n  failed lines  /e\n" +
+        '  first failure "a": model_not_found: no\\x1b model\n' +
         '  try them again with  nerif batches retry batch_1 --data-dir "/s"\n',
     );
   });

@@ -1,4 +1,5 @@
 import { formatDuration } from "../batch/duration.ts";
+import type { FirstFailure } from "./first-failure.ts";
 import type { Display } from "./run-display.ts";
 import type { RunEnd, RunReport, RunStart, RunStop } from "./run-report.ts";
 import { progressText, routeTexts } from "./run-text.ts";
@@ -10,6 +11,9 @@ const intervalMs = 5_000;
 
 /** A route that waits again and again is not worth a line each time. */
 const repeatMs = 60_000;
+
+/** Characters of a failure: a model server may say much. */
+const mostShown = 400;
 
 /** Without a terminal, the lines of several routes come once in so many milliseconds. */
 const routesMs = 30_000;
@@ -96,6 +100,9 @@ function endLines(end: RunEnd): ColouredLine[] {
   ];
   if (end.output !== null) lines.push({ format: "dim", text: `  results       ${end.output}` });
   if (end.errors !== null) lines.push({ format: "dim", text: `  failed lines  ${end.errors}` });
+  if (end.firstFailure !== null) {
+    lines.push({ format: "dim", text: `  first failure ${failureText(end.firstFailure)}` });
+  }
   if (end.retryable) {
     const store = escapeControls(JSON.stringify(end.store));
     lines.push({
@@ -105,6 +112,11 @@ function endLines(end: RunEnd): ColouredLine[] {
   }
   if (tookMs === null) lines.push({ format: "dim", text: "  --force runs everything again" });
   return lines;
+}
+
+function failureText({ custom_id, code, message }: FirstFailure): string {
+  const text = `${JSON.stringify(custom_id)}: ${code}: ${message}`;
+  return escapeControls(text.length > mostShown ? `${text.slice(0, mostShown)}…` : text);
 }
 
 function headOf({ status }: RunEnd): string {

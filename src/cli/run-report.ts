@@ -1,6 +1,7 @@
 import type { BatchError, BatchStatus, RequestCounts } from "../batch/batch.ts";
 import type { NerifError } from "../batch/errors.ts";
 import type { Usage } from "../batch/usage.ts";
+import type { FirstFailure } from "./first-failure.ts";
 import type { RunView } from "./run-view.ts";
 
 export interface RunStart {
@@ -27,6 +28,8 @@ export interface RunEnd {
   /** Milliseconds that this process took; null when an earlier one had finished the run. */
   tookMs: number | null;
   store: string;
+  /** Null where no line failed or failed lines stand among the results, and where an earlier process had finished the run. */
+  firstFailure: FirstFailure | null;
   /** Whether `nerif batches retry` finds failed lines in the store. */
   retryable: boolean;
   exitCode: number;

@@ -27,6 +27,7 @@ describe("nerif run", () => {
     const result = await work.run(["run", "in.jsonl", "-o", "out.jsonl", "--errors", "bad.jsonl"]);
     expect(result.code).toBe(3);
     expect(result.stderr).toMatch(/6 lines: 4 succeeded, 2 failed/);
+    expect(result.stderr).toMatch(/first failure "r1": model_not_found: .*does not exist/);
     expect(result.stderr).toMatch(/nerif batches retry batch_[0-9a-f]{32}/);
     expect(work.lines("out.jsonl").map((line) => line.custom_id)).toEqual(["r0", "r2", "r3", "r5"]);
     expect(work.lines("bad.jsonl")).toMatchObject([
