@@ -85,6 +85,19 @@ export async function startPostgres(): Promise<PostgresServer> {
     }
   }
 
+  /** Until the kernel has let go of what its processes shared, it refuses. */
+  async function startAgain(): Promise<void> {
+    for (let left = 20; ; left -= 1) {
+      child = run();
+      try {
+        return await listening();
+      } catch (reason) {
+        if (left === 0) throw reason;
+        await sleep(100);
+      }
+    }
+  }
+
   async function end(signal: NodeJS.Signals): Promise<void> {
     if (child.exitCode !== null || child.signalCode !== null) return;
     const ended = once(child, "exit");
@@ -107,10 +120,7 @@ export async function startPostgres(): Promise<PostgresServer> {
     empty: emptyDatabase,
     query,
     kill: () => end("SIGKILL"),
-    async start() {
-      child = run();
-      await listening();
-    },
+    start: startAgain,
     async remove() {
       await end("SIGQUIT");
       rmSync(directory, { recursive: true, force: true });

@@ -29,7 +29,7 @@ export function databaseOf(postgres: PostgresServer): Database {
       signal(children, "SIGKILL");
       await ended;
       await sleep(ms);
-      await startAgain();
+      await postgres.start();
       return performance.now() - from;
     },
     async pauseFor(ms) {
@@ -40,18 +40,6 @@ export function databaseOf(postgres: PostgresServer): Database {
       return performance.now() - from;
     },
   };
-
-  /** Until the kernel has let go of what its processes shared, it refuses. */
-  async function startAgain(): Promise<void> {
-    for (let left = 20; ; left -= 1) {
-      try {
-        return await postgres.start();
-      } catch (reason) {
-        if (left === 0) throw reason;
-        await sleep(100);
-      }
-    }
-  }
 }
 
 function signal(pids: readonly number[], name: NodeJS.Signals): void {
