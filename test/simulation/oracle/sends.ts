@@ -127,13 +127,17 @@ function checkAttempts({ upstream, world }: Scene): void {
     else if (["unavailable", "reset", "timeout"].includes(answer.reason)) {
       state.failing.add(line);
       if (state.doubtful || state.failing.size >= outageLines) continue;
-      const key = `${nameOf(send.life)} ${line}`;
+      const key = `${nameOf(send.life)} ${pausesBefore(send)} ${line}`;
       const attempts = (spent.get(key) ?? 0) + 1;
       spent.set(key, attempts);
       if (attempts === maxAttempts + 1)
         world.violation(`${line} has spent ${attempts} of ${maxAttempts} attempts`);
     }
   }
+}
+
+function pausesBefore({ life, at }: Send): number {
+  return life === null ? 0 : life.pauses.filter((pausedAt) => pausedAt < at).length;
 }
 
 function nameOf(life: Life | null): string {

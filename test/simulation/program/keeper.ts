@@ -84,6 +84,7 @@ export function createKeeper({ world, connection, database, upstream, receivers 
   function pause(life: Life): void {
     world.trace.note(`life ${life.nr} stands still`);
     life.pausedUntil = world.now + 40_000;
+    life.pauses.push(world.now);
     if ([...overtaken].some(({ dead }) => !dead)) life.doubtedAt ??= world.now;
   }
 

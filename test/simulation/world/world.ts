@@ -22,6 +22,8 @@ export interface Life {
   syncFailed: boolean;
   /** Nothing of it runs before this moment. */
   pausedUntil: number;
+  /** When it began to stand still, each time longer than its leases last: it gives them up, and counts attempts anew. */
+  readonly pauses: number[];
   /** Calls to the outside that it still makes before it dies in the middle of one. */
   callsLeft: number;
   /** Calls that the system is carrying out; at the death each is done or is not. */
@@ -119,6 +121,7 @@ export function createWorld(seed: number, weather: Weather, options: { keepTrace
         syncFailed: false,
         ...never,
         pausedUntil: 0,
+        pauses: [] as number[],
         callsLeft,
         underWay: new Set<() => void>(),
         releases: new Set<() => void>(),
