@@ -47,7 +47,12 @@ export function createCrew(options: ServerOptions, workers: number): Crew {
       const codes = await Promise.all(each((server) => server.stop()));
       return codes.find((code) => code !== 0) ?? 0;
     },
-    process: () => (each((server) => server).find((server) => !server.isRunning()) ?? front).process(),
+    /** One that has failed, as long as there is one. */
+    process() {
+      const all = each((server) => server.process());
+      const ended = all.filter(({ child }) => child.exitCode !== null || child.signalCode !== null);
+      return ended.find(({ child }) => child.exitCode !== 0) ?? ended[0] ?? front.process();
+    },
     assertUndisturbed() {
       for (const { server } of members) server.assertUndisturbed();
     },

@@ -92,7 +92,7 @@ export function createServeWorld(options: ServeWorldOptions): ServeWorld {
     const { violations } = first;
     for (const check of checks) violations.push(...(await check(first.batches)));
     await stop();
-    await server.start();
+    if (!(await server.start())) violations.push(`I9 it does not start again: ${lastWords()}`);
     const second = await checkServer(server.ask, held);
     for (const check of checks) violations.push(...(await check(second.batches)));
     for (const [id, before] of first.fingerprint) {
@@ -110,8 +110,12 @@ export function createServeWorld(options: ServeWorldOptions): ServeWorld {
 
     async function stop(): Promise<void> {
       const code = await server.stop();
-      if (code !== 0) violations.push(`I9 it ended with ${code}`);
+      if (code !== 0) violations.push(`I9 it ended with ${code}: ${lastWords()}`);
     }
+  }
+
+  function lastWords(): string {
+    return server.process().output().stderr.slice(-500);
   }
 
   return {
