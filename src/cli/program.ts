@@ -1,5 +1,5 @@
 import { Command, CommanderError } from "commander";
-import { NerifError } from "../batch/errors.ts";
+import { errnoOf, NerifError } from "../batch/errors.ts";
 import { packageVersion } from "../service/version.ts";
 import { commands } from "./commands.ts";
 import { exitCodeOf, exitCodes } from "./exit-codes.ts";
@@ -7,8 +7,7 @@ import { sayIn } from "./terminal.ts";
 
 /** Runs the command; the process's exit code says how it went. @param argv what stands behind `nerif` */
 export async function main(argv: readonly string[]): Promise<void> {
-  // A reader that goes away (`| head`) is no reason for a stack trace; whoever writes results notices by itself.
-  process.stdout.on("error", () => {});
+  noticeLostOutput();
   try {
     const program = await createProgram(argv);
     helpAskedFor(program, argv)?.help();
@@ -16,6 +15,19 @@ export async function main(argv: readonly string[]): Promise<void> {
   } catch (reason) {
     process.exitCode = report(reason);
   }
+}
+
+/** Without it a full disk behind stdout would pass for success; whoever writes results notices by itself. */
+function noticeLostOutput(): void {
+  let lost: Error | null = null;
+  process.stdout.on("error", (reason) => {
+    // A reader that goes away (`| head`) has what it wanted.
+    if (errnoOf(reason) !== "EPIPE") lost ??= reason;
+  });
+  process.once("exit", () => {
+    if (lost !== null && !process.exitCode)
+      process.exitCode = report(NerifError.fromUnknown(lost, "write to stdout"));
+  });
 }
 
 /** The named command is complete; of all others there is what stands in the list of commands. */

@@ -1,6 +1,7 @@
 import { once } from "node:events";
 import { createServer, type RequestListener } from "node:http";
 import type { AddressInfo } from "node:net";
+import { Agent, getGlobalDispatcher, setGlobalDispatcher } from "undici";
 import { describe, expect, it, onTestFinished, vi } from "vitest";
 import { createRemoteClient } from "./remote-client.ts";
 
@@ -28,18 +29,34 @@ describe("a client of a server", () => {
     });
   });
 
-  it.each(["<html>Please log in</html>", "null", ""])(
+  it.each(["<html>Please log in</html>", "null", "", "{}", '{"object":{}}'])(
     "says of the answer %j that no Nerif server gives it",
     async (body) => {
       const client = await createRemoteClient(await serverThat((_, response) => response.end(body)));
       await expect(client.batches.retrieve(batch)).rejects.toMatchObject({
         code: "upstream_unreachable",
         message: expect.stringMatching(
-          /^Cannot use the server http.*: it answered with something that is not JSON/,
+          /^Cannot use the server http.*: it answered with something that is no object of this API/,
         ),
       });
     },
   );
+
+  it("waits for results that are followed for as long as there are none", async () => {
+    const before = getGlobalDispatcher();
+    // It looks about once a second.
+    setGlobalDispatcher(new Agent({ bodyTimeout: 1 }));
+    onTestFinished(() => setGlobalDispatcher(before));
+    const client = await createRemoteClient(
+      await serverThat((_, response) => {
+        response.write("{}\n");
+        setTimeout(() => response.end("{}\n"), 1_500);
+      }),
+    );
+    const signal = new AbortController().signal;
+    const chunks = await Array.fromAsync(client.batches.results(batch, { follow: true, signal }));
+    expect(Buffer.concat(chunks).toString()).toBe("{}\n{}\n");
+  });
 
   it("says that results which break off are not all", async () => {
     const client = await createRemoteClient(

@@ -1,6 +1,7 @@
 import { openAsBlob } from "node:fs";
 import { basename, resolve } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
+import { Agent, FormData, fetch, type RequestInit, type Response } from "undici";
 import type { BatchObject } from "../batch/batch.ts";
 import { type ErrorCode, errorCodes, NerifError } from "../batch/errors.ts";
 import type { FileObject } from "../batch/file.ts";
@@ -17,19 +18,23 @@ const pollMs = 1_000;
 export async function createRemoteClient(server: string): Promise<Client> {
   const base = baseUrl(server);
   const headers = keyHeader(process.env.NERIF_API_KEY);
+  // Results that are followed may be silent for as long as the model server is.
+  const dispatcher = new Agent({ bodyTimeout: 0 });
 
   async function ask(path: string, init: RequestInit = {}): Promise<Response> {
-    const response = await fetch(`${base}${path}`, { ...init, headers }).catch((reason: unknown) => {
-      throw unreachable(base, reason);
-    });
+    const response = await fetch(`${base}${path}`, { ...init, headers, dispatcher }).catch(
+      (reason: unknown) => {
+        throw unreachable(base, reason);
+      },
+    );
     if (response.ok) return response;
     throw await refusal(response);
   }
 
   async function json<T>(path: string, init?: RequestInit): Promise<T> {
     const answer: unknown = await (await ask(path, init)).json().catch(() => null);
-    if (typeof answer === "object" && answer !== null) return answer as T;
-    const reason = "it answered with something that is not JSON, so it may be no Nerif server";
+    if (isObject(answer)) return answer as T;
+    const reason = "it answered with something that is no object of this API, so it may be no Nerif server";
     throw new NerifError("upstream_unreachable", `Cannot use the server ${base}: ${reason}`);
   }
 
@@ -99,8 +104,15 @@ export async function createRemoteClient(server: string): Promise<Client> {
         ),
       test: (id, event_type) => json<WebhookTest>(`${webhook(id)}/test`, postJson({ event_type })),
     },
-    async close() {},
+    close: () => dispatcher.destroy(),
   };
+}
+
+/** Each answer of the API says what it is. */
+function isObject(answer: unknown): boolean {
+  return (
+    typeof answer === "object" && answer !== null && "object" in answer && typeof answer.object === "string"
+  );
 }
 
 function baseUrl(server: string): string {
