@@ -4,7 +4,9 @@ import { join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
 import { createEngineFixture, requestLines } from "../../test/support/engine.ts";
 import { createScriptedUpstream, echo } from "../../test/support/scripted-upstream.ts";
+import { NerifError } from "../batch/errors.ts";
 import type { FileStore } from "../files/file-store.ts";
+import { createMemoryFileStore } from "../files/memory.ts";
 import { createDiskJournal } from "../journal/disk.ts";
 import type { UpstreamCall } from "../upstreams/upstream.ts";
 import { planKey } from "./batch-files.ts";
@@ -48,6 +50,48 @@ test("a line whose result is damaged on disk runs again, and no other does", asy
   const lines = await fixture.lines(batch.output_file_id);
   expect(lines.map((line) => line.custom_id)).toEqual(Array.from({ length: 1000 }, (_, i) => `r${i}`));
   expect(lines[300]?.response?.body?.echo).toMatchObject({ messages: [{ content: "Say 300" }] });
+});
+
+test("a line whose result is damaged after its batch has ended runs again once, though the window is over", async () => {
+  const { directory, journal } = diskJournal();
+  const memory = createMemoryFileStore();
+  let isFull = false;
+  const create: FileStore["create"] = (key) =>
+    isFull && key.startsWith("file-")
+      ? Promise.reject(new NerifError("disk_full", "Cannot write: the disk is full"))
+      : memory.create(key);
+  const fixture = await createEngineFixture(createScriptedUpstream(echo), {
+    journal,
+    files: { ...memory, create },
+  });
+  const { id } = await fixture.addBatch(requestLines(20));
+  isFull = true;
+  await fixture.engine.start();
+  await fixture.until(id, ({ ending }) => ending !== null);
+  await fixture.engine.stop(0);
+
+  const segment = join(directory, id, "0-1.seg");
+  const bytes = readFileSync(segment);
+  bytes[bytes.indexOf("Say 7")] = 0x58;
+  writeFileSync(segment, bytes);
+  const now = await fixture.get(id);
+  await fixture.control.updateBatch(id, now.version, { expires_at: now.created_at });
+  isFull = false;
+
+  const { endingBatches } = fixture.control;
+  let looks = 0;
+  fixture.control.endingBatches = (...given) => endingBatches(...given).finally(() => (looks += 1));
+  const again = createScriptedUpstream(async (call) => {
+    // Its answer takes longer than several looks at what has to end.
+    for (const until = looks + 5; looks < until; ) {
+      engine.wake();
+      await new Promise(setImmediate);
+    }
+    return echo(call);
+  });
+  const engine = await fixture.restart({ pickUpstreams: () => [again] });
+  expect(await fixture.until(id)).toMatchObject({ status: "completed", request_counts: { completed: 20 } });
+  expect(again.calls.map(lineOf)).toEqual([7]);
 });
 
 /** Puts other bytes of the same length in the place of a stored file. */

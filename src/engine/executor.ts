@@ -109,11 +109,11 @@ export function createEngine(deps: EngineDeps): Engine {
   }
 
   function interrupt(run: BatchRun, batch: UnfinishedBatch): void {
+    // What was decided is written down whatever comes, also where damaged lines of it have to run again.
+    if (run.ending !== null) return;
+    if (batch.status === "cancelling") run.interrupt.begin("cancel", deps.settings.cancelGraceMs);
     // Another process may be further: what this one runs was read before the batch began to end.
-    const isBehind = run.ending === null;
-    if (batch.status === "cancelling" && isBehind) run.interrupt.begin("cancel", deps.settings.cancelGraceMs);
-    else if (isOver(batch.expires_at) || (batch.ending !== null && isBehind))
-      run.interrupt.begin("expire", 0);
+    else if (isOver(batch.expires_at) || batch.ending !== null) run.interrupt.begin("expire", 0);
   }
 
   function mustEnd(batch: UnfinishedBatch): boolean {
