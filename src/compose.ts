@@ -28,9 +28,6 @@ export { prepareDirectory, syncDirectory } from "./disk/directory.ts";
 export { copyTree, linkTree, syncFile } from "./files/tree.ts";
 export type { Logger, UpstreamOptions };
 
-/** What an object store has, after the grace of a stop, to take the last answers, in milliseconds. */
-const lastAnswersMs = 5_000;
-
 /** What a user may set. Durations are in milliseconds. */
 export interface NerifOptions extends SharedStorageOptions {
   /** Where everything is kept. Default `NERIF_DATA_DIR`, else `~/.nerif/batches`. */
@@ -113,6 +110,7 @@ export async function openNerif(options: NerifOptions = {}): Promise<Opened> {
     clock,
     settings,
     log,
+    giveUpFiles: storage.giveUpFiles,
     ...place,
     pickUpstreams,
     knowsModel: (model) => !canExecute() || router.get().pick(model).length > 0,
@@ -175,9 +173,7 @@ export async function openNerif(options: NerifOptions = {}): Promise<Opened> {
   }
 
   async function closeAll(graceMs: number): Promise<void> {
-    // An object store that says nothing would hold the stop for minutes; what is told in time is kept.
-    const cancel = clock.after(graceMs + lastAnswersMs, storage.giveUpFiles);
-    await engine.stop(graceMs).finally(cancel);
+    await engine.stop(graceMs);
     await Promise.all((upstreams.peek() ?? []).map((upstream) => upstream.close()));
     await storage.close();
   }

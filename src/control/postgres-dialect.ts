@@ -85,6 +85,8 @@ function guarded(client: PoolClient, answerMs: number): PostgresPoolClient {
   client.on("error", onError);
 
   async function query(text: string, values: readonly unknown[]) {
+    // The rollback, say, of a transaction whose connection was given up: it would wait behind what gets no answer.
+    if (failure !== null) throw lost(connectionFailure, failure);
     const timeout = Promise.withResolvers<never>();
     const timer = setTimeout(() => {
       failure ??= new Error(`No answer within ${answerMs} ms`);

@@ -35,18 +35,18 @@ describe.skipIf(withoutPostgres !== null)(`the control store on PostgreSQL ${wit
     dispose: () => server.empty(url),
   }));
 
-  async function open(at: string = url) {
-    const store = await openPostgresControlStore({ url: at });
+  async function open(at: string = url, leaseClock?: () => number) {
+    const store = await openPostgresControlStore({ url: at, ...(leaseClock && { leaseClock }) });
     onTestFinished(() => store.close());
     return store;
   }
 
   /** A store whose connections lose the answer to what matches, after it was done. */
-  async function openCut() {
+  async function openCut(leaseClock?: () => number) {
     const { hostname, port, pathname } = new URL(url);
     const proxy = await startCutProxy({ host: hostname, port: Number(port) });
     onTestFinished(() => proxy.close());
-    return { proxy, store: await open(`postgres://nerif@127.0.0.1:${proxy.port}${pathname}`) };
+    return { proxy, store: await open(`postgres://nerif@127.0.0.1:${proxy.port}${pathname}`, leaseClock) };
   }
 
   test("many processes bring an empty database to the newest schema when they start at once", async () => {
@@ -137,6 +137,18 @@ describe.skipIf(withoutPostgres !== null)(`the control store on PostgreSQL ${wit
     expect(rest.map(({ shard }) => shard)).toEqual([2, 3]);
     proxy.loseAnswerTo(/update "shards"/);
     expect(await store.renewLease(leased[0] ?? lost(), 60_000, aTally(5))).toBe(true);
+    await server.empty(url);
+  });
+
+  test("shards of another route, leased in the same millisecond, are not those whose answer was lost", async () => {
+    const { store, proxy } = await openCut(() => 1_000);
+    const { id } = await insertRunning(store);
+    await store.insertShards(id, someShards(4, 6, { model: "other" }));
+    const request = { batchId: id, endpoint: "/v1/chat/completions", holder: "a", limit: 8, leaseMs: 60_000 };
+    expect(await store.leaseShards({ ...request, model: "other" })).toHaveLength(2);
+    proxy.loseAnswerTo(/update "shards"/);
+    const leased = await store.leaseShards({ ...request, model: "m" });
+    expect([proxy.lost, leased.map(({ shard }) => shard)]).toEqual([1, [0, 1, 2, 3]]);
     await server.empty(url);
   });
 

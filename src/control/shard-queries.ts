@@ -1,4 +1,4 @@
-import { type Kysely, sql, type Transaction } from "kysely";
+import { type ExpressionBuilder, type Kysely, sql, type Transaction } from "kysely";
 import type {
   ControlStore,
   LeaseRequest,
@@ -201,20 +201,18 @@ async function leaseFree(
     until,
   }: { database: SqlDatabase; request: LeaseRequest; now: number; until: number },
 ): Promise<Shard[]> {
-  const { batchId, endpoint, model, shard, version, holder, limit } = request;
+  const { batchId, version, holder, limit } = request;
   const ofVersion = db
     .selectFrom("batches")
     .select("id")
     .where("id", "=", batchId)
     .where("version", "=", version ?? -1);
-  let free = db.selectFrom("shards").select("shard").where("batch_id", "=", batchId).where(notDone);
-  if (shard === undefined) {
-    free = free
-      .where("endpoint", endpoint === null ? "is" : "=", endpoint)
-      .where("model", model === null ? "is" : "=", model);
-  } else {
-    free = free.where("shard", "=", shard);
-  }
+  let free = db
+    .selectFrom("shards")
+    .select("shard")
+    .where("batch_id", "=", batchId)
+    .where(notDone)
+    .where(isAskedFor(request));
   if (version !== undefined) {
     free = free.where(sql<boolean>`exists (select 1 from of_version)`);
   }
@@ -243,18 +241,33 @@ async function leaseFree(
   return rows.map(shardOf).sort((a, b) => a.shard - b.shard);
 }
 
-/** What this holder has leased to the very millisecond, which tells one request of it from the others. */
+/** Shards of one route, or one shard. */
+function isAskedFor({ endpoint, model, shard }: LeaseRequest) {
+  return (eb: ExpressionBuilder<Schema, "shards">) =>
+    shard === undefined
+      ? eb.and([
+          eb("endpoint", endpoint === null ? "is" : "=", endpoint),
+          eb("model", model === null ? "is" : "=", model),
+        ])
+      : eb("shard", "=", shard);
+}
+
+/**
+ * What this holder has leased to the very millisecond, which tells one request of it from the others for the same
+ * route; those for its other routes may come in that millisecond too.
+ */
 async function leasedUntil(
   db: Kysely<Schema>,
-  { batchId, holder }: LeaseRequest,
+  request: LeaseRequest,
   tried: number[],
 ): Promise<Shard[] | null> {
   const rows = await db
     .selectFrom("shards")
     .selectAll()
-    .where("batch_id", "=", batchId)
+    .where("batch_id", "=", request.batchId)
     .where(notDone)
-    .where("holder", "=", holder)
+    .where(isAskedFor(request))
+    .where("holder", "=", request.holder)
     .where("leased_until", "in", tried)
     .orderBy("shard")
     .execute();

@@ -26,6 +26,11 @@ export interface EngineDeps {
   onProblem?: (batchId: string, error: NerifError) => void;
   /** Tells receivers of batches that have ended. Default: nobody is told by this process. */
   sender?: WebhookSender;
+  /**
+   * Ends what still waits for files and results. Called when a stop has had its grace and 5 s more: an object store
+   * that says nothing would hold it for minutes; what is told in time is kept. Default: nothing is given up.
+   */
+  giveUpFiles?: () => void;
   /** Where result files go instead of the file store, as absolute paths (`nerif run`). */
   place?: ResultPlace;
 }

@@ -85,6 +85,7 @@ export function execute(options: ExecutionOptions, deps: EngineDeps): Execution 
   let cancelHeartbeat = () => {};
   let cancelLook = () => {};
   let confirming = false;
+  let isLeft = false;
   let forgetStall = () => {};
 
   async function begin(): Promise<void> {
@@ -94,7 +95,9 @@ export function execute(options: ExecutionOptions, deps: EngineDeps): Execution 
     heartbeat();
     interrupt.begun.addEventListener("abort", halt, { once: true });
     interrupt.over.addEventListener("abort", breakOff, { once: true });
+    interrupt.left.addEventListener("abort", leave, { once: true });
     if (interrupt.over.aborted) breakOff();
+    if (interrupt.left.aborted) leave();
     if (interrupt.begun.aborted) {
       halt();
       return;
@@ -257,15 +260,19 @@ export function execute(options: ExecutionOptions, deps: EngineDeps): Execution 
     finishing.open();
     for (const queue of queues.values()) queue.halt();
     for (const line of parked.splice(0)) line.shard.dropped();
-    Promise.all(loaders.map((loader) => loader.halt())).then(() => {
-      halted = "yes";
-      endIfDone();
-    }, reject);
+    Promise.all(loaders.map((loader) => loader.halt()))
+      .then(() => {
+        halted = "yes";
+        endIfDone();
+      })
+      .catch(reject);
   }
 
   function breakOff(): void {
     over.abort();
-    if (interrupt.reason !== "stop") return;
+  }
+
+  function leave(): void {
     leaveStalled();
     forgetStall = deps.journal.onFlush(leaveStalled);
   }
@@ -274,6 +281,7 @@ export function execute(options: ExecutionOptions, deps: EngineDeps): Execution 
   function leaveStalled(): void {
     if (!deps.journal.stalled || ended) return;
     const why = stallWords[deps.journal.stallReason];
+    isLeft = true;
     fail(new NerifError("shutting_down", `Cannot keep the last answers of ${batch.id}: ${why}`));
     endIfDone();
   }
@@ -285,7 +293,8 @@ export function execute(options: ExecutionOptions, deps: EngineDeps): Execution 
       const keepLastFailure = interrupt.reason === "cancel" || interrupt.reason === "expire";
       for (const queue of queues.values()) queue.drain(keepLastFailure);
     }
-    if (closing > 0) return;
+    // A segment that waits for room cannot be closed.
+    if (closing > 0 && !isLeft) return;
     // With a broken store shards cannot be closed; their leases run out.
     if (shards.size > 0 && problem === null) return;
     if (halted === "yes") end();

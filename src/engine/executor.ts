@@ -20,6 +20,8 @@ import { createWatch } from "./watch.ts";
 const maxBatches = 1_000;
 const firstRetryMs = 1_000;
 const longestRetryMs = 30_000;
+/** What an object store has, after the grace of a stop, to take the last answers, in milliseconds. */
+const lastAnswersMs = 5_000;
 
 /** The engine of one data directory or cluster member. */
 export function createEngine(deps: EngineDeps): Engine {
@@ -185,9 +187,10 @@ export function createEngine(deps: EngineDeps): Engine {
       const isExecutor = state === "running" || state === "resting";
       state = "stopped";
       forgetWatch();
-      await endRuns(graceMs);
-      await housekeeping.stop(graceMs);
-      await shares.stop();
+      const cancel = clock.after(graceMs + lastAnswersMs, () => deps.giveUpFiles?.());
+      await endRuns(graceMs)
+        .then(() => Promise.all([housekeeping.stop(graceMs), shares.stop()]))
+        .finally(cancel);
       watch.close();
       if (isExecutor) await lock.release();
     },

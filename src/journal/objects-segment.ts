@@ -46,6 +46,7 @@ export function createObjectSegment<E extends JournalEntry>(
   const keeper = createSegmentKeeper({ id, bucket, memory: memory.kept });
   const logs: WrittenLog[] = [];
   let closed: PromiseWithResolvers<number> | null = null;
+  let failed = false;
 
   const member: LogMember = {
     id,
@@ -79,6 +80,8 @@ export function createObjectSegment<E extends JournalEntry>(
 
   return {
     append(entry) {
+      // Whoever still has answers for it hears of that when they close it, or lose its lease.
+      if (failed) return;
       if (closed)
         throw new NerifError("internal_error", `Cannot keep line ${entry.line}: the segment is closed`);
       bytes += recordHeaderBytes + payloadBytes(entry);
@@ -96,6 +99,7 @@ export function createObjectSegment<E extends JournalEntry>(
       return closed.promise;
     },
     fail(error) {
+      failed = true;
       closed ??= Promise.withResolvers<number>();
       // Nobody may be waiting for it.
       closed.promise.catch(() => {});

@@ -153,7 +153,8 @@ export function createObjectJournal(options: ObjectJournalOptions): ObjectJourna
       return memory.unflushed;
     },
     get stalled() {
-      return stalled.size > 0;
+      // Once it is closed it takes nothing any more.
+      return closed || stalled.size > 0;
     },
     stallReason: "storage_unavailable",
     onFlush(listener) {
@@ -166,6 +167,7 @@ export function createObjectJournal(options: ObjectJournalOptions): ObjectJourna
       for (const log of logs.values()) log.stop();
       for (const segment of open) segment.fail(closedError());
       open.clear();
+      tellListeners();
     },
   };
 
