@@ -1,5 +1,5 @@
-import { createHash } from "node:crypto";
-import { open, readFile, rm } from "node:fs/promises";
+import { createHash, randomUUID } from "node:crypto";
+import { link, readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { errnoOf, NerifError } from "../batch/errors.ts";
 import { type NerifOptions, type Opened, openNerif, prepareDirectory } from "../compose.ts";
@@ -93,24 +93,44 @@ export async function openStore(
 export async function claimErrors(dataDir: string, store: string, errors: string | null): Promise<void> {
   if (errors === null) return;
   const path = claimPath(dataDir, errors);
-  const owner = await readFile(path, "utf8").catch(() => null);
-  if (owner !== null && owner !== store) {
-    const record = await readRunRecord(owner).catch(() => null);
-    if (record?.errors === errors && record.finished === null) {
-      const of = record.output ?? "stdout";
-      throw new NerifError(
-        "output_exists",
-        `Cannot write the failed lines to ${errors}: the run with the output ${of} does; choose another with --errors`,
-        { param: "errors" },
-      );
+  // Linked when it is whole: another run must find no claim, or one that says whose it is.
+  const claim = `${path}.${randomUUID()}`;
+  try {
+    await writeFile(claim, store, { mode: 0o600, flag: "wx" });
+    while (!(await isLinked(claim, path))) {
+      const owner = await readFile(path, "utf8").catch(() => null);
+      if (owner === store) return;
+      if (owner !== null) await refuseOwned(errors, owner);
+      await rm(path, { force: true });
     }
-    await rm(path, { force: true });
-  }
-  const file = await open(path, "wx", 0o600).catch((reason: unknown) => {
-    if (errnoOf(reason) === "EEXIST") return null;
+  } catch (reason) {
     throw NerifError.fromUnknown(reason, `write ${path}`);
-  });
-  await file?.writeFile(store).finally(() => file.close());
+  } finally {
+    await rm(claim, { force: true });
+  }
+}
+
+/** False when the name is taken. */
+async function isLinked(existing: string, path: string): Promise<boolean> {
+  try {
+    await link(existing, path);
+    return true;
+  } catch (reason) {
+    if (errnoOf(reason) === "EEXIST") return false;
+    throw reason;
+  }
+}
+
+/** @throws NerifError `output_exists` when a run that is not finished writes its failed lines there */
+async function refuseOwned(errors: string, owner: string): Promise<void> {
+  const record = await readRunRecord(owner).catch(() => null);
+  if (record?.errors !== errors || record.finished !== null) return;
+  const of = record.output ?? "stdout";
+  throw new NerifError(
+    "output_exists",
+    `Cannot write the failed lines to ${errors}: the run with the output ${of} does; choose another with --errors`,
+    { param: "errors" },
+  );
 }
 
 /** Removes a store for good; nothing was sent, or nobody needs it any more. */

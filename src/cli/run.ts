@@ -1,6 +1,7 @@
 import { createReadStream } from "node:fs";
 import type { Command } from "commander";
 import { NerifError } from "../batch/errors.ts";
+import { isFinal } from "../batch/lifecycle.ts";
 import { type Opened, resolveDataDir } from "../compose.ts";
 import { addOptions, type Config, resolveConfig } from "./config.ts";
 import { exitCodeOf, exitCodes } from "./exit-codes.ts";
@@ -108,7 +109,6 @@ async function runPlaces(places: RunPlaces, { config, report }: RunContext): Pro
       decide(record, await wantedRun(places, { config, copy, record }));
       return await showFinished({ store, record, report });
     }
-    await claimErrors(dataDir, store, places.errors);
     return await runInStore(places, { config, report, dataDir, store, copy });
   } finally {
     await copy?.discard();
@@ -162,11 +162,14 @@ async function runInStore(places: RunPlaces, context: StoreContext): Promise<num
       maxLineBytes,
     });
     if (record === null) return await showFinished({ store, record: known as RunRecord, report });
+    // Not before: what a claim is worth is told by the record of the run that made it.
+    await claimErrors(dataDir, store, places.errors);
     keep = true;
     const driven = await drive(opened, { ...context, record, resumed: known?.batch_id === record.batch_id });
-    // Where nothing was sent there is nothing to go on with: when a refused input is mended it is another one, and a
-    // run to another output may have the errors file.
-    keep = driven.batch.status !== "failed" && (driven.sent || !fresh);
+    // Where nothing was sent and no results were written there is nothing to go on with: when a refused input is
+    // mended it is another one, and a run to another output may have the errors file.
+    const { status } = driven.batch;
+    keep = status !== "failed" && (driven.sent || !fresh || isFinal(status));
     return await conclude(driven, { store, record, report });
   } finally {
     await opened.close();

@@ -2,6 +2,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
+import { createTestClock } from "../../test/support/clock.ts";
 import { createEngineFixture, requestLines } from "../../test/support/engine.ts";
 import { createScriptedUpstream, echo } from "../../test/support/scripted-upstream.ts";
 import { NerifError } from "../batch/errors.ts";
@@ -141,6 +142,31 @@ test("a request that is damaged in the store is not sent: its line fails, and no
     // Not r5, which it says now: that is another line's.
     { custom_id: "(damaged id of request 4)", response: null, error: { code: "input_damaged" } },
   ]);
+});
+
+test("lines of an input that somebody writes to are not taken for damaged ones", async () => {
+  const { files, again, until, get, restart, id, input_file_id } = await stoppedBatch();
+  const was: Buffer[] = [];
+  await damage(files, input_file_id, (bytes) => {
+    was.push(Buffer.from(bytes));
+    bytes.fill("x", 0, bytes.length - 1);
+  });
+  let isWrittenTo = true;
+  const open: FileStore["open"] = async (key) => ({
+    ...(await files.open(key)),
+    isUnchanged: async () => !isWrittenTo,
+  });
+  const noticed = Promise.withResolvers<NerifError>();
+  const onProblem = (_: string, error: NerifError) => noticed.resolve(error);
+  const clock = createTestClock();
+  await restart({ pickUpstreams: () => [again], files: { ...files, open }, onProblem, clock });
+  expect(await noticed.promise).toMatchObject({ code: "input_changed" });
+  expect((await get(id)).request_counts.failed).toBe(0);
+
+  isWrittenTo = false;
+  await damage(files, input_file_id, (bytes) => void was[0]?.copy(bytes));
+  clock.advance(30_000);
+  expect(await until(id)).toMatchObject({ status: "completed", request_counts: { completed: 6, failed: 0 } });
 });
 
 test.each(["is damaged", "is gone"])(

@@ -43,6 +43,35 @@ test("a heartbeat that comes after its shard was finished breaks nothing off", a
   expect(upstream.calls).toHaveLength(2);
 });
 
+test("a heartbeat that fails breaks nothing off as long as the lease lasts", async () => {
+  const held = Promise.withResolvers<void>();
+  const upstream = createScriptedUpstream((call) => held.promise.then(() => echo(call)));
+  const clock = createTestClock();
+  const problems: unknown[] = [];
+  const fixture = await createEngineFixture(upstream, {
+    clock,
+    onProblem: (_, error) => problems.push(error),
+  });
+  const { control, engine } = fixture;
+  const { renewLease } = control;
+  let beats = 0;
+  control.renewLease = (...lease) => {
+    beats += 1;
+    return beats === 1 ? Promise.reject(new Error("the disk is full")) : renewLease(...lease);
+  };
+  const { id } = await fixture.addBatch(requestLines(3));
+  await engine.start();
+  while (upstream.calls.length < 3) await new Promise(setImmediate);
+  while (beats < 4) {
+    clock.advance(4_000);
+    for (let turns = 0; turns < 10; turns += 1) await new Promise(setImmediate);
+  }
+  held.resolve();
+  while ((await fixture.get(id)).status !== "completed") await new Promise(setImmediate);
+  expect(problems).toEqual([]);
+  expect(upstream.calls).toHaveLength(3);
+});
+
 test("a line that only waited when the window closed runs on when the clock is set back", async () => {
   let answers = 0;
   const upstream = createScriptedUpstream((call) => {

@@ -242,7 +242,12 @@ export function execute(options: ExecutionOptions, deps: EngineDeps): Execution 
   }
 
   async function renew(shard: ShardRun): Promise<void> {
-    if (await shard.renew()) return;
+    const isHeld = await shard.renew().catch((reason: unknown) => {
+      // Another beat may succeed before it runs out; calls in flight are not given up for one that failed.
+      if (shard.lapsed) throw reason;
+      return true;
+    });
+    if (isHeld) return;
     // One that was closed meanwhile has no lease any more, and needs none.
     if (shards.has(shard)) fail(leaseLost({ batchId: batch.id, shard: shard.number }));
   }

@@ -82,8 +82,8 @@ test("a batch that ran well for a while waits no longer than the first time when
     clock.advance(4_000);
     for (let turns = 0; turns < 10; turns += 1) await setImmediate();
   }
-  // The next beat fails.
-  await outage({ after: 8_000, until: 5 });
+  // The next beats fail, until the lease has run out.
+  await outage({ after: 12_000, until: 5 });
   expect(waits).toEqual([1_000, 2_000, 4_000, 1_000, 2_000]);
   held.resolve();
   while ((await getBatch(null, id))?.status !== "completed") {

@@ -150,6 +150,8 @@ export function createEngine(deps: EngineDeps): Engine {
         const isNew = clock.monotonic() - since > longestRetryMs;
         delay = isNew ? firstRetryMs : delay;
         const error = NerifError.fromUnknown(reason, `run ${run.id}`);
+        // Opened again at once it would pass for what it was when the batch began; who watches it stops meanwhile.
+        if (error.code === "input_changed") delay = longestRetryMs;
         log.error({ batch: run.id, err: error }, `${error.message}; trying again in ${delay} ms`);
         deps.onProblem?.(run.id, error);
         if (!run.stopped) await pause(delay, run.interrupt.begun, clock.after);

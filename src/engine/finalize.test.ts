@@ -24,6 +24,31 @@ test("each try to write the result files writes under names of its own, so that 
   expect(await fixture.lines(batch.output_file_id)).toHaveLength(3);
 });
 
+test("a try that can begin only one of the result files leaves nothing of it behind", async () => {
+  const fixture = await createEngineFixture(createScriptedUpstream(echo));
+  const { id } = await fixture.addBatch(requestLines(3));
+  const { create } = fixture.files;
+  let begun = 0;
+  let forgotten = 0;
+  fixture.files.create = async (key) => {
+    if (key.startsWith("file-")) {
+      begun += 1;
+      if (begun === 2) throw failure;
+    }
+    const writer = await create(key);
+    const abort = () => {
+      forgotten += 1;
+      return writer.abort();
+    };
+    return { ...writer, abort };
+  };
+  await fixture.engine.start();
+  while (begun < 2) await fixture.engine.changed(50);
+  const before = forgotten;
+  expect(await fixture.until(id)).toMatchObject({ status: "completed" });
+  expect(before).toBe(1);
+});
+
 test("a stop breaks the writing of result files off when its grace is over, and the next executor writes them", async () => {
   const fixture = await createEngineFixture(createScriptedUpstream(echo));
   // More than is gathered before it is written.

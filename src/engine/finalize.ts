@@ -29,15 +29,22 @@ export async function finalize(
   read: { input: FileReader; plan: FileReader; followers: Followers | null } | null,
   { isOver = () => false, ...deps }: EngineDeps & { isOver?: () => boolean },
 ): Promise<void> {
-  const { control, journal, place } = deps;
+  const { control, journal, log, place } = deps;
   const merged = place?.error === null;
   const output = await createResultFile(place?.output ?? batch.result_files.output, deps);
-  const error = merged ? output : await createResultFile(place?.error ?? batch.result_files.error, deps);
+  const error = merged
+    ? output
+    : await createResultFile(place?.error ?? batch.result_files.error, deps).catch(
+        async (reason: unknown) => {
+          await output.abandon();
+          throw reason;
+        },
+      );
   let completed = 0;
   let failed = 0;
   try {
     if (read !== null) {
-      for await (const results of resultsInOrder(batch, batch.ending, { control, journal, ...read })) {
+      for await (const results of resultsInOrder(batch, batch.ending, { control, journal, log, ...read })) {
         if (isOver()) return;
         for (const result of results) {
           if (result.kind === recordKinds.output) completed += 1;

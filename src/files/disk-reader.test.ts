@@ -1,4 +1,4 @@
-import { type FileHandle, mkdtemp, open, rm, writeFile } from "node:fs/promises";
+import { type FileHandle, mkdtemp, open, rm, utimes, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
@@ -85,6 +85,17 @@ test("stream() keeps as many chunks as have to be valid", async () => {
   expect(Buffer.concat(chunks).equals(content)).toBe(true);
 });
 
+test("isUnchanged() tells whether somebody has written to the file since", async () => {
+  const opened = createDiskReader({ handle, opened: await handle.stat({ bigint: true }), action: "read it" });
+  expect(await opened.isUnchanged?.()).toBe(true);
+  await utimes(join(directory, "file"), 1, 1);
+  expect(await opened.isUnchanged?.()).toBe(false);
+});
+
 function reader() {
-  return createDiskReader({ handle, bytes: content.length, action: "read it" });
+  return createDiskReader({
+    handle,
+    opened: { size: BigInt(content.length), mtimeNs: 0n },
+    action: "read it",
+  });
 }

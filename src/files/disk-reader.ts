@@ -7,14 +7,15 @@ const chunkBytes = 1024 * 1024;
 
 export interface DiskReaderOptions {
   handle: FileHandle;
-  /** Size when the file was opened. */
-  bytes: number;
+  /** As it was when the file was opened. */
+  opened: { size: bigint; mtimeNs: bigint };
   /** What an error message says that could not be done. */
   action: string;
 }
 
 /** Reads an open file by position. */
-export function createDiskReader({ handle, bytes, action }: DiskReaderOptions): FileReader {
+export function createDiskReader({ handle, opened, action }: DiskReaderOptions): FileReader {
+  const bytes = Number(opened.size);
   return {
     bytes,
     read,
@@ -45,6 +46,10 @@ export function createDiskReader({ handle, bytes, action }: DiskReaderOptions): 
         chunk.catch(() => {});
         return chunk;
       }
+    },
+    async isUnchanged() {
+      const now = await handle.stat({ bigint: true });
+      return now.size === opened.size && now.mtimeNs === opened.mtimeNs;
     },
     close: () => handle.close(),
   };

@@ -59,11 +59,11 @@ export function createDiskFileStore(directory: string, options: DiskFileStoreOpt
       try {
         // Without O_NONBLOCK a named pipe would hold a thread of the pool until somebody writes to it.
         handle = await open(path, constants.O_RDONLY | (constants.O_NONBLOCK ?? 0));
-        const found = await handle.stat();
+        const found = await handle.stat({ bigint: true });
         if (!found.isFile()) {
           throw new NerifError("invalid_value", `Cannot ${action}: it is not a regular file`);
         }
-        return createDiskReader({ handle, bytes: found.size, action });
+        return createDiskReader({ handle, opened: found, action });
       } catch (reason) {
         await handle?.close().catch(() => {});
         throw storageError(reason, action);

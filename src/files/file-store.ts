@@ -45,6 +45,8 @@ export interface FileReader {
   read(offset: number, length: number): Promise<Buffer>;
   /** The bytes from `start` to before `end` (default: all) in chunks of at most 1 MiB. */
   stream(range?: { start: number; end: number }, options?: StreamOptions): AsyncIterable<Buffer>;
+  /** Whether nobody has written to it since it was opened. Absent where nobody can. */
+  isUnchanged?(): Promise<boolean>;
   close(): Promise<void>;
 }
 

@@ -81,6 +81,15 @@ describe("verification", () => {
     expect(found.tokens).toMatchObject({ input: 4, output: 6, total: 10 });
   });
 
+  it("finds lines that were never run in a batch that is said to be completed", async () => {
+    const { problems } = await verifySources(
+      soundSources({ status: "completed", request_counts: { total: 6, completed: 2, failed: 2 } }),
+    );
+    expect(problems.first).toMatchObject([
+      { code: "wrong_count", message: "The batch is completed, and its files have 2 that were never run" },
+    ]);
+  });
+
   it("reads an input as validation does: BOM, CRLF, blank lines, no newline at the end", async () => {
     const { input, output, errors } = soundFiles();
     const odd = `\ufeff${input.slice(0, 3).join("\r\n")}\r\n\n  \n${input.slice(3).join("\n")}`;

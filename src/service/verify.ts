@@ -121,7 +121,7 @@ function checkBytes(
 }
 
 function checkCounts(batch: VerifyBatchSources["batch"], verification: Verification): void {
-  const { total, succeeded, failed, tokens, problems } = verification;
+  const { total, succeeded, failed, neverRun, tokens, problems } = verification;
   const { request_counts: counts, status, usage } = batch;
   const wrong = (message: string) => problems.add({ code: "wrong_count", file: null, line: null, message });
   // One that ended before it was validated has neither lines nor files.
@@ -134,6 +134,9 @@ function checkCounts(batch: VerifyBatchSources["batch"], verification: Verificat
   // A line that waited for another try when its batch was ended shows its last error, and is not counted as failed.
   if (status === "completed" ? counts.failed !== failed : counts.failed > failed) {
     wrong(`The batch counts ${counts.failed} that failed, and its files have ${failed}`);
+  }
+  if (status === "completed" && neverRun > 0) {
+    wrong(`The batch is completed, and its files have ${neverRun} that were never run`);
   }
   if (usage !== null && JSON.stringify(usage) !== JSON.stringify(usageOf(tokens))) {
     wrong(`The batch counts ${usage.total_tokens} tokens, and its answers have ${tokens.total}`);

@@ -2,6 +2,7 @@ import { readdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it, vi } from "vitest";
 import { type CliWorkspace, createCliWorkspace, requestFile } from "../support/cli-workspace.ts";
+import { freePort } from "../support/free-port.ts";
 
 const slow = { latency: { kind: "fixed", ms: 20 } } as const;
 const ids = (count: number) => Array.from({ length: count }, (_, index) => `r${index}`);
@@ -125,6 +126,15 @@ describe("nerif run, killed or interrupted,", () => {
   });
 });
 
+it("of two runs that begin at once with one file for failed lines one is refused", async () => {
+  await using work = await createCliWorkspace({ hangRate: 1 });
+  work.write("in.jsonl", requestFile(3));
+  const args = ["run", "in.jsonl", "--errors", "errors.jsonl"];
+  const refused = await Promise.race(["a.jsonl", "b.jsonl"].map((name) => work.run([...args, "-o", name])));
+  expect(refused.code).toBe(2);
+  expect(refused.stderr).toMatch(/Cannot write the failed lines to .*errors\.jsonl: the run with the output/);
+});
+
 describe("nerif run --deadline", () => {
   it("ends with 4 and reports what was not done as expired", async () => {
     await using work = await createCliWorkspace({ hangRate: 1 });
@@ -137,6 +147,17 @@ describe("nerif run --deadline", () => {
     );
     const again = await work.run(["run", "in.jsonl", "--deadline", "1s"]);
     expect(again.code).toBe(4);
+  });
+
+  it("keeps its store although nothing was sent: its results can be asked for and retried", async () => {
+    await using work = await createCliWorkspace();
+    work.write("in.jsonl", requestFile(3));
+    const nowhere = `http://127.0.0.1:${await freePort()}/v1`;
+    const args = ["run", "in.jsonl", "--wait", "--deadline", "1s", "--upstream", nowhere];
+    expect((await work.run(args)).code).toBe(4);
+    expect(work.lines("in.errors.jsonl")).toHaveLength(3);
+    const again = await work.run(args);
+    expect([again.code, again.stderr]).toEqual([4, expect.stringMatching(/finished already/)]);
   });
 
   it("does not count the time in which it was not running", async () => {

@@ -1,3 +1,4 @@
+import { NerifError } from "../../batch/errors.ts";
 import { damagedLineError, failureLine } from "../../batch/result-line.ts";
 import type { Shard } from "../../control/control-store.ts";
 import type { FileReader } from "../../files/file-store.ts";
@@ -93,7 +94,12 @@ export function createLoader(options: LoaderOptions): Loader {
   }
 
   async function readOn(from: { shard: ShardRun; next: number }): Promise<void> {
-    const read = await readLines(options.input, from.shard.todo, from.next);
+    const { input } = options;
+    const read = await readLines(input, from.shard.todo, from.next);
+    // Lines of a file that somebody is writing to are not damaged: they may be there again tomorrow.
+    if (read.some(({ isSound }) => !isSound) && (await input.isUnchanged?.()) === false) {
+      throw new NerifError("input_changed", "Cannot read the input: somebody has written to it meanwhile");
+    }
     if (halted) return;
     from.next += read.length;
     const lines: Line[] = [];

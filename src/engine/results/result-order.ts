@@ -4,6 +4,7 @@ import { failureLine, neverRunError } from "../../batch/result-line.ts";
 import type { ControlStore, Shard } from "../../control/control-store.ts";
 import type { FileReader } from "../../files/file-store.ts";
 import type { Journal, RecordKind } from "../../journal/journal.ts";
+import type { Logger } from "../deps.ts";
 import { type ArenaPool, createArenaPool } from "../plan/arena.ts";
 import type { Followers } from "../plan/followers.ts";
 import { readLines } from "../plan/line-bytes.ts";
@@ -62,6 +63,7 @@ interface ResultSources {
   input: FileReader;
   plan: FileReader;
   followers: Followers | null;
+  log: Logger;
 }
 
 async function* shardResults(
@@ -122,6 +124,7 @@ interface CursorOptions {
   segments: OpenSegments;
   pool: ArenaPool;
   memory: ResultMemory;
+  log: Logger;
 }
 
 async function openCursor(shard: Shard, options: CursorOptions): Promise<ShardCursor> {
@@ -130,6 +133,10 @@ async function openCursor(shard: Shard, options: CursorOptions): Promise<ShardCu
   const room = memory.takeWhole(shard.segments.reduce((sum, { bytes }) => sum + bytes, 0));
   const arena = room === null ? null : pool();
   const index = await indexShard(shard, { journal, arena });
+  if (index.damagedBytes > 0) {
+    const message = `The journal is damaged: ${index.damagedBytes} bytes were refused, their lines have no result`;
+    options.log.error({ batch: batch.id, shard: shard.shard }, message);
+  }
   if (copies !== null) for (const [line, result] of index.results) copies.note(line, shard, result);
   const window =
     arena === null
