@@ -31,6 +31,9 @@ export interface DispatcherDeps {
   part?: (now: number) => number;
 }
 
+/** How often a dispatcher without room looks again by itself, in milliseconds. */
+const noRoomMs = 1_000;
+
 export function createDispatcher(upstream: Upstream, deps: DispatcherDeps): Dispatcher {
   const { journal, clock, part } = deps;
   const { concurrency, requestsPerMinute, tokensPerMinute, yields } = upstream.bounds;
@@ -103,8 +106,10 @@ export function createDispatcher(upstream: Upstream, deps: DispatcherDeps): Disp
 
   /** One timer for all lanes: for the first that has something to send by the mere passing of time. */
   function sleepUntilDue(lane: Lane, now: number): void {
-    const ms = lane.wakeMs(now);
-    if (ms === Number.POSITIVE_INFINITY) return;
+    const wake = lane.wakeMs(now);
+    if (wake === Number.POSITIVE_INFINITY) return;
+    // Room is made by answers and flushes, which pump; that its part of the limit has grown with the time of day does not.
+    const ms = maySend() ? wake : Math.max(wake, noRoomMs);
     const at = now + Math.max(1, ms);
     if (timerAt <= at) return;
     cancelTimer?.();

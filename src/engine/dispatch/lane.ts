@@ -166,21 +166,26 @@ export function createLane(
       const { history } = line;
       // Others got through since it failed before: it fails alone, and says nothing about the upstream. Without this,
       // eight such lines at the end of a file would look like an outage for ever.
+      const before = history.failedBefore;
       const alone =
-        history.succeededBefore !== null &&
-        (lane.succeeded > history.succeededBefore || now - testedAt < trustMs);
-      history.succeededBefore = lane.succeeded;
-      const { reason, error } = answer;
+        before !== null &&
+        ((before.lane === lane && lane.succeeded > before.succeeded) || line.sentAt - testedAt < trustMs);
+      history.failedBefore = { lane, succeeded: lane.succeeded };
+      const { reason, status, error } = answer;
+      const failure = { reason, status, message: error.message };
       switch (reason) {
         case "unavailable":
         case "reset":
         case "timeout":
           if (alone) circuit.inconclusive(now);
-          else circuit.failed(nameOf(line), { reason, message: error.message }, now);
+          else circuit.failed(nameOf(line), failure, now);
+          break;
+        case "account":
+          if (alone && status === 403) circuit.inconclusive(now);
+          else circuit.failed(nameOf(line), failure, now);
           break;
         case "refused":
-        case "account":
-          circuit.failed(nameOf(line), { reason, message: error.message }, now);
+          circuit.failed(nameOf(line), failure, now);
           break;
         // A definite refusal of one line shows that the upstream is up.
         case "rejected":

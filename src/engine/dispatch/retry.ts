@@ -12,12 +12,12 @@ export interface LineHistory {
   failures: number;
   /** Refusals because of the account. */
   accountRefusals: number;
-  /** How many calls of the lane had succeeded when the line last failed; null when it never did. */
-  succeededBefore: number | null;
+  /** Where the line last failed, and how many calls had succeeded there by then; null when it never did. */
+  failedBefore: { lane: object; succeeded: number } | null;
 }
 
 export function newHistory(): LineHistory {
-  return { attempts: 0, answers: 0, timeouts: 0, failures: 0, accountRefusals: 0, succeededBefore: null };
+  return { attempts: 0, answers: 0, timeouts: 0, failures: 0, accountRefusals: 0, failedBefore: null };
 }
 
 export type Verdict = { type: "final" } | { type: "wait"; ms: number };

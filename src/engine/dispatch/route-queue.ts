@@ -91,8 +91,11 @@ export function createRouteQueue(
     const first = waiting[0];
     const unsent = ready[next];
     if (lane.circuit.open !== null) return unsent ?? first;
-    if (first !== undefined && first.dueAt <= now) return first;
-    return lane.waiting < maxWaiting(lane.limit) ? unsent : undefined;
+    const due = first !== undefined && first.dueAt <= now ? first : undefined;
+    const mayRisk = lane.waiting < maxWaiting(lane.limit) ? unsent : undefined;
+    // While it is in doubt whether the lines or the upstream are at fault, one that has not failed yet tells more: the
+    // same few again would spend all their attempts before enough different ones have shown an outage.
+    return lane.circuit.doubts > 0 ? (mayRisk ?? due) : (due ?? mayRisk);
   }
 
   function take(lane: Lane, now: number): Line | null {

@@ -67,7 +67,8 @@ export function createBudget(perMinute: number, part: (now: number) => number = 
     },
     correct(spentAt, now, more) {
       advance(now);
-      level = Math.min(burst, level - more);
+      // A wrong usage must not put the route to sleep for days.
+      level = Math.max(Math.min(burst, level - more), -perMinute);
       const at = Math.floor(spentAt / slotMs);
       if (slot - at >= slots) return;
       sum += more;

@@ -7,8 +7,8 @@ function setup() {
   let now = 0;
   return {
     circuit,
-    fail: (line: string, reason: FailureReason, message = "") =>
-      circuit.failed(line, { reason, message }, now),
+    fail: (line: string, reason: FailureReason, message = "", status: number | null = null) =>
+      circuit.failed(line, { reason, status, message }, now),
     inconclusive: () => circuit.inconclusive(now),
     testFailed: () => circuit.testFailed(now),
     waitMs: () => circuit.waitMs(now),
@@ -150,6 +150,45 @@ describe("the circuit of a route", () => {
       }
       expect([circuit.open === null, circuit.wantsTest]).toEqual([false, false]);
     }
+  });
+
+  test("asks by itself whether a 403 is meant for the account where no other line can tell", () => {
+    const { circuit, fail, testFailed, waitMs, advance } = setup();
+    circuit.succeeded();
+    function probe(line: string): [string | null, boolean] {
+      advance(waitMs());
+      circuit.sent();
+      fail(line, "account", "", 403);
+      return [circuit.reason, circuit.wantsTest];
+    }
+    for (const line of ["0", "1"]) fail(line, "account", "", 403);
+    expect([circuit.open, circuit.reason, circuit.wantsTest]).toEqual(["account", null, false]);
+    expect([probe("0"), probe("1")]).toEqual([
+      [null, false],
+      [null, true],
+    ]);
+    advance(waitMs());
+    circuit.sent();
+    testFailed();
+    expect([circuit.reason, circuit.wantsTest]).toEqual(["account", false]);
+    circuit.succeeded();
+    for (const line of ["0", "1"]) fail(line, "account", "", 403);
+    expect(probe("2")).toEqual(["account", false]);
+  });
+
+  test("takes a single refusal of the account in an outage for no trouble of the account", () => {
+    const { circuit, fail, waitMs, advance } = setup();
+    circuit.succeeded();
+    for (let line = 0; line < 8; line++) fail(`${line}`, "unavailable");
+    fail("8", "account");
+    expect(circuit.reason).toBe("outage");
+    advance(waitMs());
+    circuit.sent();
+    fail("8", "account");
+    expect(circuit.reason).toBe("outage");
+    expect(waitMs()).toBeGreaterThan(0);
+    fail("9", "account");
+    expect(circuit.reason).toBe("account");
   });
 
   test("counts the lines that fail in a row as doubts, before it opens", () => {

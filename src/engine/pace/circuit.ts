@@ -16,11 +16,14 @@ const longOutage = { share: 1 / 22, longest: 15_000 };
  * Tells the trouble of an upstream from the trouble of a line. Closed: calls go out. Open: lines wait without
  * spending attempts, and one call at a time probes whether it is over; any success closes it. Where all lines that are
  * left have failed, every third probe is a request of our own, or bad lines at the end of a file would look like an
- * outage for ever. Times are monotonic milliseconds.
+ * outage, or with a 403 like trouble of the account, for ever. Times are monotonic milliseconds.
  */
 export interface Circuit {
   readonly open: "outage" | "account" | null;
-  /** What to tell people: a single refusal by the account is only a suspicion until a probe has confirmed it. */
+  /**
+   * What to tell people: a single refusal by the account is only a suspicion until a probe has confirmed it, and so are
+   * 403s until a probe with a different line has.
+   */
   readonly reason: "outage" | "unreachable" | "account" | null;
   /** The message of the failure that keeps it open. */
   readonly message: string | null;
@@ -36,11 +39,18 @@ export interface Circuit {
   sent(): void;
   succeeded(): void;
   /** @param line identifies the line, so that the same line failing again is not taken for a further one */
-  failed(line: string, failure: { reason: FailureReason; message: string }, now: number): void;
+  failed(line: string, failure: CircuitFailure, now: number): void;
   /** The probe ended without telling anything: it was aborted, throttled, or the line itself was refused. */
   inconclusive(now: number): void;
   /** The probe was no line, and did not succeed. */
   testFailed(now: number): void;
+}
+
+export interface CircuitFailure {
+  reason: FailureReason;
+  /** Of the answer; null where there was none. */
+  status: number | null;
+  message: string;
 }
 
 export function createCircuit(): Circuit {
@@ -55,6 +65,8 @@ export function createCircuit(): Circuit {
   let hasSucceeded = false;
   let confirmed = false;
   let unreachable = false;
+  /** A 403 may be meant for the account or for the line: unlike other refusals it does not say so. */
+  let ambiguous = false;
   let stale = 0;
 
   function close(): void {
@@ -95,7 +107,7 @@ export function createCircuit(): Circuit {
       return probing ? Number.POSITIVE_INFINITY : Math.max(0, probeAt - now);
     },
     get wantsTest() {
-      return stale >= staleProbes && open === "outage" && !unreachable;
+      return stale >= staleProbes && (open === "outage" ? !unreachable : ambiguous);
     },
     sent() {
       if (open !== null) probing = true;
@@ -111,9 +123,16 @@ export function createCircuit(): Circuit {
       // Nobody accepts connections: a second line would tell no more.
       const refused = failure.reason === "refused";
       const enough = refused ? 1 : kind === "outage" ? outageLines : hasSucceeded ? accountLines : 1;
-      if (open === null && failing[kind].size < enough) return;
+      if (open !== kind && failing[kind].size < enough) {
+        // A single failure of another kind does not make another trouble of the one that there is.
+        if (probing) probeLater(now);
+        return;
+      }
       const { first, longest } = probeDelays[kind];
-      confirmed ||= kind === "outage" || failing.account.size >= accountLines || probing;
+      ambiguous = failure.status === 403;
+      const isAccount = ambiguous ? probing && stale === 0 : probing || failing.account.size >= accountLines;
+      const isTold = kind === "outage" || isAccount;
+      confirmed = isTold || (open === kind && confirmed);
       unreachable = refused;
       // Calls that were in flight when it opened say nothing new; only a probe's failure makes the delay grow.
       if (open !== kind) {
@@ -131,7 +150,9 @@ export function createCircuit(): Circuit {
     },
     testFailed(now) {
       stale = 0;
-      delay = Math.min(delay * 2, probeDelays.outage.longest);
+      if (open === null) return;
+      confirmed = true;
+      delay = Math.min(delay * 2, probeDelays[open].longest);
       probeLater(now);
     },
   };

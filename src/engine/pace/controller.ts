@@ -114,6 +114,7 @@ export function createController(options: ControllerOptions): Controller {
     if (answer.ok) {
       spacing.served(call.sentAt, now);
       crowd.served(call);
+      rate.served(call.sentAt);
       concurrency.served(call.sentAt, now, fullAt >= call.sentAt);
       return;
     }

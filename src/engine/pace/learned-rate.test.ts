@@ -19,7 +19,7 @@ function run(rate: ReturnType<typeof createLearnedRate>, options: { perSecond: n
     if (count > options.perSecond) {
       refused += 1;
       rate.refused(now, now + 1, 1_000);
-    }
+    } else rate.served(now);
     now += 2;
   }
   return { sent, refused };
@@ -33,6 +33,16 @@ describe("createLearnedRate()", () => {
       rate.sent(now);
     }
     expect(rate.perSecond).toBeNull();
+  });
+
+  test("measures nothing where nothing gets through", () => {
+    const rate = createLearnedRate();
+    for (let now = 0; now < 30_000; now += 1) {
+      if (rate.waitMs(now) > 0) continue;
+      rate.sent(now);
+      rate.refused(now, now, 1_000);
+    }
+    expect([rate.perSecond, rate.waitMs(30_000)]).toEqual([null, 0]);
   });
 
   test("keeps to the time that was named, however many calls were refused with it", () => {

@@ -8,6 +8,8 @@ export interface LearnedRate {
   /** Milliseconds until a call may be sent. */
   waitMs(now: number): number;
   sent(now: number): void;
+  /** A success of a call that was sent at `sentAt`. */
+  served(sentAt: number): void;
   /** A 429 to a call that was sent at `sentAt`. */
   refused(sentAt: number, now: number, retryAfterMs: number): void;
   /** Nothing is sent for a while, for another reason. */
@@ -58,6 +60,8 @@ export function createLearnedRate(): LearnedRate {
   let perRefusal = 0;
   let burst = burstMs.most;
   let holdMs = 0;
+  /** Whether anything got through since the cycle began. */
+  let hasServed = false;
 
   function advance(now: number): void {
     const at = Math.floor(now / slotMs);
@@ -86,6 +90,12 @@ export function createLearnedRate(): LearnedRate {
     rate = Math.max((justRaised ? before.earlier : Math.min(measured, rate)) * margin, slowest);
   }
 
+  function beginCycle(now: number): void {
+    cycleBeganAt = now;
+    sentInCycle = 0;
+    hasServed = false;
+  }
+
   function grow(now: number): void {
     // Several steps at once after a pause would be a jump that nothing has shown to be safe.
     before = { last: rate, earlier: growth > firstGrowth ? before.last : rate };
@@ -105,8 +115,8 @@ export function createLearnedRate(): LearnedRate {
       return rate === Number.POSITIVE_INFINITY ? null : rate * 1_000;
     },
     waitMs(now) {
-      if (rate === Number.POSITIVE_INFINITY) return 0;
       if (now < pausedUntil) return pausedUntil - now;
+      if (rate === Number.POSITIVE_INFINITY) return 0;
       refill(now);
       return level >= 1 ? 0 : (1 - level) / rate;
     },
@@ -117,15 +127,24 @@ export function createLearnedRate(): LearnedRate {
       counts[slot % slots] = (counts[slot % slots] ?? 0) + 1;
       sentInCycle += 1;
     },
+    served(sentAt) {
+      if (sentAt >= cycleBeganAt) hasServed = true;
+    },
     paused(now, ms) {
-      cycleBeganAt = now;
-      sentInCycle = 0;
+      beginCycle(now);
       pausedUntil = Math.max(pausedUntil, now + ms);
     },
     refused(sentAt, now, retryAfterMs) {
       if (sentAt < cycleBeganAt) {
         pausedUntil = Math.max(pausedUntil, now + retryAfterMs);
         rate = Math.max(rate - perRefusal, slowest);
+        return;
+      }
+      // Where nothing gets through there is no rate to be measured: it is shut, not slow.
+      if (!hasServed) {
+        beginCycle(now);
+        perRefusal = 0;
+        pausedUntil = Math.max(pausedUntil, now + retryAfterMs);
         return;
       }
       learn(now, retryAfterMs);
@@ -137,8 +156,7 @@ export function createLearnedRate(): LearnedRate {
       growth = firstGrowth;
       pausedUntil = now + retryAfterMs;
       growAt = pausedUntil + holdMs;
-      cycleBeganAt = now;
-      sentInCycle = 0;
+      beginCycle(now);
       level = 0;
       levelAt = pausedUntil;
     },

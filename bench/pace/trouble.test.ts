@@ -1,0 +1,99 @@
+import { expect, test } from "vitest";
+import type { ScenarioLine } from "./scenario.ts";
+import { simulate } from "./simulate.ts";
+
+const fixed = (ms: number) => ({ kind: "fixed", ms }) as const;
+const failure = (status: number) => ({ status, code: null, message: "The test says so" });
+
+function lines(count: number, text: (i: number) => string = () => "a line"): ScenarioLine[] {
+  return Array.from({ length: count }, (_, i) => ({ model: "m", text: text(i), output: 10 }));
+}
+
+test.each([
+  [1, 10],
+  [2, 10],
+  [4, 5],
+  [4, 60],
+  [6, 30],
+])("with %i calls at once an outage in which each takes %i s to fail burns no line", (most, seconds) => {
+  const slow = { from: 20_000, until: 1_820_000, latency: fixed(1_000 * seconds), answer: failure(504) };
+  const { ended } = simulate(
+    {
+      ...{ name: "slow failures", reach: "no line failed", judge: () => ({ figures: "", reached: true }) },
+      upstreams: [{ name: "a", rules: [{ latency: fixed(5_000) }, slow] }],
+      batches: [{ lines: lines(300) }],
+      concurrency: { floor: most, ceiling: most },
+      endMs: 7_200_000,
+    },
+    1,
+  );
+  expect(ended.filter(({ ok }) => !ok)).toEqual([]);
+  expect(ended).toHaveLength(300);
+});
+
+test.each([
+  [3, 1],
+  [10, 1],
+  [30, 5],
+  [10, null],
+])(
+  "after %i s in which everything is refused with a 429 (Retry-After %o) the rate is as before",
+  (seconds, after) => {
+    const until = 20_000 + 1_000 * seconds;
+    const shut = { perSecond: 1e-9, burst: 0, kind: "bucket" } as const;
+    const retryAfterMs = after === null ? null : 1_000 * after;
+    const { calls } = simulate(
+      {
+        ...{ name: "shut", reach: "the rate", judge: () => ({ figures: "", reached: true }) },
+        upstreams: [
+          {
+            name: "a",
+            rules: [
+              { latency: fixed(100), slots: 20, beyond: "queue" },
+              { from: 20_000, until, rate: shut, retryAfterMs },
+            ],
+          },
+        ],
+        batches: [{ lines: lines(20_000) }],
+        endMs: until + 30_000,
+      },
+      1,
+    );
+    const succeeded = (from: number) =>
+      calls.filter(({ ok, answeredAt }) => ok && answeredAt >= from && answeredAt < from + 10_000).length;
+    expect(succeeded(until + 10_000)).toBeGreaterThan(0.9 * succeeded(10_000));
+    // Nor is it hammered meanwhile.
+    const refused = calls.filter(({ ok, answeredAt }) => !ok && answeredAt > 20_000 && answeredAt < until);
+    expect(refused.length).toBeLessThan(40 + 10 * seconds);
+  },
+);
+
+test.each([1, 2, 3, 9])(
+  "%i lines at the end of a file that get a 403 of their own fail, and only they",
+  (bad) => {
+    const { ended } = simulate(
+      {
+        ...{ name: "403", reach: "they fail", judge: () => ({ figures: "", reached: true }) },
+        upstreams: [
+          {
+            name: "a",
+            rules: [
+              { latency: fixed(50) },
+              { containing: "forbidden", latency: fixed(50), answer: failure(403) },
+            ],
+          },
+        ],
+        batches: [{ lines: lines(200, (i) => (i < 200 - bad ? "a line" : "forbidden")) }],
+        endMs: 120_000,
+      },
+      1,
+    );
+    expect(ended).toHaveLength(200);
+    expect(
+      ended
+        .filter(({ ok }) => !ok)
+        .map(({ line }) => line)
+        .sort(),
+    ).toEqual(Array.from({ length: bad }, (_, i) => 200 - bad + i));
+  },
+);
