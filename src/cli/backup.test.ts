@@ -4,7 +4,10 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { beforeEach, expect, onTestFinished, test } from "vitest";
 import { runCli } from "../../test/support/cli-process.ts";
+import { aFile } from "../../test/support/control-rows.ts";
 import { requestLine } from "../../test/support/http-instance.ts";
+import { newFileId } from "../batch/ids.ts";
+import { openNerif } from "../compose.ts";
 
 let cwd: string;
 
@@ -65,6 +68,25 @@ test("nerif backup makes nothing when a file's content is missing", async () => 
   expect(code).not.toBe(0);
   expect(stderr).toContain(`Cannot back up file ${id}: its content is missing`);
   expect(readdirSync(cwd).filter((name) => name.startsWith("copy"))).toEqual([]);
+});
+
+test("nerif backup counts a file whose id its creator chose, and makes nothing when its content is missing", async () => {
+  const dataDir = join(cwd, "data");
+  const file = aFile({ key: newFileId(), bytes: 1 });
+  const opened = await openNerif({ dataDir, execute: false });
+  const writer = await opened.fileStore.create(file.key);
+  await writer.write([Buffer.from("x")]);
+  await writer.commit();
+  // An operator's own file is no part of the copy.
+  for (const row of [file, aFile({ key: join(cwd, "in.jsonl") })]) await opened.control.insertFile(row);
+  await opened.close();
+  const { stdout } = await nerif("backup", "one", "--json");
+  expect(JSON.parse(stdout)).toMatchObject({ files: 1 });
+  await rm(join(dataDir, "files", file.key));
+  const { code, stderr } = await nerif("backup", "two");
+  expect(code).not.toBe(0);
+  expect(stderr).toContain(`Cannot back up file ${file.key}: its content is missing`);
+  expect(existsSync(join(cwd, "two"))).toBe(false);
 });
 
 test("nerif backup makes nothing where there is no data", async () => {

@@ -1,5 +1,5 @@
 import { readdir, readFile, rm, stat } from "node:fs/promises";
-import { join } from "node:path";
+import { isAbsolute, join } from "node:path";
 import type { Command } from "commander";
 import type { Batch } from "../batch/batch.ts";
 import { formatDuration } from "../batch/duration.ts";
@@ -118,7 +118,7 @@ async function* expiredFiles({ control, fileStore }: Opened): AsyncGenerator<Rem
         id: file.id,
         async remove() {
           // An operator's own file, read or written in place, is not ours to remove.
-          if (file.key === file.id) await fileStore.delete(file.key);
+          if (!isAbsolute(file.key)) await fileStore.delete(file.key);
           await control.markBytesRemoved(file.id);
         },
       };

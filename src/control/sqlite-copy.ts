@@ -1,4 +1,5 @@
 import { existsSync } from "node:fs";
+import { isAbsolute } from "node:path";
 import { backup, DatabaseSync } from "node:sqlite";
 import { NerifError } from "../batch/errors.ts";
 import { createPrivateFile } from "./private-file.ts";
@@ -59,7 +60,9 @@ export async function copySqliteDatabase(options: CopyOptions): Promise<NamedFil
 
 function namedFiles(database: DatabaseSync): NamedFile[] {
   const query = `select key, bytes from files
-    where is_deleted = 0 and is_removed = 0 and key = id and (expires_at is null or expires_at > ?)`;
+    where is_deleted = 0 and is_removed = 0 and (expires_at is null or expires_at > ?)`;
   const rows = database.prepare(query).all(Math.floor(Date.now() / 1_000));
-  return rows.map(({ key, bytes }) => ({ key: String(key), bytes: Number(bytes) }));
+  const files = rows.map(({ key, bytes }) => ({ key: String(key), bytes: Number(bytes) }));
+  // An operator's own file, read or written in place, is no part of the copy.
+  return files.filter(({ key }) => !isAbsolute(key));
 }

@@ -8,6 +8,7 @@ import {
   type TestInstance,
 } from "../../test/support/http-instance.ts";
 import { noQuotas, type Quotas, type StoredApiKey } from "../batch/api-key.ts";
+import { NerifError } from "../batch/errors.ts";
 import type { FileObject } from "../batch/file.ts";
 
 async function setUp(quotas: Partial<Quotas>, clock = createTestClock()) {
@@ -174,4 +175,47 @@ it("of retries that come at once under one idempotency key, all get the batch fo
   let looks = 0;
   instance.control.getAnswer = async (...asked) => (looks++ === 0 ? null : getAnswer(...asked));
   expect(await retry()).toEqual(first);
+});
+
+it("a refusal stays what it is, and gives its room back, though its bytes cannot be deleted", async () => {
+  const { instance, apiKey, files } = await setUp({ stored_bytes: 100 });
+  instance.fileStore.delete = () => Promise.reject(new NerifError("storage_unavailable", "It is away"));
+  const staged = await files.begin({ apiKey });
+  await staged.write([Buffer.from(jsonOf(60))]);
+  // Another process stores something meanwhile.
+  await instance.control.insertFile(aFile({ api_key: apiKey.id, bytes: 50 }));
+  const params = { filename: "a.jsonl", purpose: "batch" };
+  await expect(staged.finish("default", params, { apiKey })).rejects.toMatchObject({
+    code: "quota_exceeded",
+  });
+  await staged.discard();
+  await upload(instance, jsonOf(50), apiKey);
+});
+
+it("a refusal stays what it is, and gives its room back, though its bytes cannot be given up", async () => {
+  const { instance, apiKey, files } = await setUp({ stored_bytes: 100 });
+  const { create } = instance.fileStore;
+  const abort = () => Promise.reject(new NerifError("storage_unavailable", "It is away"));
+  instance.fileStore.create = async (key) => ({ ...(await create(key)), abort });
+  const staged = await files.begin({ apiKey });
+  await staged.write([Buffer.from("not json".padEnd(60))]);
+  const params = { filename: "a.jsonl", purpose: "batch" };
+  await expect(staged.finish("default", params, { apiKey })).rejects.toMatchObject({
+    code: "invalid_file_format",
+  });
+  await upload(instance, jsonOf(100), apiKey);
+});
+
+it("an answer is given again for its idempotency key though the bytes of the repetition cannot be deleted", async () => {
+  const { instance, apiKey, files } = await setUp({ stored_bytes: 100 });
+  instance.fileStore.delete = () => Promise.reject(new NerifError("storage_unavailable", "It is away"));
+  const send = async () => {
+    const staged = await files.begin({ apiKey });
+    await staged.write([Buffer.from(jsonOf(40))]);
+    const params = { filename: "a.jsonl", purpose: "batch" };
+    return staged.finish("default", params, { apiKey, idempotencyKey: "once" });
+  };
+  const first = await send();
+  expect(await send()).toEqual(first);
+  await upload(instance, jsonOf(60), apiKey);
 });

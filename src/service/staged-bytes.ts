@@ -15,7 +15,7 @@ export interface StagedBytes {
   name<T>(write: () => Promise<T>): Promise<T>;
   /** A row names the bytes: they stay. */
   keep(): void;
-  /** Forgets the bytes unless they are kept. Safe to call at any time and more than once. */
+  /** Forgets the bytes unless they are kept, and never fails. Safe to call at any time and more than once. */
   discard(): Promise<void>;
 }
 
@@ -57,9 +57,14 @@ export async function stageBytes(
     },
     keep: end,
     async discard() {
-      if (state === "open") await writer.abort();
-      if (state === "committed") await files.delete(key);
-      end();
+      try {
+        if (state === "open") await writer.abort();
+        if (state === "committed") await files.delete(key);
+      } catch {
+        // Nothing names them, so the sweeper will find them; what became of the request is not to be lost over that.
+      } finally {
+        end();
+      }
     },
   };
 }

@@ -178,11 +178,16 @@ export function createWebhookService({ control, sender, clock }: WebhookServiceD
 
     async rotate(project, id, params = {}) {
       const keep = parseParams(rotateParams, params, "rotate the secret").keep_old_secret_active_for_24_hours;
-      const rotated = await change(project, id, (endpoint) => ({
-        secret: newSecret(),
-        old_secret: keep ? endpoint.secret : null,
-        old_secret_until: keep ? unixSeconds(clock) + overlapSeconds : null,
-      }));
+      // Drawn once: a change whose answer was lost is read again as one that another writer was before.
+      const secret = newSecret();
+      const rotated = await change(project, id, (endpoint) => {
+        if (endpoint.secret === secret) return null;
+        return {
+          secret,
+          old_secret: keep ? endpoint.secret : null,
+          old_secret_until: keep ? unixSeconds(clock) + overlapSeconds : null,
+        };
+      });
       return withSecret(rotated);
     },
 

@@ -2,6 +2,7 @@ import type { EngineDeps } from "../deps.ts";
 import { pause } from "../pause.ts";
 import type { Turns } from "../turns.ts";
 import type { Watch } from "../watch.ts";
+import { createAttempts } from "./attempts.ts";
 import { createOutbox, type Outbox } from "./outbox.ts";
 import { sweep } from "./sweep.ts";
 
@@ -56,30 +57,37 @@ export function createHousekeeping(
     outbox?.look();
     // Events come from other processes too.
     const forget = lock.shared && outbox !== null ? watch.onChange(outbox.look) : () => {};
-    sweepAndAgain();
+    const left = new AbortController();
+    sweepAndAgain(left.signal);
     await over;
     forget();
+    left.abort();
     cancelSweep();
     await outbox?.stop(grace);
     outbox = null;
     await sweeping;
   }
 
-  function sweepAndAgain(): void {
-    sweeping = sweepAll().catch((reason: unknown) => {
-      // What it was to remove is in nobody's way.
-      log.error({ err: reason }, "Cannot sweep; trying again later");
-    });
-    cancelSweep = quietly(sweepMs, sweepAndAgain);
+  function sweepAndAgain(signal: AbortSignal): void {
+    sweeping = sweepAll(signal)
+      .catch((reason: unknown) => {
+        // What it was to remove is in nobody's way.
+        log.error({ err: reason }, "Cannot sweep; trying again later");
+      })
+      .then(() => {
+        if (!signal.aborted) cancelSweep = quietly(sweepMs, () => sweepAndAgain(signal));
+      });
   }
 
-  async function sweepAll(): Promise<void> {
+  async function sweepAll(signal: AbortSignal): Promise<void> {
+    const attempts = createAttempts(signal);
     // A process that executes alone has done so when it began.
     if (lock.shared) {
-      await deps.files.removeAbandoned();
-      await control.removeLapsedLeases(lapsedMs);
+      await attempts.make(() => deps.files.removeAbandoned());
+      await attempts.make(() => control.removeLapsedLeases(lapsedMs));
     }
-    await sweep(deps);
+    await attempts.make(() => sweep(deps, signal));
+    attempts.end();
   }
 
   return {

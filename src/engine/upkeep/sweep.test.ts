@@ -113,4 +113,74 @@ describe("sweep", () => {
     expect(await deps.files.size(lostPlan)).toBeNull();
     for (const key of [part, named.key, result.id, plan]) expect(await deps.files.size(key), key).toBe(1);
   });
+
+  it("removes all else beside what cannot be removed, and says what failed first", async () => {
+    const { deps, stuck } = await createFixtureOfStuck();
+    const files = [aFile({ expires_at: 1 }), aFile({ expires_at: 1 })];
+    const uploads = [await deps.addUpload(), await deps.addUpload()];
+    const lost = aFile().id;
+    for (const file of files) await deps.control.insertFile(file);
+    for (const key of [...files.map((file) => file.key), lost]) await deps.put(key);
+    deps.clock.jump(3_601_000);
+    for (const key of [files[0]?.key, uploads[0]?.part]) if (key !== undefined) stuck.add(key);
+    await expect(sweep(deps)).rejects.toThrow(`Cannot delete ${files[0]?.key}`);
+    expect(await sizesOf(deps.files, [files[1]?.key, uploads[1]?.part, lost])).toEqual([null, null, null]);
+    stuck.clear();
+    await sweep(deps);
+    expect(await sizesOf(deps.files, [files[0]?.key, uploads[0]?.part])).toEqual([null, null]);
+  });
+
+  it("gets past a page of files that cannot be removed", async () => {
+    const { deps, stuck } = await createFixtureOfStuck();
+    const bad = Array.from({ length: 501 }, () => aFile({ expires_at: 1 }));
+    const good = aFile({ expires_at: 1 });
+    for (const file of [...bad, good]) await deps.control.insertFile(file);
+    for (const { key } of bad) stuck.add(key);
+    await deps.put(good.key);
+    await expect(sweep(deps)).rejects.toThrow("Cannot delete");
+    expect(await deps.files.size(good.key)).toBeNull();
+  });
+
+  it("removes all that there is, however much", async () => {
+    const deps = await createFixture();
+    const { control } = deps;
+    for (let count = 0; count < 501; count += 1) await control.insertFile(aFile({ expires_at: 1 }));
+    for (let count = 0; count < 101; count += 1) await deps.addUpload({ expires_at: 1_767_225_601 });
+    deps.clock.jump(1_000);
+    await sweep(deps);
+    expect(await control.removableFiles(1_767_225_601, 1_000)).toEqual([]);
+    expect(await control.endedUploads(1_767_225_601, 1_000)).toEqual([]);
+  });
+
+  it("ends after what it is just removing when it is told to", async () => {
+    const deps = await createFixture();
+    for (let count = 0; count < 3; count += 1) await deps.control.insertFile(aFile({ expires_at: 1 }));
+    const stop = new AbortController();
+    const remove = deps.files.delete;
+    deps.files.delete = async (key) => {
+      stop.abort();
+      await remove(key);
+    };
+    await sweep(deps, stop.signal);
+    expect(await deps.control.removableFiles(1_767_225_600, 10)).toHaveLength(2);
+  });
 });
+
+/** Nothing can delete the keys in `stuck`. */
+async function createFixtureOfStuck(): Promise<{ deps: Fixture; stuck: Set<string> }> {
+  const deps = await createFixture();
+  const stuck = new Set<string>();
+  const { files } = deps;
+  const refusing: FileStore = {
+    ...files,
+    async delete(key) {
+      if (stuck.has(key)) throw new Error(`Cannot delete ${key}`);
+      await files.delete(key);
+    },
+  };
+  return { deps: { ...deps, files: refusing }, stuck };
+}
+
+function sizesOf(files: FileStore, keys: readonly (string | undefined)[]): Promise<(number | null)[]> {
+  return Promise.all(keys.map((key) => files.size(key ?? "")));
+}
