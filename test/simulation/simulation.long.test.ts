@@ -27,7 +27,8 @@ describe.concurrent("the simulation", () => {
   });
 
   test.each(Object.entries(mutations))("notices a broken promise: %s", async (name, { seed }) => {
-    const range = ["--from", String(seed), "--seeds", "400", "--stop-at-first"];
+    // As a rule one of the first shows it; where sources have changed, other worlds stand behind the numbers.
+    const range = ["--from", String(seed), "--seeds", "4000", "--stop-at-first"];
     const { failures } = await runMain(["--mutation", name, ...range]);
     expect(failures).toHaveLength(1);
   });
