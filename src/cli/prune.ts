@@ -176,7 +176,7 @@ async function removeRun(dataDir: string, store: string): Promise<void> {
 
 /** Copies of stdin by processes that were killed, and claims of stores that are gone. */
 async function isLeftover(path: string): Promise<boolean> {
-  if (path.endsWith(".errors")) {
+  if (/\.errors(\.[0-9a-f-]{36})?$/.test(path)) {
     const store = await readFile(path, "utf8").catch(() => null);
     return store !== null && (await stat(join(store, "run.json")).catch(() => null)) === null;
   }

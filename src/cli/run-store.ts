@@ -1,10 +1,13 @@
 import { createHash, randomUUID } from "node:crypto";
-import { link, readFile, rm, writeFile } from "node:fs/promises";
+import { constants, copyFile, link, readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { errnoOf, NerifError } from "../batch/errors.ts";
 import { type NerifOptions, type Opened, openNerif, prepareDirectory } from "../compose.ts";
 import type { RunPlaces } from "./run-places.ts";
 import { readRunRecord } from "./run-record.ts";
+
+/** What file systems without hard links say: exFAT, some network and FUSE file systems. */
+const withoutLinks = ["EPERM", "ENOTSUP", "EOPNOTSUPP", "ENOSYS"];
 
 /** Where the private stores of all runs are. */
 export function runsDirectory(dataDir: string): string {
@@ -98,9 +101,8 @@ export async function claimErrors(dataDir: string, store: string, errors: string
   try {
     await writeFile(claim, store, { mode: 0o600, flag: "wx" });
     while (!(await isLinked(claim, path))) {
-      const owner = await readFile(path, "utf8").catch(() => null);
-      if (owner === store) return;
-      if (owner !== null) await refuseOwned(errors, owner);
+      if ((await ownerOf(path)) === store) return;
+      await refuseClaimed(dataDir, store, errors);
       await rm(path, { force: true });
     }
   } catch (reason) {
@@ -113,7 +115,10 @@ export async function claimErrors(dataDir: string, store: string, errors: string
 /** False when the name is taken. */
 async function isLinked(existing: string, path: string): Promise<boolean> {
   try {
-    await link(existing, path);
+    await link(existing, path).catch((reason: unknown) => {
+      if (!withoutLinks.includes(errnoOf(reason) ?? "")) throw reason;
+      return copyFile(existing, path, constants.COPYFILE_EXCL);
+    });
     return true;
   } catch (reason) {
     if (errnoOf(reason) === "EEXIST") return false;
@@ -121,8 +126,19 @@ async function isLinked(existing: string, path: string): Promise<boolean> {
   }
 }
 
-/** @throws NerifError `output_exists` when a run that is not finished writes its failed lines there */
-async function refuseOwned(errors: string, owner: string): Promise<void> {
+function ownerOf(path: string): Promise<string | null> {
+  return readFile(path, "utf8").catch(() => null);
+}
+
+/**
+ * Whether the failed lines of this run may go to `errors`; claims nothing.
+ *
+ * @throws NerifError `output_exists` when another run that is not finished writes its own there
+ */
+export async function refuseClaimed(dataDir: string, store: string, errors: string | null): Promise<void> {
+  if (errors === null) return;
+  const owner = await ownerOf(claimPath(dataDir, errors));
+  if (owner === null || owner === store) return;
   const record = await readRunRecord(owner).catch(() => null);
   if (record?.errors !== errors || record.finished !== null) return;
   const of = record.output ?? "stdout";
@@ -138,7 +154,7 @@ export async function removeStore(dataDir: string, store: string, errors: string
   await rm(store, { recursive: true, force: true });
   if (errors === null) return;
   const path = claimPath(dataDir, errors);
-  if ((await readFile(path, "utf8").catch(() => null)) === store) await rm(path, { force: true });
+  if ((await ownerOf(path)) === store) await rm(path, { force: true });
 }
 
 function claimPath(dataDir: string, errors: string): string {

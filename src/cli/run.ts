@@ -21,6 +21,7 @@ import {
   claimErrors,
   makeRunsDirectory,
   openStore,
+  refuseClaimed,
   removeStore,
   resultPlaces,
   runsDirectory,
@@ -109,6 +110,8 @@ async function runPlaces(places: RunPlaces, { config, report }: RunContext): Pro
       decide(record, await wantedRun(places, { config, copy, record }));
       return await showFinished({ store, record, report });
     }
+    // Before anything of an earlier run is given up; the claim itself comes when there is a record that it stands for.
+    await refuseClaimed(dataDir, store, places.errors);
     return await runInStore(places, { config, report, dataDir, store, copy });
   } finally {
     await copy?.discard();

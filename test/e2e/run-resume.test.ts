@@ -135,6 +135,22 @@ it("of two runs that begin at once with one file for failed lines one is refused
   expect(refused.stderr).toMatch(/Cannot write the failed lines to .*errors\.jsonl: the run with the output/);
 });
 
+it("a run that may not have its file for failed lines gives nothing of an earlier one up, also with --force", async () => {
+  await using work = await createCliWorkspace({ models: ["m"] });
+  work.write("in.jsonl", requestFile(3));
+  expect((await work.run(["run", "in.jsonl", "-o", "b.jsonl"])).code).toBe(0);
+  work.write("other.jsonl", requestFile(4));
+  const held = work.start([
+    ...["run", "other.jsonl", "--errors", "errors.jsonl", "--wait", "--upstream"],
+    `http://127.0.0.1:${await freePort()}/v1`,
+  ]);
+  await held.printed(/waits/);
+  const refused = await work.run(["run", "in.jsonl", "-o", "b.jsonl", "--errors", "errors.jsonl", "--force"]);
+  expect([refused.code, refused.stderr]).toEqual([2, expect.stringMatching(/the run with the output/)]);
+  const again = await work.run(["run", "in.jsonl", "-o", "b.jsonl"]);
+  expect([again.code, again.stderr]).toEqual([0, expect.stringMatching(/finished already/)]);
+});
+
 describe("nerif run --deadline", () => {
   it("ends with 4 and reports what was not done as expired", async () => {
     await using work = await createCliWorkspace({ hangRate: 1 });

@@ -176,6 +176,24 @@ describe("the circuit of a route", () => {
     expect(probe("2")).toEqual(["account", false]);
   });
 
+  test("asks by itself when the few lines that are left fail otherwise than those that opened it", () => {
+    for (const [first, then, succeeded] of [
+      ["account", "unavailable", false],
+      ["refused", "account", true],
+    ] as const) {
+      const { circuit, fail, waitMs, advance } = setup();
+      if (succeeded) circuit.succeeded();
+      fail("0", first);
+      let probes = 0;
+      for (; !circuit.wantsTest && probes < 10; probes += 1) {
+        advance(waitMs());
+        circuit.sent();
+        fail("0", then);
+      }
+      expect(probes).toBe(3);
+    }
+  });
+
   test("takes a single refusal of the account in an outage for no trouble of the account", () => {
     const { circuit, fail, waitMs, advance } = setup();
     circuit.succeeded();

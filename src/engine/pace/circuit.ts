@@ -124,8 +124,14 @@ export function createCircuit(): Circuit {
       const refused = failure.reason === "refused";
       const enough = refused ? 1 : kind === "outage" ? outageLines : hasSucceeded ? accountLines : 1;
       if (open !== kind && failing[kind].size < enough) {
-        // A single failure of another kind does not make another trouble of the one that there is.
-        if (probing) probeLater(now);
+        // A single failure of another kind does not make another trouble of the one that there is, but where a probe gets
+        // one it is no longer known which it is.
+        if (probing && open !== null) {
+          unreachable = false;
+          ambiguous = true;
+          delay = Math.min(delay * 2, probeDelays[open].longest);
+          probeLater(now);
+        }
         return;
       }
       const { first, longest } = probeDelays[kind];

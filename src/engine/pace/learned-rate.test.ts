@@ -42,7 +42,8 @@ describe("createLearnedRate()", () => {
       rate.sent(now);
       rate.refused(now, now, 1_000);
     }
-    expect([rate.perSecond, rate.waitMs(30_000)]).toEqual([null, 0]);
+    expect(rate.perSecond).toBeNull();
+    expect(rate.waitMs(30_000)).toBeLessThan(8_000);
   });
 
   test("keeps to the time that was named, however many calls were refused with it", () => {

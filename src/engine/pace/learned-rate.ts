@@ -8,7 +8,7 @@ export interface LearnedRate {
   /** Milliseconds until a call may be sent. */
   waitMs(now: number): number;
   sent(now: number): void;
-  /** A success of a call that was sent at `sentAt`. */
+  /** A call that was sent at `sentAt` succeeded. */
   served(sentAt: number): void;
   /** A 429 to a call that was sent at `sentAt`. */
   refused(sentAt: number, now: number, retryAfterMs: number): void;
@@ -36,6 +36,9 @@ const longestHold = { ms: 120_000, pauses: 4 };
 const latestShare = 0.97;
 /** Fewer calls within a second measure nothing: the rate is halved at most. */
 const fewCalls = 10;
+/** How long to wait, at least, where nothing gets through; it doubles. */
+const firstShutMs = 1_000;
+const longestShutMs = 8_000;
 
 /**
  * For refusals that are about calls per time, not about calls at once (see `crowd.ts`). The rate that got through is kept to
@@ -60,8 +63,10 @@ export function createLearnedRate(): LearnedRate {
   let perRefusal = 0;
   let burst = burstMs.most;
   let holdMs = 0;
-  /** Whether anything got through since the cycle began. */
-  let hasServed = false;
+  /** Whether a call that was sent since then has succeeded, and cycles that have ended before one had. */
+  let doubtSince = Number.NEGATIVE_INFINITY;
+  let getsThrough = false;
+  let shutCycles = 0;
 
   function advance(now: number): void {
     const at = Math.floor(now / slotMs);
@@ -93,7 +98,9 @@ export function createLearnedRate(): LearnedRate {
   function beginCycle(now: number): void {
     cycleBeganAt = now;
     sentInCycle = 0;
-    hasServed = false;
+    // Answers may take many cycles: as long as none has come it is asked about the same time.
+    if (getsThrough) doubtSince = now;
+    getsThrough = false;
   }
 
   function grow(now: number): void {
@@ -128,7 +135,9 @@ export function createLearnedRate(): LearnedRate {
       sentInCycle += 1;
     },
     served(sentAt) {
-      if (sentAt >= cycleBeganAt) hasServed = true;
+      if (sentAt < doubtSince) return;
+      getsThrough = true;
+      shutCycles = 0;
     },
     paused(now, ms) {
       beginCycle(now);
@@ -141,10 +150,12 @@ export function createLearnedRate(): LearnedRate {
         return;
       }
       // Where nothing gets through there is no rate to be measured: it is shut, not slow.
-      if (!hasServed) {
+      if (!getsThrough) {
+        const rest = Math.min(firstShutMs * 2 ** shutCycles, longestShutMs);
+        shutCycles += 1;
         beginCycle(now);
         perRefusal = 0;
-        pausedUntil = Math.max(pausedUntil, now + retryAfterMs);
+        pausedUntil = Math.max(pausedUntil, now + Math.max(retryAfterMs, rest));
         return;
       }
       learn(now, retryAfterMs);
