@@ -97,6 +97,44 @@ test.each([
   expect(late.filter(({ ok }) => ok).length).toBeGreaterThan(0.9 * 240 * perSecond);
 });
 
+test("nor is a limit hammered while its first answers are still worked on", () => {
+  const rate = { perSecond: 1, burst: 1, kind: "bucket" } as const;
+  const { calls } = simulate(
+    {
+      ...{ name: "very slow answers", reach: "the limit", judge: () => ({ figures: "", reached: true }) },
+      upstreams: [{ name: "a", rules: [{ latency: fixed(60_000), rate, retryAfterMs: 1_000 }] }],
+      batches: [{ lines: lines(1_000) }],
+      concurrency: { floor: 128, ceiling: 128 },
+      endMs: 180_000,
+    },
+    1,
+  );
+  expect(calls.filter(({ ok, answeredAt }) => !ok && answeredAt < 120_000).length).toBeLessThan(400);
+});
+
+test("a 403 for everything burns few lines, however many calls are under way when it begins", () => {
+  const { ended } = simulate(
+    {
+      ...{ name: "403 for all", reach: "few lines", judge: () => ({ figures: "", reached: true }) },
+      upstreams: [
+        {
+          name: "a",
+          rules: [
+            { latency: { kind: "lognormal", medianMs: 10_000, sigma: 0.3 } },
+            { from: 60_000, until: 660_000, latency: fixed(5), answer: failure(403) },
+          ],
+        },
+      ],
+      batches: [{ lines: lines(2_000) }],
+      concurrency: { floor: 32, ceiling: 32 },
+      endMs: 7_200_000,
+    },
+    1,
+  );
+  expect(ended).toHaveLength(2_000);
+  expect(ended.filter(({ ok }) => !ok).length).toBeLessThan(10);
+});
+
 test.each([1, 2, 3, 9])(
   "%i lines at the end of a file that get a 403 of their own fail, and only they",
   (bad) => {

@@ -93,6 +93,8 @@ export function createLane(
   let meter = createRateMeter();
   /** When a request of our own succeeded last. */
   let testedAt = Number.NEGATIVE_INFINITY;
+  /** When the latest call that succeeded was sent: what was on its way before says nothing about the time since. */
+  let provenAt = Number.NEGATIVE_INFINITY;
 
   const lane: Lane = {
     ...route,
@@ -158,6 +160,7 @@ export function createLane(
       controller.answered(line, answer, now);
       if (answer.ok) {
         lane.succeeded += 1;
+        provenAt = Math.max(provenAt, line.sentAt);
         if (circuit.open === "outage") controller.restart(now);
         circuit.succeeded();
         return;
@@ -169,8 +172,8 @@ export function createLane(
       const before = history.failedBefore;
       const alone =
         before !== null &&
-        ((before.lane === lane && lane.succeeded > before.succeeded) || line.sentAt - testedAt < trustMs);
-      history.failedBefore = { lane, succeeded: lane.succeeded };
+        ((before.lane === lane && provenAt >= before.at) || line.sentAt - testedAt < trustMs);
+      history.failedBefore = { lane, at: now };
       const { reason, status, error } = answer;
       const failure = { reason, status, message: error.message };
       switch (reason) {

@@ -12,8 +12,8 @@ export interface LineHistory {
   failures: number;
   /** Refusals because of the account. */
   accountRefusals: number;
-  /** Where the line last failed, and how many calls had succeeded there by then; null when it never did. */
-  failedBefore: { lane: object; succeeded: number } | null;
+  /** Where the line last failed, and when (monotonic milliseconds); null when it never did. */
+  failedBefore: { lane: object; at: number } | null;
 }
 
 export function newHistory(): LineHistory {

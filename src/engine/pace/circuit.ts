@@ -129,7 +129,7 @@ export function createCircuit(): Circuit {
         if (probing && open !== null) {
           unreachable = false;
           ambiguous = true;
-          delay = Math.min(delay * 2, probeDelays[open].longest);
+          delay = Math.min(delay * 2, probeDelays.outage.longest);
           probeLater(now);
         }
         return;

@@ -109,6 +109,7 @@ export function createController(options: ControllerOptions): Controller {
   function answered(call: PacedCall, answer: Answer, now: number): void {
     inFlight -= 1;
     lastAnswerAt = now;
+    rate.returned(call.sentAt);
     settleTokens(call, answer, now);
     if (answer.limits !== undefined) told(answer.limits, now);
     if (answer.ok) {

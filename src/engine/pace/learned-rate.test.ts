@@ -18,8 +18,12 @@ function run(rate: ReturnType<typeof createLearnedRate>, options: { perSecond: n
     taken.set(second, count);
     if (count > options.perSecond) {
       refused += 1;
+      rate.returned(now);
       rate.refused(now, now + 1, 1_000);
-    } else rate.served(now);
+    } else {
+      rate.returned(now);
+      rate.served(now);
+    }
     now += 2;
   }
   return { sent, refused };
@@ -40,6 +44,7 @@ describe("createLearnedRate()", () => {
     for (let now = 0; now < 30_000; now += 1) {
       if (rate.waitMs(now) > 0) continue;
       rate.sent(now);
+      rate.returned(now);
       rate.refused(now, now, 1_000);
     }
     expect(rate.perSecond).toBeNull();

@@ -10,6 +10,8 @@ export interface LearnedRate {
   sent(now: number): void;
   /** A call that was sent at `sentAt` succeeded. */
   served(sentAt: number): void;
+  /** A call that was sent at `sentAt` came back, whatever came of it; called first. */
+  returned(sentAt: number): void;
   /** A 429 to a call that was sent at `sentAt`. */
   refused(sentAt: number, now: number, retryAfterMs: number): void;
   /** Nothing is sent for a while, for another reason. */
@@ -67,6 +69,9 @@ export function createLearnedRate(): LearnedRate {
   let doubtSince = Number.NEGATIVE_INFINITY;
   let getsThrough = false;
   let shutCycles = 0;
+  /** Calls that were sent since then, and in this cycle, and have not come back. */
+  let pending = 0;
+  let pendingInCycle = 0;
 
   function advance(now: number): void {
     const at = Math.floor(now / slotMs);
@@ -98,8 +103,12 @@ export function createLearnedRate(): LearnedRate {
   function beginCycle(now: number): void {
     cycleBeganAt = now;
     sentInCycle = 0;
+    pendingInCycle = 0;
     // Answers may take many cycles: as long as none has come it is asked about the same time.
-    if (getsThrough) doubtSince = now;
+    if (getsThrough) {
+      doubtSince = now;
+      pending = 0;
+    }
     getsThrough = false;
   }
 
@@ -133,6 +142,12 @@ export function createLearnedRate(): LearnedRate {
       advance(now);
       counts[slot % slots] = (counts[slot % slots] ?? 0) + 1;
       sentInCycle += 1;
+      pending += 1;
+      pendingInCycle += 1;
+    },
+    returned(sentAt) {
+      if (sentAt >= doubtSince) pending = Math.max(0, pending - 1);
+      if (sentAt >= cycleBeganAt) pendingInCycle = Math.max(0, pendingInCycle - 1);
     },
     served(sentAt) {
       if (sentAt < doubtSince) return;
@@ -150,7 +165,8 @@ export function createLearnedRate(): LearnedRate {
         return;
       }
       // Where nothing gets through there is no rate to be measured: it is shut, not slow.
-      if (!getsThrough) {
+      // What was sent in an earlier cycle and is still worked on got through.
+      if (!getsThrough && pending <= pendingInCycle) {
         const rest = Math.min(firstShutMs * 2 ** shutCycles, longestShutMs);
         shutCycles += 1;
         beginCycle(now);
