@@ -15,6 +15,7 @@ const localFiles: Readonly<Record<string, string>> = {
   "test/e2e/help-command.test.ts": "nothing is kept",
   "test/e2e/kill.long.test.ts":
     "what a kill may repeat depends on where results are: cluster.long.test.ts and s3-kill.long.test.ts have theirs",
+  "test/e2e/lost-output.test.ts": "nothing is kept",
   "test/e2e/package.long.test.ts": "nothing is kept",
   "test/e2e/rolling-restart.long.test.ts": "starts a cluster of its own",
   "test/e2e/run*.test.ts": run,
