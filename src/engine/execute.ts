@@ -135,6 +135,9 @@ export function execute(options: ExecutionOptions, deps: EngineDeps): Execution 
       onLines: enqueue,
       onSettled,
       mayFinish,
+      onAway(error, ms) {
+        deps.log.error({ batch: batch.id, err: error }, `${error.message}; trying again in ${ms} ms`);
+      },
       onDamage(shard, bytes) {
         const message = `The journal is damaged: ${bytes} bytes were refused, their lines run again`;
         deps.log.error({ batch: batch.id, shard: shard.shard }, message);

@@ -2,6 +2,7 @@ import { setImmediate } from "node:timers/promises";
 import { expect, test } from "vitest";
 import { createTestClock } from "../../../test/support/clock.ts";
 import { requestLines } from "../../../test/support/engine.ts";
+import { NerifError } from "../../batch/errors.ts";
 import type { ControlStore, NewShard, Shard } from "../../control/control-store.ts";
 import { createMemoryFileStore } from "../../files/memory.ts";
 import { createMemoryJournal } from "../../journal/memory.ts";
@@ -24,7 +25,7 @@ test("what is not sent of a shard is given up once, also where no other can be l
     ...{ control, clock, journal: createMemoryJournal(), leaseMs: 12_000, heartbeatMs: 4_000 },
     ...{ batchId: shard.batchId, version: 1, endpoint: null, model: null, holder: "h" },
     ...{ input, plan, followers: null, target: () => 1 },
-    ...{ onSettled() {}, onDamage() {}, mayFinish: async () => {} },
+    ...{ onSettled() {}, onDamage() {}, onAway() {}, mayFinish: async () => {} },
     onShard: (run) => runs.push(run),
     onLines: (more) => lines.push(...more),
   });
@@ -58,7 +59,7 @@ test("a shard is handed on when the renewals of its opening are over, so that no
     ...{ control, clock, journal, leaseMs: 12_000, heartbeatMs: 4_000 },
     ...{ batchId: shard.batchId, version: 1, endpoint: null, model: null, holder: "h" },
     ...{ input, plan, followers: null, target: () => 1 },
-    ...{ onSettled() {}, onDamage() {}, mayFinish: async () => {} },
+    ...{ onSettled() {}, onDamage() {}, onAway() {}, mayFinish: async () => {} },
     onShard: (run) => runs.push(run),
     onLines() {},
   });
@@ -71,6 +72,41 @@ test("a shard is handed on when the renewals of its opening are over, so that no
   renewed.resolve(true);
   await filled;
   expect(runs).toHaveLength(1);
+});
+
+test("an input that cannot be read for a while is waited for, with what was read before", async () => {
+  const { input, plan, shard } = await planOf(2);
+  const clock = createTestClock();
+  const control = { leaseShards: async () => [shard] } as unknown as ControlStore;
+  const read = input.read.bind(input);
+  const away = new NerifError("storage_unavailable", "Cannot read: the store is away");
+  const failures = [away, away];
+  const waits: number[] = [];
+  const lines: Line[] = [];
+  const loader = createLoader({
+    ...{ control, clock, journal: createMemoryJournal(), leaseMs: 12_000, heartbeatMs: 4_000 },
+    ...{ batchId: shard.batchId, version: 1, endpoint: null, model: null, holder: "h" },
+    ...{ plan, followers: null, target: () => 1 },
+    ...{ onSettled() {}, onDamage() {}, mayFinish: async () => {}, onShard() {} },
+    input: {
+      ...input,
+      bytes: input.bytes,
+      read: async (...given) => {
+        const failure = failures.shift();
+        if (failure !== undefined) throw failure;
+        return read(...given);
+      },
+    },
+    onLines: (more) => lines.push(...more),
+    onAway: (_, ms) => waits.push(ms),
+  });
+  const filled = loader.fill();
+  for (const ms of [1_000, 2_000]) {
+    while (waits.at(-1) !== ms) await setImmediate();
+    clock.advance(ms);
+  }
+  await filled;
+  expect(lines).toHaveLength(2);
 });
 
 async function planOf(count: number) {

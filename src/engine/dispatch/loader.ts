@@ -4,6 +4,7 @@ import type { Shard } from "../../control/control-store.ts";
 import type { FileReader } from "../../files/file-store.ts";
 import { recordKinds } from "../../journal/journal.ts";
 import type { Clock } from "../clock.ts";
+import { pause } from "../pause.ts";
 import { type LineBytes, readLines } from "../plan/line-bytes.ts";
 import { readShard } from "../plan/plan.ts";
 import { type HeldLease, holdLease } from "./held-lease.ts";
@@ -19,6 +20,9 @@ const readAheadBytes = 4 * 1024 * 1024;
  */
 const fastMs = 400;
 const mostLeases = 8;
+/** Rest before an input that could not be read is tried again, in milliseconds; it doubles. */
+const firstRetryMs = 1_000;
+const longestRetryMs = 15_000;
 
 /** Leases the shards of one route of one batch, one after another, and reads their lines ahead of execution. */
 export interface Loader {
@@ -50,6 +54,8 @@ export interface LoaderOptions extends ShardRunOptions {
   target: () => number;
   onShard: (shard: ShardRun) => void;
   onLines: (lines: Line[]) => void;
+  /** The input could not be read, and is tried again in `ms` milliseconds. */
+  onAway: (error: NerifError, ms: number) => void;
 }
 
 export function createLoader(options: LoaderOptions): Loader {
@@ -57,6 +63,7 @@ export function createLoader(options: LoaderOptions): Loader {
   let readyBytes = 0;
   let exhausted = false;
   let halted = false;
+  const halting = new AbortController();
   let filling = false;
   let releases = 0;
   let filled: Promise<void> = Promise.resolve();
@@ -95,7 +102,7 @@ export function createLoader(options: LoaderOptions): Loader {
 
   async function readOn(from: { shard: ShardRun; next: number }): Promise<void> {
     const { input } = options;
-    const read = await readLines(input, from.shard.todo, from.next);
+    const read = await readPatiently(from);
     // Lines of a file that somebody is writing to are not damaged: they may be there again tomorrow.
     if (read.some(({ isSound }) => !isSound) && (await input.isUnchanged?.()) === false) {
       throw new NerifError("input_changed", "Cannot read the input: somebody has written to it meanwhile");
@@ -113,6 +120,21 @@ export function createLoader(options: LoaderOptions): Loader {
       readyBytes += line.body.length;
     }
     options.onLines(lines);
+  }
+
+  /** Calls in flight, and answers that wait to be kept, are not given up because the input cannot be read for a while. */
+  async function readPatiently({ shard, next }: { shard: ShardRun; next: number }): Promise<LineBytes[]> {
+    for (let delay = firstRetryMs; ; delay = Math.min(2 * delay, longestRetryMs)) {
+      try {
+        return await readLines(options.input, shard.todo, next);
+      } catch (reason) {
+        const isAway = reason instanceof NerifError && reason.code === "storage_unavailable";
+        if (!isAway || halted || shard.lapsed) throw reason;
+        options.onAway(reason, delay);
+        await pause(delay, halting.signal, options.clock.after);
+        if (halted) return [];
+      }
+    }
   }
 
   /** A line whose request was damaged has failed: nobody can say what it asked for. */
@@ -182,6 +204,7 @@ export function createLoader(options: LoaderOptions): Loader {
     },
     async halt() {
       halted = true;
+      halting.abort();
       // Whoever asked for it is told of its failure.
       await filled.catch(() => {});
       if (current !== null) skipRest(current);
