@@ -2,6 +2,15 @@ import { expect, test } from "vitest";
 import { createTestClock } from "../../test/support/clock.ts";
 import { createEngineFixture, requestLines } from "../../test/support/engine.ts";
 import { createScriptedUpstream, echo, fails } from "../../test/support/scripted-upstream.ts";
+import type { Upstream } from "../upstreams/upstream.ts";
+
+/** An engine on a clock of its own, whose troubles are noted. */
+async function createNotedFixture(upstream: Upstream) {
+  const clock = createTestClock();
+  const problems: unknown[] = [];
+  const onProblem = (_: string, error: unknown) => problems.push(error);
+  return { ...(await createEngineFixture(upstream, { clock, onProblem })), clock, problems };
+}
 
 test("a heartbeat that comes after its shard was finished breaks nothing off", async () => {
   const [first, second] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
@@ -9,12 +18,7 @@ test("a heartbeat that comes after its shard was finished breaks nothing off", a
     await (call.endpoint === "/v1/embeddings" ? first : second).promise;
     return echo(call);
   });
-  const clock = createTestClock();
-  const problems: unknown[] = [];
-  const fixture = await createEngineFixture(upstream, {
-    clock,
-    onProblem: (_, error) => problems.push(error),
-  });
+  const { clock, problems, ...fixture } = await createNotedFixture(upstream);
   const { control, engine } = fixture;
   const [finished, renewed] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
   const { finishShard, renewLease } = control;
@@ -46,12 +50,7 @@ test("a heartbeat that comes after its shard was finished breaks nothing off", a
 test("a heartbeat that fails breaks nothing off as long as the lease lasts", async () => {
   const held = Promise.withResolvers<void>();
   const upstream = createScriptedUpstream((call) => held.promise.then(() => echo(call)));
-  const clock = createTestClock();
-  const problems: unknown[] = [];
-  const fixture = await createEngineFixture(upstream, {
-    clock,
-    onProblem: (_, error) => problems.push(error),
-  });
+  const { clock, problems, ...fixture } = await createNotedFixture(upstream);
   const { control, engine } = fixture;
   const { renewLease } = control;
   let beats = 0;

@@ -11,11 +11,12 @@ import { priorityOf } from "./dispatch/priority.ts";
 import { createRateMeter } from "./dispatch/rate-meter.ts";
 import { createRouteQueue, type RouteQueue } from "./dispatch/route-queue.ts";
 import type { ShardRun } from "./dispatch/shard-run.ts";
-import type { Progress, RouteProgress } from "./engine.ts";
+import type { Progress } from "./engine.ts";
 import type { Interrupt } from "./interrupt.ts";
 import { leaseLost } from "./lease-lost.ts";
 import type { Others } from "./others.ts";
 import type { Followers } from "./plan/followers.ts";
+import { routeProgress, stallWords, withoutUpstream } from "./route-progress.ts";
 
 const leaseMs = 12_000;
 const heartbeatMs = 4_000;
@@ -28,11 +29,6 @@ const finishTogetherMs = 500;
 const leastReady = 256;
 /** Routes without shards of their own come and go: so many may be known before those that have no lines now are left. */
 const manyRoutes = 2 * limits.routes;
-
-const stallWords = {
-  disk_full: "The disk is full",
-  storage_unavailable: "The storage of results does not answer; it is tried again",
-};
 
 export interface Execution {
   /** Resolves when every shard is done, or, after an interrupt, when nothing is in flight and all is handed back. */
@@ -353,8 +349,11 @@ export function execute(options: ExecutionOptions, deps: EngineDeps): Execution 
 
   function progress(): Progress {
     const now = currentCounts();
-    const routes = [...queues.values()].flatMap(routeProgress);
-    for (const model of new Set(parked.map((line) => line.model))) routes.push(withoutUpstream(model));
+    const told = { batchId: batch.id, journal: deps.journal, now: clock.monotonic() };
+    const routes = [...queues.values()].flatMap((queue) => routeProgress(queue, told));
+    for (const model of new Set(parked.map((line) => line.model))) {
+      routes.push(withoutUpstream(model, parked.filter((line) => line.model === model).length));
+    }
     const inFlight = routes.reduce((sum, route) => sum + route.inFlight, 0);
     return { counts: now, inFlight, rate: currentRate(now), routes };
   }
@@ -370,39 +369,6 @@ export function execute(options: ExecutionOptions, deps: EngineDeps): Execution 
 
   function currentRate({ completed, failed }: RequestCounts): number | null {
     return rate(completed + failed, clock.monotonic());
-  }
-
-  /** One for each upstream of the route; the lines that are common to all are told with the first. */
-  function routeProgress(queue: RouteQueue): RouteProgress[] {
-    const code = deps.journal.stallReason;
-    const stalled = { code, message: stallWords[code] };
-    const now = clock.monotonic();
-    return queue.ways.map(({ lane, inFlight }, nth) => {
-      const { endpoint, model, upstream, limit, ratePerSecond, succeeded } = lane;
-      const reason = deps.journal.stalled ? stalled : lane.reason(batch.id);
-      const { ready, waiting } = nth === 0 ? queue : { ready: 0, waiting: 0 };
-      return {
-        ...{ endpoint, model, upstream: upstream.name, limit, inFlight, ready, waiting, reason, succeeded },
-        limitPerSecond: ratePerSecond,
-        rate: lane.rate(now),
-      };
-    });
-  }
-
-  function withoutUpstream(model: string | null): RouteProgress {
-    const message = `No upstream is configured for the model ${JSON.stringify(model)}`;
-    const none = {
-      endpoint: null,
-      upstream: null,
-      limit: 0,
-      inFlight: 0,
-      waiting: 0,
-      succeeded: 0,
-      limitPerSecond: null,
-      rate: null,
-    };
-    const ready = parked.filter((line) => line.model === model).length;
-    return { ...none, model, ready, reason: { code: "no_upstream", message } };
   }
 }
 
