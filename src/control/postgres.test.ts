@@ -140,6 +140,39 @@ describe.skipIf(withoutPostgres !== null)(`the control store on PostgreSQL ${wit
     await server.empty(url);
   });
 
+  test("what was committed between the question for it and its repetition is known for one's own", async () => {
+    const { store, proxy } = await openCut();
+    const [file, upload, partly] = [aFile(), anUpload(), anUpload()];
+    const part = aPart(partly);
+    const answer = {
+      project: "default",
+      key: "late",
+      fingerprint: "f",
+      answer_json: "{}",
+      created_at: 1_767_225_600,
+    };
+    await store.insertUpload(upload);
+    await store.insertUpload(partly);
+    const commits: (() => Promise<unknown>)[] = [
+      () => store.insertFile(file, { answer }),
+      () => store.completeUpload(upload.id, aFile(), upload.created_at),
+      () => store.insertPart(part, { now: partly.created_at, parts: 1, bytes: 1_000, quotas: undefined }),
+    ];
+    for (const commit of commits) {
+      proxy.loseAnswerTo(/commit/, /begin|start transaction/);
+      expect([undefined, true]).toContain(await commit());
+    }
+    const { id } = await insertRunning(store);
+    const request = { batchId: id, endpoint: "/v1/chat/completions", model: "m", limit: 2, leaseMs: 60_000 };
+    proxy.loseAnswerTo(/update "shards"/, /update "shards"/);
+    const leased = await store.leaseShards({ ...request, holder: "a" });
+    expect(proxy.lost).toBe(commits.length + 1);
+    const left = await store.leaseShards({ ...request, holder: "b", limit: 10 });
+    // Nobody holds a shard that it does not know of.
+    expect([...leased, ...left].map(({ shard }) => shard).sort()).toEqual([0, 1, 2, 3]);
+    await server.empty(url);
+  });
+
   test("shards of another route, leased in the same millisecond, are not those whose answer was lost", async () => {
     const { store, proxy } = await openCut(() => 1_000);
     const { id } = await insertRunning(store);

@@ -98,8 +98,7 @@ function createDatabase({ url, leaseClock, awayMs = 10_000 }: PostgresControlSto
         throw new NerifError("storage_unavailable", `Cannot ${action}: the control store is closed`);
       }
       try {
-        const answer = doubtful && earlier !== undefined ? await earlier(db) : null;
-        return answer === null ? await work(db) : answer;
+        return doubtful && earlier !== undefined ? await repeat(work, earlier) : await work(db);
       } catch (error) {
         doubtful ||= isDoubtful(error);
         if (!isPassing(error) || performance.now() - start + delay > awayMs) {
@@ -109,6 +108,25 @@ function createDatabase({ url, leaseClock, awayMs = 10_000 }: PostgresControlSto
       // Processes that were in each other's way shall not come back in step.
       await sleep(delay * (0.5 + Math.random() / 2));
     }
+  }
+
+  /**
+   * DURABLE: what an earlier try has committed may be there only after it was asked for, and the repetition then meets
+   * it as somebody else's, is refused, and its caller would remove the bytes of a row that is there. So it is asked
+   * for again afterwards.
+   */
+  async function repeat<T>(
+    work: (db: Kysely<Schema>) => Promise<T>,
+    earlier: (db: Kysely<Schema>) => Promise<T | null>,
+  ): Promise<T> {
+    const before = await earlier(db);
+    if (before !== null) return before;
+    const [outcome] = await Promise.allSettled([work(db)]);
+    if (outcome.status === "rejected" && isPassing(outcome.reason)) throw outcome.reason;
+    const after = await earlier(db);
+    if (after !== null) return after;
+    if (outcome.status === "rejected") throw outcome.reason;
+    return outcome.value;
   }
 
   /**

@@ -23,8 +23,8 @@ export interface SqlDatabase {
 
 export interface RunOptions<T> {
   /**
-   * Asked before a repetition when an earlier try may have been committed although its answer was lost: what that
-   * try would have answered, or null when nothing of it is there. Needed where doing it twice is wrong, or answers
+   * Asked before and after a repetition when an earlier try may have been committed although its answer was lost: what
+   * that try would have answered, or null when nothing of it is there. Needed where doing it twice is wrong, or answers
    * something else the second time; a change that compares an epoch or a version needs none.
    */
   earlier?: (db: Kysely<Schema>) => Promise<T | null>;

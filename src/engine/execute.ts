@@ -41,7 +41,8 @@ export interface ExecutionOptions {
   input: FileReader;
   plan: FileReader;
   followers: Followers | null;
-  holder: string;
+  /** Names this execution to the control store; another name each time. */
+  newHolder: () => string;
   dispatchersFor: (model: string | null) => readonly Dispatcher[];
   others: Others;
   interrupt: Interrupt;
@@ -53,6 +54,7 @@ export function execute(options: ExecutionOptions, deps: EngineDeps): Execution 
   const { control, clock } = deps;
   const { promise: finished, resolve, reject } = Promise.withResolvers<"done" | "interrupted">();
   const loaders: Loader[] = [];
+  let holder = options.newHolder();
   const queues = new Map<string, RouteQueue>();
   /** All that any queue sends through: pumped once each, however many routes there are. */
   const dispatchers = new Set<Dispatcher>();
@@ -118,7 +120,7 @@ export function execute(options: ExecutionOptions, deps: EngineDeps): Execution 
       ...{
         batchId: batch.id,
         version: batch.version,
-        holder: options.holder,
+        holder: () => holder,
         input: options.input,
         plan: options.plan,
         followers: options.followers,
@@ -323,6 +325,9 @@ export function execute(options: ExecutionOptions, deps: EngineDeps): Execution 
         halt();
         return;
       }
+      // Nothing is held by now. A shard whose lease came about after its answer was given up is held all the same, by
+      // the old name, and never goes to that name again.
+      holder = options.newHolder();
       for (const loader of loaders) loader.again();
       fill();
     }, fail);

@@ -8,10 +8,13 @@ import type { ControlStore, Shard } from "../control/control-store.ts";
 import { createSharedLock } from "../control/shared-lock.ts";
 import { createMemoryJournal } from "../journal/memory.ts";
 import type { WebhookSender } from "../webhooks/sender.ts";
+import { type Clock, createSystemClock } from "./clock.ts";
 import type { EngineDeps } from "./deps.ts";
 import { createEngine } from "./executor.ts";
 
 const shardLines = 512;
+/** How long an engine waits until it looks whether others have left something. */
+const lookMs = 2_000;
 
 test("two executors run one batch together: each line is sent once, and validated by one of them", async () => {
   const both = Promise.withResolvers<void>();
@@ -139,6 +142,35 @@ test("an executor that stood still before it leased gets nothing of a batch that
   expect(await leased.promise).toEqual([]);
   expect(await fixture.lines(cancelled.error_file_id)).toHaveLength(4);
   expect(upstream.calls).toEqual([]);
+});
+
+test("shards whose lease came about after its answer was given up run when that lease is over", async () => {
+  const upstream = createScriptedUpstream(echo);
+  const system = createSystemClock();
+  const clock: Clock = { ...system, after: (ms, callback) => system.after(ms === lookMs ? 1 : ms, callback) };
+  const fixture = await createEngineFixture(upstream, { lock: createSharedLock(), clock });
+  let unknown: Shard[] | null = null;
+  const control: ControlStore = {
+    ...fixture.control,
+    async leaseShards(request) {
+      // As a database does that carries out what was asked for when nobody waits for the answer any more.
+      unknown ??= await fixture.control.leaseShards(request);
+      return fixture.control.leaseShards(request);
+    },
+    async heldBatches(batches) {
+      fixture.letLeasesRunOut();
+      return fixture.control.heldBatches(batches);
+    },
+  };
+  const engine = createEngine({ ...fixture.deps, control });
+  onTestFinished(() => engine.stop(0));
+  await engine.start();
+  const { id } = await fixture.addBatch(requestLines(2 * shardLines));
+  engine.wake();
+  const batch = await fixture.until(id);
+  expect(unknown).toHaveLength(1);
+  expect(batch.request_counts).toEqual({ total: 2 * shardLines, completed: 2 * shardLines, failed: 0 });
+  expect(upstream.calls).toHaveLength(2 * shardLines);
 });
 
 test("a stop whose time is over does not wait for a journal that takes nothing", async () => {

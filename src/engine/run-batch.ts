@@ -134,13 +134,15 @@ async function refuseInput(batch: Batch, reason: unknown, context: RunContext): 
 
 async function runLines(run: BatchRun, batch: Batch, context: RunContext): Promise<"done" | "interrupted"> {
   const { dispatchersFor, others } = context;
-  const holder = newHolder(context);
   const input = await openInput(batch, context);
   const plan = await openPlan(batch.id, context);
   const followers = await openFollowers(batch, context);
   try {
     run.execution = execute(
-      { batch, input, plan, followers, holder, dispatchersFor, others, interrupt: run.interrupt },
+      {
+        ...{ batch, input, plan, followers, dispatchersFor, others, interrupt: run.interrupt },
+        newHolder: () => newHolder(context),
+      },
       context,
     );
     return await run.execution.finished;

@@ -93,8 +93,10 @@ export async function stageFile(deps: StageDeps): Promise<StagedFile> {
         },
       },
     );
-    // Where an earlier answer is given again there is a file already: these bytes are nobody's.
-    await staged.discard();
+    // Where an earlier answer is given again there is a file already: these bytes are nobody's. The answer may be this
+    // request's own, whose row came about after all; then they are the file's.
+    if (answer.id === key) staged.keep();
+    else await staged.discard();
     return answer;
   }
 

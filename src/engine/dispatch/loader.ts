@@ -44,7 +44,8 @@ export interface LoaderOptions extends ShardRunOptions {
   version: number;
   endpoint: string | null;
   model: string | null;
-  holder: string;
+  /** By which name shards are leased at the moment. */
+  holder: () => string;
   leaseMs: number;
   heartbeatMs: number;
   input: FileReader;
@@ -155,7 +156,7 @@ export function createLoader(options: LoaderOptions): Loader {
     leases = now - leasedAt < fastMs ? Math.min(2 * leases, mostLeases) : 1;
     leasedAt = now;
     const leased = await control.leaseShards({
-      ...{ batchId, version, endpoint, model, holder, leaseMs },
+      ...{ batchId, version, endpoint, model, holder: holder(), leaseMs },
       limit: leases,
     });
     const opened = await Promise.allSettled(leased.map((lease) => openLeased(lease, now)));
