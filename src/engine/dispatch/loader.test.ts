@@ -109,6 +109,56 @@ test("an input that cannot be read for a while is waited for, with what was read
   expect(lines).toHaveLength(2);
 });
 
+test("a shard that cannot be opened for a while is waited for, and its lease renewed meanwhile", async () => {
+  const { input, plan, shard } = await planOf(2);
+  const clock = createTestClock();
+  const journal = createMemoryJournal();
+  const { create } = journal;
+  const away = new NerifError("storage_unavailable", "Cannot read: the store is away");
+  const failures = { plan: [away], journal: [away] };
+  const read = plan.read.bind(plan);
+  journal.create = async (...segment) => {
+    const failure = failures.journal.shift();
+    if (failure !== undefined) throw failure;
+    return create(...segment);
+  };
+  let renewals = 0;
+  const control = {
+    leaseShards: async () => [shard],
+    async renewLease() {
+      renewals += 1;
+      return true;
+    },
+  } as unknown as ControlStore;
+  const waits: number[] = [];
+  const lines: Line[] = [];
+  const loader = createLoader({
+    ...{ control, clock, journal, leaseMs: 12_000, heartbeatMs: 500 },
+    ...{ batchId: shard.batchId, version: 1, endpoint: null, model: null, holder: () => "h" },
+    ...{ input, followers: null, target: () => 1 },
+    ...{ onSettled() {}, onDamage() {}, mayFinish: async () => {}, onShard() {} },
+    plan: {
+      ...plan,
+      bytes: plan.bytes,
+      read: async (...given) => {
+        const failure = failures.plan.shift();
+        if (failure !== undefined) throw failure;
+        return read(...given);
+      },
+    },
+    onLines: (more) => lines.push(...more),
+    onAway: (_, ms) => waits.push(ms),
+  });
+  const filled = loader.fill();
+  for (const count of [1, 2]) {
+    while (waits.length < count) await setImmediate();
+    clock.advance(1_000);
+  }
+  await filled;
+  expect(lines).toHaveLength(2);
+  expect(renewals).toBeGreaterThan(0);
+});
+
 async function planOf(count: number) {
   const files = createMemoryFileStore();
   const writer = await files.create("input");

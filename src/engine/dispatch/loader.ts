@@ -103,7 +103,8 @@ export function createLoader(options: LoaderOptions): Loader {
 
   async function readOn(from: { shard: ShardRun; next: number }): Promise<void> {
     const { input } = options;
-    const read = await readPatiently(from);
+    const read = await patiently(from.shard, () => readLines(input, from.shard.todo, from.next));
+    if (read === null) return;
     // Lines of a file that somebody is writing to are not damaged: they may be there again tomorrow.
     if (read.some(({ isSound }) => !isSound) && (await input.isUnchanged?.()) === false) {
       throw new NerifError("input_changed", "Cannot read the input: somebody has written to it meanwhile");
@@ -123,17 +124,20 @@ export function createLoader(options: LoaderOptions): Loader {
     options.onLines(lines);
   }
 
-  /** Calls in flight, and answers that wait to be kept, are not given up because the input cannot be read for a while. */
-  async function readPatiently({ shard, next }: { shard: ShardRun; next: number }): Promise<LineBytes[]> {
+  /**
+   * Calls in flight, and answers that wait to be kept, are not given up because something cannot be read for a while.
+   * Null when nothing is wanted any more.
+   */
+  async function patiently<T>(held: { readonly lapsed: boolean }, read: () => Promise<T>): Promise<T | null> {
     for (let delay = firstRetryMs; ; delay = Math.min(2 * delay, longestRetryMs)) {
       try {
-        return await readLines(options.input, shard.todo, next);
+        return await read();
       } catch (reason) {
         const isAway = reason instanceof NerifError && reason.code === "storage_unavailable";
-        if (!isAway || halted || shard.lapsed) throw reason;
+        if (!isAway || halted || held.lapsed) throw reason;
         options.onAway(reason, delay);
         await pause(delay, halting.signal, options.clock.after);
-        if (halted) return [];
+        if (halted) return null;
       }
     }
   }
@@ -160,28 +164,34 @@ export function createLoader(options: LoaderOptions): Loader {
       limit: leases,
     });
     const opened = await Promise.allSettled(leased.map((lease) => openLeased(lease, now)));
-    for (const result of opened) if (result.status === "fulfilled") upcoming.push(result.value);
+    for (const result of opened) {
+      if (result.status === "fulfilled" && result.value !== null) upcoming.push(result.value);
+    }
     for (const result of opened) if (result.status === "rejected") throw result.reason;
   }
 
-  async function openLeased(lease: Shard, since: number): Promise<ShardRun> {
+  async function openLeased(lease: Shard, since: number): Promise<ShardRun | null> {
     const held = holdLease(lease, { ...options, since });
     // What others have left may take longer to read than a lease lasts.
     const letGo = held.keep();
     const shard = await openHeld(lease, held).finally(letGo);
     // Not before: a late renewal, with the old counts, could be carried out after one of those that follow.
-    options.onShard(shard);
+    if (shard !== null) options.onShard(shard);
     return shard;
   }
 
-  async function openHeld(lease: Shard, held: HeldLease): Promise<ShardRun> {
+  /** Null when nothing is wanted any more; a lease that was not given back then runs out. */
+  async function openHeld(lease: Shard, held: HeldLease): Promise<ShardRun | null> {
     const { control } = options;
-    const planned = await readShard(options.plan, lease.planOffset).catch(async (reason: unknown) => {
-      // Whoever writes the plan again shall not have to wait for the lease to run out.
-      await control.releaseShard(lease, lease.segments, lease);
-      throw reason;
-    });
-    return openShardRun(lease, planned, { ...options, held });
+    const planned = await patiently(held, () => readShard(options.plan, lease.planOffset)).catch(
+      async (reason: unknown) => {
+        // Whoever writes the plan again shall not have to wait for the lease to run out.
+        await control.releaseShard(lease, lease.segments, lease);
+        throw reason;
+      },
+    );
+    if (planned === null) return null;
+    return patiently(held, () => openShardRun(lease, planned, { ...options, held }));
   }
 
   return {
