@@ -12,9 +12,9 @@ import { startUpstream } from "./upstream/upstream.ts";
 /*
  * Measures, keeps each row under `results/` as soon as it is done, and writes docs/performance.md. Options:
  *
- *   --only NAMES     rows whose names begin so, with commas between; default all
+ *   --only NAMES     rows whose names begin so, with commas between; default all but `cluster` and `memory-10000000`
  *   --rounds N       how often the contestants take turns; default 3
- *   --ten-million    a run of 10,000,000 lines too: some 20 minutes and 30 GB of disk
+ *   --ten-million    these two as well: some 30 minutes more, and 30 GB of disk
  *   --report         runs nothing, writes the page
  */
 

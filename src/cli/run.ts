@@ -64,7 +64,7 @@ const examples = `
 Examples:
   nerif run requests.jsonl --upstream http://localhost:8000/v1
   nerif run requests.jsonl -o answers.jsonl --concurrency 256
-  OPENAI_API_KEY=... nerif run requests.jsonl --limit 10 -o trial.jsonl
+  OPENAI_API_KEY=... nerif run requests.jsonl --limit 10 -o trial.jsonl --errors trial.errors.jsonl
   make-requests | nerif run - | jq -c .response.body
 
 Killed or interrupted, the same command goes on where it was; no finished line is sent again.

@@ -66,7 +66,7 @@ model server saw:
 - I7 what has ended never changes again, also after another restart, and no working file is left
 - I8 of each end of a batch a receiver was told, rightly signed, under one \`webhook-id\` and with the same body each time
 - I9 without faults everything ends within a minute, in a cluster on this one machine within three
-- P24 neither memory nor open descriptors of a server grow with time or with restarts
+- I10 neither memory nor open descriptors of a server grow with time or with restarts
 `.split("\n");
 
 const foot = `## How to run it again

@@ -102,7 +102,7 @@ async function openSoak(
     resting.steady.push(...steadyReadings.now());
     const { exitCode, signalCode } = server.process().child;
     const ended = exitCode ?? signalCode;
-    if (ended !== null) rested.violations.push(`P24 the server without kills has ended with ${ended}`);
+    if (ended !== null) rested.violations.push(`I10 the server without kills has ended with ${ended}`);
     return rested;
   }
 

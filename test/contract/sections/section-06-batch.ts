@@ -286,7 +286,7 @@ export const batchRows: Row[] = [
     section: "6.1",
     title: "Old batches vanish in the end",
     difference:
-      "Only when the operator says so, with `nerif prune`; how long OpenAI keeps them is not public",
+      "Only when the operator says so, with `nerif prune`, and never on a database; how long OpenAI keeps them is not public",
   },
 ];
 

@@ -26,7 +26,7 @@ test("what swings about one value has not grown, what climbs has", () => {
       readings((minute) => 100 + 40 * (minute % 2) + minute),
       24,
     ),
-  ).toMatch(/^P24 it grew by/);
+  ).toMatch(/^I10 it grew by/);
 });
 
 test("what climbs by less than the most is flat", () => {

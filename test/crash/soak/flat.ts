@@ -23,7 +23,7 @@ const hourMs = 3_600_000;
 export function grown(name: string, readings: readonly Reading[], most: number): string | null {
   const { whole, perHour, noise } = growthOf(readings);
   if (whole <= most || perHour <= noise) return null;
-  return `P24 ${name} grew by ${whole.toFixed(1)} (${perHour.toFixed(1)} an hour), ${most} is the most`;
+  return `I10 ${name} grew by ${whole.toFixed(1)} (${perHour.toFixed(1)} an hour), ${most} is the most`;
 }
 
 /** How a value grows with time. Fewer than three readings show no growth. */
