@@ -226,7 +226,15 @@ function createClient(s3: S3Sdk["client"], options: S3Options, tuning: BucketTun
     ...(region === undefined ? {} : { region }),
     forcePathStyle: pathStyle,
     maxAttempts: tuning.maxAttempts ?? 4,
-    requestHandler: { connectionTimeout: connect, socketTimeout: idle },
+    requestHandler: {
+      connectionTimeout: connect,
+      socketTimeout: idle,
+      // The SDK's own agents have 50 sockets, and a download keeps one for as long as its client likes: what else is
+      // asked would wait for a free one, and pass for a store that does not answer. Each socket here has a caller
+      // whose number is bounded elsewhere: connections of clients, batches, parts under way.
+      httpAgent: { maxSockets: Number.POSITIVE_INFINITY },
+      httpsAgent: { maxSockets: Number.POSITIVE_INFINITY },
+    },
   });
 }
 
