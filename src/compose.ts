@@ -8,6 +8,7 @@ import { type Logger, type ResultPlace, silentLogger } from "./engine/deps.ts";
 import { autoConcurrency } from "./engine/dispatch/pace.ts";
 import { createEngine } from "./engine/executor.ts";
 import { defaultSettings, type EngineSettings } from "./engine/settings.ts";
+import type { FileStore } from "./files/file-store.ts";
 import { openStorage, type SharedStorageOptions } from "./open-storage.ts";
 import { createBatchService } from "./service/batches.ts";
 import { createFileService } from "./service/files.ts";
@@ -116,12 +117,14 @@ export async function openNerif(options: NerifOptions = {}): Promise<Opened> {
     knowsModel: (model) => !canExecute() || router.get().pick(model).length > 0,
   });
   const budgets = createByteBudgets(control);
+  // What clients send waits for one another; the engine goes on however many there are.
+  const waiting: FileStore = { ...files, create: (key) => files.create(key, { waits: true }) };
   const service = {
-    files: createFileService({ control, files, clock, budgets, maxFileBytes }),
-    uploads: createUploadService({ control, files, clock, budgets }),
+    files: createFileService({ control, files: waiting, clock, budgets, maxFileBytes }),
+    uploads: createUploadService({ control, files: waiting, clock, budgets }),
     batches: createBatchService({
       control,
-      files,
+      files: waiting,
       budgets,
       journal,
       engine,

@@ -19,7 +19,7 @@ function createSilence() {
 function createBrokenBucket(put: () => Promise<never>): Bucket {
   const nothing = () => Promise.reject(new Error("Nothing is there"));
   return {
-    ...{ put, upload: nothing, first: nothing, open: nothing },
+    ...{ put, upload: nothing, first: nothing, open: nothing, mostUploadBytes: 0 },
     async *list() {},
     async *folders() {},
     async *read() {},

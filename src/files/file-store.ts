@@ -8,9 +8,9 @@
 export interface FileStore {
   /**
    * Opens a new file for writing. Nothing is visible under `key` until `commit`, which replaces what was there.
-   * @throws NerifError `disk_full`, `storage_unavailable`
+   * @throws NerifError `disk_full`, `storage_unavailable`, and from its writer `file_too_large`
    */
-  create(key: string): Promise<FileWriter>;
+  create(key: string, options?: CreateOptions): Promise<FileWriter>;
   /** Opens a file for reading by position. @throws NerifError `file_not_found` */
   open(key: string): Promise<FileReader>;
   /** The size in bytes, or null when there is no such file. */
@@ -27,6 +27,14 @@ export interface FileStore {
    * @param named those of up to 500 keys that something names
    */
   removeUnnamed(prefix: string, named: (keys: readonly string[]) => Promise<Iterable<string>>): Promise<void>;
+}
+
+export interface CreateOptions {
+  /**
+   * Whether the writer waits where others that wait hold all the memory that there is for them: there may be any number
+   * of clients, and each sends at its own pace. Only for who writes one file at a time. Default false.
+   */
+  waits?: boolean | undefined;
 }
 
 export interface FileWriter {

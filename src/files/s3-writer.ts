@@ -6,11 +6,19 @@ import type { Bucket } from "../s3/bucket.ts";
 import type { FileWriter } from "./file-store.ts";
 
 /** What may wait here in front of the parts that are under way. */
-const waitingBytes = 1024 * 1024;
+const waitingBytes = 256 * 1024;
+
+export interface S3WriterOptions {
+  bucket: Bucket;
+  key: string;
+  /** What an error message says that could not be done. */
+  action: string;
+  /** As in `CreateOptions` of the file store. */
+  waits?: boolean | undefined;
+}
 
 /** Sends what is written as it comes; a writer that is given up without a byte has cost no request. */
-export function createS3Writer(options: { bucket: Bucket; key: string; action: string }): FileWriter {
-  const { bucket, key, action } = options;
+export function createS3Writer({ bucket, key, action, waits }: S3WriterOptions): FileWriter {
   const hash = createHash("sha256");
   const stream = new PassThrough({ highWaterMark: waitingBytes });
   let bytes = 0;
@@ -61,15 +69,21 @@ export function createS3Writer(options: { bucket: Bucket; key: string; action: s
       const own = Buffer.from(chunk);
       hash.update(own);
       bytes += own.byteLength;
+      if (bytes > bucket.mostUploadBytes) throw tooLarge();
       const failed = begun();
       if (stream.destroyed) await failed;
       if (!stream.write(own)) await Promise.race([once(stream, "drain"), failed]);
     }
   }
 
+  function tooLarge(): NerifError {
+    const most = `it has more than ${bucket.mostUploadBytes} bytes, the most that the object store takes of one file`;
+    return new NerifError("file_too_large", `Cannot ${action}: ${most}`);
+  }
+
   function begun(): Promise<void> {
     if (upload !== null) return upload;
-    upload = bucket.upload(key, stream, action);
+    upload = bucket.upload(key, stream, { action, waits });
     // It is told by the call that is next; until then nobody may be listening.
     upload.catch((reason: Error) => stream.destroy(reason));
     return upload;

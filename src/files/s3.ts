@@ -25,8 +25,8 @@ export function createS3FileStore(
   const blocks = createBlockCache(bucket);
 
   return {
-    async create(key) {
-      return createS3Writer({ bucket, key: objectOf(key), action: `write file ${key}` });
+    async create(key, { waits } = {}) {
+      return createS3Writer({ bucket, key: objectOf(key), action: `write file ${key}`, waits });
     },
 
     async open(key): Promise<FileReader> {

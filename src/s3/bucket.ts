@@ -14,7 +14,9 @@ export interface Bucket {
    * Writes what a stream brings, of whatever length, in parts where it is long. Nothing is visible before its end;
    * when the stream breaks off, nothing is left.
    */
-  upload(key: string, body: Readable, action: string): Promise<void>;
+  upload(key: string, body: Readable, options: UploadOptions): Promise<void>;
+  /** How many bytes an upload may have. */
+  readonly mostUploadBytes: number;
   /** The first bytes of an object, and what it is. */
   first(key: string, length: number, action: string): Promise<ObjectHead>;
   /** The same with its bytes as they come, all from `start` on when `end` lies behind the object's; they are to be read. */
@@ -33,6 +35,12 @@ export interface Bucket {
   abortUploads(keyPrefix: string, before: number, action: string): Promise<void>;
   /** Breaks off what is under way, and refuses what comes after it with `shutting_down`. */
   close(): void;
+}
+
+export interface UploadOptions {
+  action: string;
+  /** Whether it waits where the memory for parts of those who wait is taken. Default false: it takes what it needs. */
+  waits?: boolean | undefined;
 }
 
 export interface OpenedObject {
@@ -65,8 +73,10 @@ export interface ListedObject {
 }
 
 export interface BucketTuning {
-  /** Size of a part, in bytes, 5 MiB at least; an object has up to 10,000. Default 8 MiB. */
+  /** Size of a part, in bytes, 5 MiB at least. All but the last are as large: R2 takes no others. Default 8 MiB. */
   partBytes?: number;
+  /** Most parts of an object. Default 10,000, which is all that S3 takes. */
+  mostParts?: number;
   /**
    * Longest wait for a connection, and longest silence on one, in milliseconds. Default 5,000 and 60,000: an end of an
    * upload in parts may take the server a while.

@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import { startS3 } from "../../test/support/s3.ts";
+import { type S3Server, startS3 } from "../../test/support/s3.ts";
 import { createS3FileStore } from "../files/s3.ts";
 
 const mebibyte = 1024 * 1024;
@@ -24,3 +24,100 @@ it("downloads that nobody goes on reading keep no other request waiting, however
   expect((await store.open("file-large")).bytes).toBe(8 * mebibyte);
   await Promise.all(downloads.map((download) => download.return?.()));
 });
+
+it("clients' uploads hold up to 128 MiB of parts, wait for one another, and give their room back however they end", async () => {
+  const server = await startS3();
+  const store = createS3FileStore(await server.open({ partBytes: 5 * mebibyte }));
+  const gate = Promise.withResolvers<null>();
+  server.fault = ({ operation }) => (operation === "UploadPart" ? gate.promise : null);
+  let taken = 0;
+  const uploads = await Promise.all(
+    Array.from({ length: 10 }, async (_, index) => {
+      const writer = await store.create(`file-${index}`, { waits: true });
+      const written = (async () => {
+        for (let piece = 0; piece < 17; piece += 1) {
+          await writer.write([Buffer.alloc(mebibyte, index)]);
+          taken += 1;
+        }
+      })();
+      return { writer, written };
+    }),
+  );
+  // Room for 25 parts.
+  await requested(server, "UploadPart", 25);
+  await settled();
+  expect(taken).toBeLessThan(128 + 10);
+
+  // The engine waits for nobody.
+  const engine = await store.create("file-engine");
+  await engine.write([Buffer.alloc(6 * mebibyte)]);
+  await requested(server, "UploadPart", 26);
+  gate.resolve(null);
+  await engine.commit();
+
+  const [kept, ...others] = uploads;
+  await Promise.all(others.map(({ writer, written }) => written.then(writer.abort)));
+  expect(await kept?.written.then(kept.writer.commit)).toMatchObject({ bytes: 17 * mebibyte });
+  expect(await server.openUploads()).toEqual([]);
+});
+
+it("an upload that waits for room is given up at once, and the bucket can be closed around it", async () => {
+  const server = await startS3();
+  const bucket = await server.open({ partBytes: 65 * mebibyte });
+  const store = createS3FileStore(bucket);
+  const [holder, waiting, closed] = await Promise.all(
+    ["holder", "waiting", "closed"].map((name) => store.create(`file-${name}`, { waits: true })),
+  );
+  if (holder === undefined || waiting === undefined || closed === undefined) throw new Error("Unreachable");
+  // There is room for one such part, and its client is slow.
+  await holder.write([Buffer.alloc(mebibyte)]);
+  await waiting.write([Buffer.alloc(1_000)]);
+  await waiting.abort();
+  await closed.write([Buffer.alloc(1_000)]);
+  const closing = closed.commit();
+  await settled();
+  bucket.close();
+  await expect(closing).rejects.toMatchObject({ code: "shutting_down" });
+  await expect(holder.commit()).rejects.toMatchObject({ code: "shutting_down" });
+});
+
+it("an upload gives the room of a part that waited back when it is given up", async () => {
+  const server = await startS3();
+  const store = createS3FileStore(await server.open({ partBytes: 65 * mebibyte }));
+  const holder = await store.create("file-holder", { waits: true });
+  await holder.write([Buffer.alloc(mebibyte)]);
+  const next = await store.create("file-next", { waits: true });
+  await next.write([Buffer.alloc(1_000)]);
+  await settled();
+  const committed = next.commit();
+  await holder.abort();
+  expect(await committed).toMatchObject({ bytes: 1_000 });
+  expect(await store.size("file-next")).toBe(1_000);
+});
+
+it("a file that needs more parts than there may be is refused for good, with its limit", async () => {
+  const server = await startS3();
+  const store = createS3FileStore(await server.open({ partBytes: 5 * mebibyte, mostParts: 2 }));
+  const fits = await store.create("file-fits");
+  await fits.write([Buffer.alloc(10 * mebibyte)]);
+  expect(await fits.commit()).toMatchObject({ bytes: 10 * mebibyte });
+  const writer = await store.create("file-large");
+  await writer.write([Buffer.alloc(10 * mebibyte)]);
+  await expect(writer.write([Buffer.alloc(1)])).rejects.toMatchObject({
+    code: "file_too_large",
+    message: `Cannot write file file-large: it has more than ${10 * mebibyte} bytes, the most that the object store takes of one file`,
+  });
+  await writer.abort();
+  expect(await server.openUploads()).toEqual([]);
+});
+
+/** What was begun has gone as far as it goes without an answer. */
+async function settled(): Promise<void> {
+  for (let turn = 0; turn < 200; turn += 1) await new Promise(setImmediate);
+}
+
+async function requested(server: S3Server, operation: string, times: number): Promise<void> {
+  await server.seen(
+    () => server.requests.filter((request) => request.operation === operation).length >= times,
+  );
+}

@@ -4,10 +4,13 @@ import { NerifError } from "../batch/errors.ts";
 import type { BucketTuning, Bucket as ObjectBucket, ObjectRange, OpenedObject } from "./bucket.ts";
 import { codeOf, s3Error, statusOf } from "./errors.ts";
 import type { S3Options } from "./options.ts";
+import { createPartShares, withShare } from "./part-shares.ts";
 import { loadS3Sdk, type S3Sdk } from "./sdk.ts";
 
 const mebibyte = 1024 * 1024;
 const partsAtOnce = 3;
+/** All parts together of the uploads that wait for one another, in bytes. */
+const sharedBytes = 128 * mebibyte;
 const keysAtOnce = 1_000;
 /** An answer that broke off is asked for again, from where it broke off, so many times without a byte of progress. */
 const maxResumes = 3;
@@ -27,29 +30,46 @@ export async function openBucket(options: S3Options, tuning: BucketTuning = {}):
     name: "nerifUntilClosed",
   });
   const { bucket: Bucket, prefix } = options;
+  const { partBytes = 8 * mebibyte, mostParts = 10_000 } = tuning;
+  const shares = createPartShares(Math.floor(sharedBytes / partBytes));
 
   return {
+    mostUploadBytes: mostParts * partBytes,
+
     async put(key, body, action) {
       await guarded(action, () =>
         client.send(new s3.PutObjectCommand({ Bucket, Key: prefix + key, Body: body })),
       );
     },
 
-    async upload(key, body, action) {
+    async upload(key, body, { action, waits = false }) {
       const written = randomUUID();
       const Key = prefix + key;
+      const share = shares.open();
+      const Body = waits ? withShare(body, { share, partBytes }) : body;
       const upload = new storage.Upload({
         client,
-        params: { Bucket, Key, Body: body, Metadata: { [mark]: written } },
-        partSize: tuning.partBytes ?? 8 * mebibyte,
+        params: { Bucket, Key, Body, Metadata: { [mark]: written } },
+        partSize: partBytes,
         queueSize: partsAtOnce,
       });
+      // Told of each part that has arrived.
+      upload.on("httpUploadProgress", share.give);
+      // One that waits for room, or for its client, has no request that would be refused.
+      const breakOff = (reason: NerifError) => {
+        body.destroy(reason);
+        share.stop(reason);
+      };
+      underWay.add(breakOff);
       await guarded(action, async () => {
         try {
           await upload.done();
         } catch (reason) {
           // An end that was carried out and whose answer was lost cannot be repeated: the upload is gone by then.
           if (!body.readableEnded || !(await isWritten(Key, written))) throw reason;
+        } finally {
+          share.end();
+          underWay.delete(breakOff);
         }
       });
     },
