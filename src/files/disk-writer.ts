@@ -85,7 +85,7 @@ export async function createDiskWriter(options: DiskWriterOptions): Promise<File
 
   async function publish(): Promise<{ bytes: number; sha256: string }> {
     // DURABLE: content before name; a rename that survives a power cut without its bytes shows an empty file.
-    await fatalIf(calls.sync(handle), () => true);
+    await fatalIf(calls.sync(handle), (errno) => !isFull(errno));
     await handle.close();
     await rename(temporary, path);
     state = "committed";
@@ -114,6 +114,11 @@ export async function createDiskWriter(options: DiskWriterOptions): Promise<File
     await handle.close().catch(() => {});
     await unlink(temporary).catch(() => {});
   }
+}
+
+/** NFS tells of a full disk no sooner than at the sync. What could not be written belongs to a temporary that goes anyway. */
+function isFull(errno: string | null): boolean {
+  return errno === "ENOSPC" || errno === "EDQUOT";
 }
 
 /** What is left of `chunks` behind their first `taken` bytes. */

@@ -160,6 +160,23 @@ describe("disk file store on a failing disk", () => {
     },
   );
 
+  it.each(["ENOSPC", "EDQUOT"])(
+    "answers disk_full and removes the temporary when its sync gets %s, as on NFS",
+    async (errno) => {
+      const directory = newDirectory();
+      const fatal: NerifError[] = [];
+      const store = createDiskFileStore(directory, {
+        onFatal: (error) => fatal.push(error),
+        calls: { sync: () => Promise.reject(systemError(errno)) },
+      });
+      const writer = await store.create("file-a");
+      await writer.write([Buffer.from("x")]);
+      await expect(writer.commit()).rejects.toMatchObject({ code: "disk_full" });
+      expect(await readdir(directory)).toEqual([]);
+      expect(fatal).toEqual([]);
+    },
+  );
+
   it("is fatal and shows nothing when a write gets EIO", async () => {
     const directory = newDirectory();
     const fatal: NerifError[] = [];

@@ -48,7 +48,7 @@ export const mutations: Record<string, Mutation> = {
   },
   "no sync of a file": {
     file: "files/disk-writer.ts",
-    find: "await fatalIf(calls.sync(handle), () => true);",
+    find: "await fatalIf(calls.sync(handle), (errno) => !isFull(errno));",
     replace: "",
     seed: 3004,
   },
