@@ -17,7 +17,7 @@ export interface FileStore {
   size(key: string): Promise<number | null>;
   /** Removes a file; one that is not there is no error. Durable when the promise resolves. */
   delete(key: string): Promise<void>;
-  /** Removes what writers of dead processes left behind. Call it only where no other process writes. */
+  /** Removes what writers of dead processes left behind; others are known by having written within the last hour. */
   removeAbandoned(): Promise<void>;
   /**
    * Removes files whose keys begin with `prefix` and that nothing names: what a process left that died between

@@ -22,6 +22,7 @@ async function createFixture() {
     release: async () => {},
   };
   const removed: string[] = [];
+  let abandoned = 0;
   const deps: EngineDeps = {
     ...{ control, journal, clock, lock, settings: defaultSettings, log: silentLogger },
     files: {
@@ -29,6 +30,9 @@ async function createFixture() {
       async delete(key) {
         removed.push(key);
         await first.promise;
+      },
+      async removeAbandoned() {
+        abandoned += 1;
       },
     },
     pickUpstreams: () => [],
@@ -45,7 +49,7 @@ async function createFixture() {
   });
   await vi.waitUntil(() => removed.length === 1);
   const sweeps = () => batches.mock.calls.length;
-  return { clock, house, removed, sweeps, letGo: () => first.resolve() };
+  return { clock, house, removed, sweeps, abandoned: () => abandoned, letGo: () => first.resolve() };
 }
 
 it("a stop waits for what is just being removed, and for nothing more", async () => {
@@ -66,4 +70,15 @@ it("a sweep that takes longer than ten minutes is alone, and the next one comes 
     clock.advance(10 * 60_000);
     return sweeps() > 1;
   });
+});
+
+it("each sweep of a process that executes alone removes what killed writers left, which was too young at its start", async () => {
+  const { clock, abandoned, sweeps, letGo } = await createFixture();
+  expect(abandoned()).toBe(1);
+  letGo();
+  await vi.waitUntil(() => {
+    clock.advance(10 * 60_000);
+    return sweeps() > 1;
+  });
+  expect(abandoned()).toBeGreaterThan(1);
 });

@@ -81,11 +81,9 @@ export function createHousekeeping(
 
   async function sweepAll(signal: AbortSignal): Promise<void> {
     const attempts = createAttempts(signal);
-    // A process that executes alone has done so when it began.
-    if (lock.shared) {
-      await attempts.make(() => deps.files.removeAbandoned());
-      await attempts.make(() => control.removeLapsedLeases(lapsedMs));
-    }
+    // Also by a process that executes alone: when it began, what the one before it left may have been too young.
+    await attempts.make(() => deps.files.removeAbandoned());
+    if (lock.shared) await attempts.make(() => control.removeLapsedLeases(lapsedMs));
     await attempts.make(() => sweep(deps, signal));
     attempts.end();
   }
