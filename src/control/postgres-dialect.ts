@@ -5,7 +5,15 @@ import {
   type PostgresPool,
   type PostgresPoolClient,
 } from "kysely";
-import { Client, type CustomTypesConfig, Pool, type PoolClient, type PoolConfig, types } from "pg";
+import {
+  Client,
+  type CustomTypesConfig,
+  DatabaseError,
+  Pool,
+  type PoolClient,
+  type PoolConfig,
+  types,
+} from "pg";
 import { NerifError } from "../batch/errors.ts";
 import { cannotConnect, connectionFailure } from "./postgres-errors.ts";
 
@@ -64,7 +72,7 @@ function createPool({ url, connections, connectMs, statementMs }: PostgresDialec
   return {
     async connect() {
       const client = await pool.connect().catch((reason: unknown) => {
-        throw isSqlState(reason) ? reason : lost(cannotConnect, reason);
+        throw reason instanceof DatabaseError ? reason : lost(cannotConnect, reason);
       });
       return guarded(client, statementMs + silenceMs);
     },
@@ -97,7 +105,7 @@ function guarded(client: PoolClient, answerMs: number): PostgresPoolClient {
       return { ...result, command: result.command as "SELECT", rowCount: result.rowCount ?? 0 };
     } catch (reason) {
       // What the server itself said is an answer; it may be that it ends this connection.
-      if (isSqlState(reason) && failure === null) throw reason;
+      if (reason instanceof DatabaseError && failure === null) throw reason;
       failure ??= reason as Error;
       throw lost(connectionFailure, reason);
     } finally {
@@ -112,10 +120,6 @@ function guarded(client: PoolClient, answerMs: number): PostgresPoolClient {
       client.release(failure ?? destroy);
     },
   };
-}
-
-function isSqlState(reason: unknown): boolean {
-  return reason instanceof Error && "code" in reason && /^[0-9A-Z]{5}$/.test(String(reason.code));
 }
 
 function lost(code: string, cause: unknown): Error {
