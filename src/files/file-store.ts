@@ -31,8 +31,8 @@ export interface FileStore {
 
 export interface CreateOptions {
   /**
-   * Whether the writer waits where others that wait hold all the memory that there is for them: there may be any number
-   * of clients, and each sends at its own pace. Only for who writes one file at a time. Default false.
+   * Whether the writer makes do with little memory where others that wait hold what there is for them: there may be any
+   * number of clients, and each sends at its own pace. Default false.
    */
   waits?: boolean | undefined;
 }

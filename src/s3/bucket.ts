@@ -39,7 +39,7 @@ export interface Bucket {
 
 export interface UploadOptions {
   action: string;
-  /** Whether it waits where the memory for parts of those who wait is taken. Default false: it takes what it needs. */
+  /** Whether it waits with further parts where the memory for those of all who wait is taken. Default false. */
   waits?: boolean | undefined;
 }
 
@@ -75,6 +75,8 @@ export interface ListedObject {
 export interface BucketTuning {
   /** Size of a part, in bytes, 5 MiB at least. All but the last are as large: R2 takes no others. Default 8 MiB. */
   partBytes?: number;
+  /** All parts together of the uploads that wait, in bytes, beside one of each. Default 128 MiB. */
+  sharedBytes?: number;
   /** Most parts of an object. Default 10,000, which is all that S3 takes. */
   mostParts?: number;
   /**

@@ -25,9 +25,9 @@ it("downloads that nobody goes on reading keep no other request waiting, however
   await Promise.all(downloads.map((download) => download.return?.()));
 });
 
-it("clients' uploads hold up to 128 MiB of parts, wait for one another, and give their room back however they end", async () => {
+it("clients' uploads have one part each, share the room for more, and give it back however they end", async () => {
   const server = await startS3();
-  const store = createS3FileStore(await server.open({ partBytes: 5 * mebibyte }));
+  const store = createS3FileStore(await server.open({ partBytes: 5 * mebibyte, sharedBytes: 25 * mebibyte }));
   const gate = Promise.withResolvers<null>();
   server.fault = ({ operation }) => (operation === "UploadPart" ? gate.promise : null);
   let taken = 0;
@@ -43,15 +43,15 @@ it("clients' uploads hold up to 128 MiB of parts, wait for one another, and give
       return { writer, written };
     }),
   );
-  // Room for 25 parts.
-  await requested(server, "UploadPart", 25);
+  await requested(server, "UploadPart", 10 + 5);
   await settled();
-  expect(taken).toBeLessThan(128 + 10);
+  // What is counted has also what waits in front of the parts.
+  expect(taken).toBeLessThan(15 * 5 + 15);
 
   // The engine waits for nobody.
   const engine = await store.create("file-engine");
   await engine.write([Buffer.alloc(6 * mebibyte)]);
-  await requested(server, "UploadPart", 26);
+  await requested(server, "UploadPart", 16);
   gate.resolve(null);
   await engine.commit();
 
@@ -61,38 +61,42 @@ it("clients' uploads hold up to 128 MiB of parts, wait for one another, and give
   expect(await server.openUploads()).toEqual([]);
 });
 
+it("an upload goes on beside any number of slow ones", async () => {
+  const server = await startS3();
+  const store = createS3FileStore(await server.open({ partBytes: 5 * mebibyte, sharedBytes: 0 }));
+  const slow = await Promise.all(
+    Array.from({ length: 20 }, (_, index) => store.create(`file-slow-${index}`, { waits: true })),
+  );
+  for (const writer of slow) await writer.write([Buffer.alloc(1_000)]);
+  await settled();
+  const quick = await store.create("file-quick", { waits: true });
+  for (let piece = 0; piece < 12; piece += 1) await quick.write([Buffer.alloc(mebibyte)]);
+  expect(await quick.commit()).toMatchObject({ bytes: 12 * mebibyte });
+  await Promise.all(slow.map((writer) => writer.abort()));
+});
+
 it("an upload that waits for room is given up at once, and the bucket can be closed around it", async () => {
   const server = await startS3();
-  const bucket = await server.open({ partBytes: 65 * mebibyte });
+  const bucket = await server.open({ partBytes: 5 * mebibyte, sharedBytes: 0 });
   const store = createS3FileStore(bucket);
-  const [holder, waiting, closed] = await Promise.all(
-    ["holder", "waiting", "closed"].map((name) => store.create(`file-${name}`, { waits: true })),
+  const gate = Promise.withResolvers<null>();
+  server.fault = ({ operation }) => (operation === "UploadPart" ? gate.promise : null);
+  const [left, closed] = await Promise.all(
+    ["left", "closed"].map((name) => store.create(`file-${name}`, { waits: true })),
   );
-  if (holder === undefined || waiting === undefined || closed === undefined) throw new Error("Unreachable");
-  // There is room for one such part, and its client is slow.
-  await holder.write([Buffer.alloc(mebibyte)]);
-  await waiting.write([Buffer.alloc(1_000)]);
-  await waiting.abort();
-  await closed.write([Buffer.alloc(1_000)]);
+  if (left === undefined || closed === undefined) throw new Error("Unreachable");
+  for (const writer of [left, closed]) {
+    writer.write([Buffer.alloc(5 * mebibyte + 1_000)]).catch(() => {});
+  }
+  await requested(server, "UploadPart", 2);
+  await settled();
+  const leaving = left.abort();
   const closing = closed.commit();
   await settled();
   bucket.close();
   await expect(closing).rejects.toMatchObject({ code: "shutting_down" });
-  await expect(holder.commit()).rejects.toMatchObject({ code: "shutting_down" });
-});
-
-it("an upload gives the room of a part that waited back when it is given up", async () => {
-  const server = await startS3();
-  const store = createS3FileStore(await server.open({ partBytes: 65 * mebibyte }));
-  const holder = await store.create("file-holder", { waits: true });
-  await holder.write([Buffer.alloc(mebibyte)]);
-  const next = await store.create("file-next", { waits: true });
-  await next.write([Buffer.alloc(1_000)]);
-  await settled();
-  const committed = next.commit();
-  await holder.abort();
-  expect(await committed).toMatchObject({ bytes: 1_000 });
-  expect(await store.size("file-next")).toBe(1_000);
+  gate.resolve(null);
+  await leaving;
 });
 
 it("a file that needs more parts than there may be is refused for good, with its limit", async () => {

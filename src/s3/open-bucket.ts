@@ -9,8 +9,6 @@ import { loadS3Sdk, type S3Sdk } from "./sdk.ts";
 
 const mebibyte = 1024 * 1024;
 const partsAtOnce = 3;
-/** All parts together of the uploads that wait for one another, in bytes. */
-const sharedBytes = 128 * mebibyte;
 const keysAtOnce = 1_000;
 /** An answer that broke off is asked for again, from where it broke off, so many times without a byte of progress. */
 const maxResumes = 3;
@@ -30,7 +28,7 @@ export async function openBucket(options: S3Options, tuning: BucketTuning = {}):
     name: "nerifUntilClosed",
   });
   const { bucket: Bucket, prefix } = options;
-  const { partBytes = 8 * mebibyte, mostParts = 10_000 } = tuning;
+  const { partBytes = 8 * mebibyte, mostParts = 10_000, sharedBytes = 128 * mebibyte } = tuning;
   const shares = createPartShares(Math.floor(sharedBytes / partBytes));
 
   return {

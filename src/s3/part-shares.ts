@@ -1,6 +1,9 @@
 import { Readable } from "node:stream";
 
-/** Room for the parts of uploads, which wait for one another where there is none. */
+/**
+ * Room for the parts of uploads. Each has that of one part to itself, so that none stands still because sixteen others
+ * are slow; for more parts at once they wait for one another.
+ */
 export interface PartShares {
   /** For one upload. */
   open(): PartShare;
@@ -24,43 +27,59 @@ export function createPartShares(parts: number): PartShares {
   return {
     open() {
       let held = 0;
+      let holdsOwn = false;
       let stopped: Error | null = null;
-      let refuse = (_: Error) => {};
+      let waits: { grant: () => void; goOn: () => void; refuse: (reason: Error) => void } | null = null;
 
       function give(): void {
-        if (held === 0) return;
+        if (held === 0) {
+          holdsOwn = waits !== null;
+          waits?.goOn();
+          return;
+        }
         held -= 1;
         const [next] = waiting;
         if (next === undefined) free += 1;
         else next();
       }
 
+      function wait(): Promise<void> {
+        const { promise, resolve, reject } = Promise.withResolvers<void>();
+        function goOn(): void {
+          if (waits !== null) waiting.delete(waits.grant);
+          waits = null;
+          resolve();
+        }
+        function grant(): void {
+          // Here, and not where it is waited for: that may end in this very turn.
+          held += 1;
+          goOn();
+        }
+        function refuse(reason: Error): void {
+          reject(reason);
+          goOn();
+        }
+        waits = { grant, goOn, refuse };
+        waiting.add(grant);
+        return promise;
+      }
+
       function stop(reason: Error): void {
         stopped ??= reason;
-        refuse(reason);
+        waits?.refuse(reason);
       }
 
       return {
         async take() {
           if (stopped !== null) throw stopped;
-          if (free > 0) {
+          if (!holdsOwn) {
+            holdsOwn = true;
+          } else if (free > 0) {
             free -= 1;
             held += 1;
-            return;
+          } else {
+            await wait();
           }
-          const { promise, resolve, reject } = Promise.withResolvers<void>();
-          const grant = () => {
-            waiting.delete(grant);
-            // Here, and not where it is waited for: that may end in this very turn.
-            held += 1;
-            resolve();
-          };
-          refuse = (reason) => {
-            waiting.delete(grant);
-            reject(reason);
-          };
-          waiting.add(grant);
-          await promise;
         },
         give,
         stop,
