@@ -1,4 +1,4 @@
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, onTestFinished, vi } from "vitest";
 import { createTestClock } from "../../test/support/clock.ts";
 import {
   finishBatch,
@@ -111,6 +111,33 @@ describe("file service", () => {
       await expect(staged.finish(project, { filename: "a.JSONL", purpose: "batch" })).resolves.toMatchObject({
         bytes: text.length,
       });
+    }
+  });
+
+  it("looks for the first line behind any number of blank ones, and decodes nothing before it", async () => {
+    const decode = vi.spyOn(TextDecoder.prototype, "decode");
+    onTestFinished(() => decode.mockRestore());
+    const blank = " \t\r\n\n".repeat(2_000);
+    const cases = [
+      [blank + requestLine("a"), null],
+      [`${blank}no json\n`, "invalid_file_format"],
+      [blank, "empty_file"],
+      [`\uFEFF${blank}`, "empty_file"],
+      [`\uFEFF${blank}${requestLine("a")}`, null],
+      [`${blank}\uFEFF{}\n`, "invalid_file_format"],
+      [`${blank}${"x".repeat(1_100_000)}\n`, null],
+    ] as const;
+    for (const [text, code] of cases) {
+      const instance = await openTestInstance();
+      const bytes = Buffer.from(text);
+      const staged = await instance.service.files.begin();
+      decode.mockClear();
+      // Cut inside of line ends, and inside of the mark.
+      for (let at = 0; at < bytes.length; at += 1_001) await staged.write([bytes.subarray(at, at + 1_001)]);
+      const stored = staged.finish(project, { filename: "a.jsonl", purpose: "batch" });
+      if (code === null) await expect(stored).resolves.toMatchObject({ bytes: bytes.length });
+      else await expect(stored).rejects.toMatchObject({ code });
+      expect(decode.mock.calls.length).toBeLessThanOrEqual(2);
     }
   });
 

@@ -14,23 +14,28 @@ export interface FirstLineCheck {
 
 /**
  * Looks whether the first line of an upload that is not blank is JSON, so that somebody who picked the wrong
- * file learns it at once. A byte order mark is skipped.
+ * file learns it at once. A byte order mark at the start of the file is skipped.
  */
 export function createFirstLineCheck(): FirstLineCheck {
   let kept: Buffer[] = [];
   let bytes = 0;
+  /** Whether the line that is kept begins the file. */
+  let isStart = true;
   let verdict: "open" | "blank" | "good" | "bad" = "blank";
   let complete = false;
 
   function write(chunk: Uint8Array): void {
     if (complete) return;
-    let rest = Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength);
-    while (rest.length > 0 && !complete) {
-      const end = rest.indexOf(newline);
-      keep(end === -1 ? rest : rest.subarray(0, end));
+    const all = Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength);
+    for (let at = 0; at < all.length && !complete; ) {
+      // Byte by byte: a file may begin with any number of blank lines, and decoding each would hold up everybody.
+      const text = bytes === 0 ? textIn(all, at) : at;
+      if (text > at) isStart = false;
+      const end = all.indexOf(newline, text);
+      keep(all.subarray(text, end === -1 ? all.length : end));
       if (end === -1) return;
-      rest = rest.subarray(end + 1);
-      judge();
+      at = end + 1;
+      if (!complete) judge();
     }
   }
 
@@ -50,7 +55,8 @@ export function createFirstLineCheck(): FirstLineCheck {
     const line = Buffer.concat(kept);
     kept = [];
     bytes = 0;
-    verdict = judgeLine(line);
+    verdict = judgeLine(line, isStart);
+    isStart = false;
     complete = verdict !== "blank";
   }
 
@@ -70,10 +76,21 @@ export function createFirstLineCheck(): FirstLineCheck {
   };
 }
 
-function judgeLine(line: Buffer): "blank" | "good" | "bad" {
+/** Where the first byte is that is not blank, or the end. */
+function textIn(bytes: Buffer, from: number): number {
+  let at = from;
+  while (at < bytes.length && isBlank(bytes[at])) at += 1;
+  return at;
+}
+
+function isBlank(byte: number | undefined): boolean {
+  return byte === newline || byte === 0x20 || byte === 0x09 || byte === 0x0d;
+}
+
+function judgeLine(line: Buffer, isStart: boolean): "blank" | "good" | "bad" {
   try {
-    // The decoder drops a byte order mark and refuses bytes that are not UTF-8.
-    const text = new TextDecoder("utf-8", { fatal: true }).decode(line);
+    // The decoder refuses bytes that are not UTF-8. A byte order mark that it leaves is no JSON.
+    const text = new TextDecoder("utf-8", { fatal: true, ignoreBOM: !isStart }).decode(line);
     if (/^[ \t\r]*$/.test(text)) return "blank";
     JSON.parse(text);
     return "good";
