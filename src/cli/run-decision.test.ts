@@ -72,6 +72,15 @@ describe("decide()", () => {
     expect(refused).toThrow(expect.objectContaining({ code: "output_exists" }));
   });
 
+  it("refuses another file for failed lines, finished or not", () => {
+    const apart = { ...record, finished, output: null, errors: "/bad.jsonl" };
+    const together = { ...wanted, places: { ...places, output: null, errors: null } };
+    expect(() => decide(apart, together)).toThrow(/Cannot write stdout: .* a run with --errors \/bad\.jsonl/);
+    expect(() => decide({ ...apart, errors: null }, { ...wanted, places: { ...places, output: null } })).toThrow(
+      /a run with --errors -/,
+    );
+  });
+
   it("names the limit of the run that has the output, though the bytes differ as well", () => {
     const whole = { ...wanted, input: { ...wanted.input, sha256: "bb" } };
     expect(() => decide({ ...record, limit: 7 }, whole)).toThrow(/a run with --limit 7/);

@@ -70,6 +70,7 @@ function differences(record: RunRecord, wanted: WantedRun): string | null {
   if (record.dedupe !== dedupe) return record.dedupe ? "with --dedupe" : "without --dedupe";
   if (record.group_by_prefix !== groupByPrefix)
     return record.group_by_prefix ? "with --group-by-prefix" : "without --group-by-prefix";
-  if (record.errors === places.errors || record.finished !== null) return null;
+  // Finished or not: whether failed lines stand among the results is settled when those are written.
+  if (record.errors === places.errors) return null;
   return `with --errors ${record.errors ?? "-"}`;
 }
