@@ -2,7 +2,7 @@ import { execFileSync } from "node:child_process";
 import { existsSync } from "node:fs";
 import { mkdir, mkdtemp, readdir, readFile, rm, stat, truncate, utimes, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { afterAll, describe, expect, it } from "vitest";
 import { describeFileStoreContract } from "../../test/contracts/file-store.ts";
 import type { NerifError } from "../batch/errors.ts";
@@ -86,6 +86,26 @@ describe("disk file store", () => {
     await writeFile(join(directory, "other.jsonl.tmp-0123456789abcdef"), "of another run");
     await put(newDirectory(), join(directory, "out.jsonl"), "x");
     expect((await readdir(directory)).sort()).toEqual(["other.jsonl.tmp-0123456789abcdef", "out.jsonl"]);
+  });
+
+  it("leaves the temporary of another process alone whose file's long name begins alike", async () => {
+    const directory = await existingDirectory();
+    const name = "customer-support-conversations-evaluation-2026-09-part";
+    const [one, two] = ["001", "002"].map((part) => join(directory, `${name}-${part}.output.jsonl`));
+    const writer = await createDiskFileStore(newDirectory()).create(one ?? "");
+    await writer.write([Buffer.from("one")]);
+    await put(newDirectory(), two ?? "", "two");
+    await writer.commit();
+    expect(await readFile(one ?? "", "utf8")).toBe("one");
+  });
+
+  it("clears up beside a long name what a killed writer of that file left", async () => {
+    const directory = await existingDirectory();
+    const target = join(directory, `${"long-".repeat(20)}.jsonl`);
+    // A process that is killed removes nothing: as good as a writer that nobody ends.
+    await createDiskFileStore(newDirectory()).create(target);
+    await put(newDirectory(), target, "x");
+    expect(await readdir(directory)).toEqual([basename(target)]);
   });
 
   it("writes a file whose name is as long as the system allows", async () => {

@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import { basename, dirname, isAbsolute, join } from "node:path";
 import { NerifError } from "../batch/errors.ts";
 
@@ -43,7 +44,12 @@ export function isTemporary(entry: string, path?: string): boolean {
   return path === undefined || entry.replace(temporary, "") === temporaryPrefix(path);
 }
 
-// A file name has at most 255 bytes; 50 UTF-16 units are at most 150, so the suffix always fits.
+/**
+ * A file name has at most 255 bytes; 50 UTF-16 units are at most 150, so sum and suffix always fit. Without the sum
+ * two files whose long names begin alike would take each other's temporaries for their own.
+ */
 function temporaryPrefix(path: string): string {
-  return basename(path).slice(0, 50);
+  const name = basename(path);
+  if (name.length <= 50) return name;
+  return `${name.slice(0, 50)}-${createHash("sha256").update(name).digest("hex").slice(0, 16)}`;
 }
