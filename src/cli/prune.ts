@@ -1,5 +1,5 @@
 import { readdir, readFile, rm, stat } from "node:fs/promises";
-import { isAbsolute, join } from "node:path";
+import { basename, isAbsolute, join } from "node:path";
 import type { Command } from "commander";
 import type { Batch } from "../batch/batch.ts";
 import { formatDuration } from "../batch/duration.ts";
@@ -7,7 +7,7 @@ import { isFinal } from "../batch/lifecycle.ts";
 import { type Opened, openNerif, resolveDataDir } from "../compose.ts";
 import { addOptions, resolveConfig } from "./config.ts";
 import type { OptionName } from "./options.ts";
-import { readRunRecord } from "./run-record.ts";
+import { type RunRecord, readRunRecord } from "./run-record.ts";
 import { removeStore, runsDirectory } from "./run-store.ts";
 import { print, printJson } from "./show.ts";
 import { counted, say } from "./terminal.ts";
@@ -70,14 +70,10 @@ async function* removals(opened: Opened, scope: Scope): AsyncGenerator<Removal> 
   yield* finishedRuns(scope);
 }
 
-async function* oldBatches(
-  { control, journal, fileStore }: Opened,
-  { before }: Scope,
-): AsyncGenerator<Removal> {
+async function* oldBatches({ control, journal, fileStore }: Opened, scope: Scope): AsyncGenerator<Removal> {
   for (const batch of await allBatches(control)) {
     const { id, project } = batch;
-    const endedAt = batch.completed_at ?? batch.failed_at ?? batch.expired_at ?? batch.cancelled_at;
-    if (!isFinal(batch.status) || endedAt === null || endedAt * 1_000 > before) continue;
+    if (!hasEnded(batch, scope)) continue;
     yield {
       kind: "batch",
       id,
@@ -92,6 +88,11 @@ async function* oldBatches(
       },
     };
   }
+}
+
+function hasEnded(batch: Batch, { before }: Scope): boolean {
+  const endedAt = batch.completed_at ?? batch.failed_at ?? batch.expired_at ?? batch.cancelled_at;
+  return isFinal(batch.status) && endedAt !== null && endedAt * 1_000 <= before;
 }
 
 /** Read to the end first: a batch that was removed could not be the cursor of the next page. */
@@ -142,32 +143,38 @@ async function* endedUploads({ control, fileStore }: Opened): AsyncGenerator<Rem
   }
 }
 
-async function* finishedRuns({ dataDir, before }: Scope): AsyncGenerator<Removal> {
-  const runs = runsDirectory(dataDir);
+async function* finishedRuns(scope: Scope): AsyncGenerator<Removal> {
+  const runs = runsDirectory(scope.dataDir);
   for (const name of await readdir(runs).catch(() => [])) {
     const path = join(runs, name);
     if (/^[0-9a-f]{64}$/.test(name)) {
       const record = await readRunRecord(path).catch(() => null);
-      if (record?.finished && record.finished.at <= before) {
-        yield {
-          kind: "run",
-          id: record.output ?? record.input.path ?? name,
-          remove: () => removeRun(dataDir, path),
-        };
-      }
+      if (isOld(record, scope)) yield* finishedRun(path, scope);
     } else if (await isLeftover(path)) {
       yield { kind: "leftover", id: name, remove: () => rm(path, { force: true }) };
     }
   }
 }
 
-/** Nobody may start the run again while its store goes. */
-async function removeRun(dataDir: string, store: string): Promise<void> {
+function isOld(record: RunRecord | null, { before }: Scope): record is RunRecord {
+  return record?.finished ? record.finished.at <= before : false;
+}
+
+/** Unless it is in use, or has a retry that somebody may still want to see the results of. */
+async function* finishedRun(store: string, scope: Scope): AsyncGenerator<Removal> {
   const opened = await openNerif({ dataDir: store, command: "nerif prune" });
   try {
+    // Nobody may start the run again while its store goes.
     if (!(await opened.lock.acquire())) return;
     const record = await readRunRecord(store);
-    if (record?.finished) await removeStore(dataDir, store, record.errors);
+    if (!isOld(record, scope)) return;
+    const retries = (await allBatches(opened.control)).filter(({ id }) => id !== record.batch_id);
+    if (!retries.every((batch) => hasEnded(batch, scope))) return;
+    yield {
+      kind: "run",
+      id: record.output ?? record.input.path ?? basename(store),
+      remove: () => removeStore(scope.dataDir, store, record.errors),
+    };
   } finally {
     await opened.close();
     await opened.lock.release();
