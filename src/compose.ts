@@ -4,7 +4,7 @@ import { NerifError } from "./batch/errors.ts";
 import { limits } from "./batch/limits.ts";
 import type { ExecutorLock } from "./control/control-store.ts";
 import { createSystemClock } from "./engine/clock.ts";
-import { type Logger, type ResultPlace, silentLogger } from "./engine/deps.ts";
+import { type Logger, type PlaceOf, silentLogger } from "./engine/deps.ts";
 import { autoConcurrency } from "./engine/dispatch/pace.ts";
 import { createEngine } from "./engine/executor.ts";
 import { defaultSettings, type EngineSettings } from "./engine/settings.ts";
@@ -27,7 +27,7 @@ import { createSenderOnDemand } from "./webhooks/on-demand.ts";
 export { copySqliteDatabase, type NamedFile } from "./control/sqlite-copy.ts";
 export { prepareDirectory, syncDirectory } from "./disk/directory.ts";
 export { copyTree, linkTree, syncFile } from "./files/tree.ts";
-export type { Logger, UpstreamOptions };
+export type { Logger, PlaceOf, UpstreamOptions };
 
 /** What a user may set. Durations are in milliseconds. */
 export interface NerifOptions extends SharedStorageOptions {
@@ -63,8 +63,10 @@ export interface NerifOptions extends SharedStorageOptions {
    * Uploads in parts may always have 8 GiB.
    */
   maxFileBytes?: number | undefined;
-  /** Where result files go instead of the data directory, as absolute paths. */
-  place?: ResultPlace | undefined;
+  /** Where the result files of a batch go instead of the data directory, as absolute paths; null for there. */
+  placeOf?: PlaceOf | undefined;
+  /** Told when a batch that this process executes stumbled; it is tried again by itself. */
+  onProblem?: ((batchId: string, error: NerifError) => void) | undefined;
   /** How this process names itself to others that find the data directory taken. Default: the running script. */
   command?: string | undefined;
   /** Called when storage failed in a way after which going on could lose data. Default: says so and exits with 70. */
@@ -101,7 +103,7 @@ export async function openNerif(options: NerifOptions = {}): Promise<Opened> {
   const upstreams = onceOnDemand(() => connect(options));
   const router = onceOnDemand(() => createRouter(upstreams.get()));
   // `nerif run` tells nobody: its private store has no endpoints.
-  const place = options.place === undefined ? { sender } : { place: options.place };
+  const place = options.placeOf === undefined ? { sender } : { placeOf: options.placeOf };
   const maxFileBytes = options.maxFileBytes ?? (settings.strict ? limits.strict.uploadBytes : undefined);
   const engine = createEngine({
     control,
@@ -113,6 +115,7 @@ export async function openNerif(options: NerifOptions = {}): Promise<Opened> {
     log,
     giveUpFiles: storage.giveUpFiles,
     ...place,
+    ...(options.onProblem && { onProblem: options.onProblem }),
     pickUpstreams,
     knowsModel: (model) => !canExecute() || router.get().pick(model).length > 0,
   });

@@ -1,9 +1,12 @@
 import { createReadStream } from "node:fs";
 import { basename, resolve } from "node:path";
 import { NerifError } from "../batch/errors.ts";
-import { type NerifOptions, type Opened, openNerif } from "../compose.ts";
+import { type NerifOptions, type Opened, openNerif, resolveDataDir } from "../compose.ts";
 import type { Client } from "./client.ts";
+import { errorLog } from "./nerif-options.ts";
 import { inputPath } from "./run-places.ts";
+import { readRunRecord } from "./run-record.ts";
+import { placeOfRun } from "./run-store.ts";
 import { say } from "./terminal.ts";
 
 const project = "default";
@@ -68,10 +71,17 @@ export async function createLocalClient(options: NerifOptions): Promise<Client> 
   };
 }
 
+/** In the store of a `nerif run`: results go where that was to write them, and people learn what is in the way. */
+async function ofRun({ dataDir, databaseUrl }: NerifOptions): Promise<Partial<NerifOptions>> {
+  const store = resolveDataDir(dataDir);
+  if (databaseUrl !== undefined || (await readRunRecord(store)) === null) return {};
+  return { placeOf: placeOfRun(store), log: errorLog(say) };
+}
+
 /** Without an upstream this process must not become the one that executes: it could only make batches fail. */
 async function openFor(options: NerifOptions): Promise<Opened> {
-  const opened = await openNerif(options);
-  if (options.execute === false) return opened;
+  if (options.execute === false) return openNerif(options);
+  const opened = await openNerif({ ...options, ...(await ofRun(options)) });
   try {
     opened.upstreams();
     return opened;

@@ -76,9 +76,9 @@ describe("decide()", () => {
     const apart = { ...record, finished, output: null, errors: "/bad.jsonl" };
     const together = { ...wanted, places: { ...places, output: null, errors: null } };
     expect(() => decide(apart, together)).toThrow(/Cannot write stdout: .* a run with --errors \/bad\.jsonl/);
-    expect(() => decide({ ...apart, errors: null }, { ...wanted, places: { ...places, output: null } })).toThrow(
-      /a run with --errors -/,
-    );
+    expect(() =>
+      decide({ ...apart, errors: null }, { ...wanted, places: { ...places, output: null } }),
+    ).toThrow(/a run with --errors -/);
   });
 
   it("names the limit of the run that has the output, though the bytes differ as well", () => {

@@ -15,6 +15,8 @@ export interface DriveOptions {
   report: RunReport;
   rules: WatchRules;
   grace: Grace;
+  /** What the engine says of a place for results that somebody else has taken meanwhile; null as long as it is free. */
+  taken: () => NerifError | null;
 }
 
 export interface Driven {
@@ -87,7 +89,7 @@ async function runOn(
   opened: Opened,
   options: DriveOptions & { signal: StopSignal; keepTime: () => Promise<void> },
 ): Promise<Stop | null> {
-  const { record, report, rules, signal, keepTime } = options;
+  const { record, report, rules, signal, keepTime, taken } = options;
   const watch = createWatch(rules);
   const inputChanged = createInputCheck(record);
   for (;;) {
@@ -99,6 +101,8 @@ async function runOn(
       const why = watch(progress, performance.now());
       if (why !== null) return { why, graceMs: 0 };
     }
+    const refused = taken();
+    if (refused !== null) return { why: keptOf(refused), graceMs: 0 };
     const changed = await inputChanged();
     if (changed !== null) return { why: changed, graceMs: 0 };
     await keepTime();
@@ -164,6 +168,11 @@ function changedMeanwhile(path: string, cause?: unknown): NerifError {
       cause,
     },
   );
+}
+
+function keptOf({ code, message, cause }: NerifError): NerifError {
+  const hint = "move it away and run the same command again: nothing that was answered is sent again";
+  return new NerifError(code, `${message}; ${hint}`, { param: "output", cause });
 }
 
 function lost(): NerifError {

@@ -21,6 +21,7 @@ export interface FinishOptions {
  *
  * @param tookMs how long this process took
  * @returns the exit code
+ * @throws NerifError `file_not_found` when the results are not there
  */
 export async function finishRun(batch: Batch, tookMs: number, options: FinishOptions): Promise<number> {
   const { store, record } = options;
@@ -31,9 +32,10 @@ export async function finishRun(batch: Batch, tookMs: number, options: FinishOpt
     output: batch.output_file_id !== null,
     errors: batch.error_file_id !== null,
   };
+  const done = { ...record, finished };
+  await requireResults(store, done);
   // Where --force replaced an earlier run, none of its results may stand beside the new ones.
   if (record.overwrite) await removeStale(record, finished);
-  const done = { ...record, finished };
   await writeToStdout(store, done);
   await writeRunRecord(store, done);
   const exitCode = exitCodeOfBatch(batch);

@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { type RunRecord, readRunRecord, writeRunRecord } from "./run-record.ts";
-import { claimErrors, makeRunsDirectory, removeStore, resultPlaces, storeDirectory } from "./run-store.ts";
+import { claimPlaces, makeRunsDirectory, removeStore, resultPlaces, storeDirectory } from "./run-store.ts";
 
 let dataDir: string;
 beforeEach(() => {
@@ -90,17 +90,17 @@ describe("resultPlaces()", () => {
   });
 });
 
-describe("claimErrors()", () => {
+describe("claimPlaces()", () => {
   it("keeps two unfinished runs from writing the same failed lines", async () => {
     await makeRunsDirectory(dataDir);
     const [one, two] = [join(dataDir, "runs", "one"), join(dataDir, "runs", "two")];
     await writeRunRecord(one, record);
-    await claimErrors(dataDir, one, "/errors.jsonl");
-    await claimErrors(dataDir, one, "/errors.jsonl");
-    await expect(claimErrors(dataDir, two, "/errors.jsonl")).rejects.toThrow(
-      /the run with the output \/out\.jsonl does/,
-    );
+    await claimPlaces(dataDir, one, { output: "/out.jsonl", errors: "/errors.jsonl" });
+    await claimPlaces(dataDir, one, { output: "/out.jsonl", errors: "/errors.jsonl" });
+    await expect(
+      claimPlaces(dataDir, two, { output: "/two.jsonl", errors: "/errors.jsonl" }),
+    ).rejects.toThrow(/the run with the output \/out\.jsonl does/);
     await removeStore(dataDir, one, "/errors.jsonl");
-    await claimErrors(dataDir, two, "/errors.jsonl");
+    await claimPlaces(dataDir, two, { output: "/two.jsonl", errors: "/errors.jsonl" });
   });
 });

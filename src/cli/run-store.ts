@@ -2,12 +2,15 @@ import { createHash, randomUUID } from "node:crypto";
 import { constants, copyFile, link, readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { errnoOf, NerifError } from "../batch/errors.ts";
-import { type NerifOptions, type Opened, openNerif, prepareDirectory } from "../compose.ts";
+import { type NerifOptions, type Opened, openNerif, type PlaceOf, prepareDirectory } from "../compose.ts";
+import { exists } from "./run-begin.ts";
 import type { RunPlaces } from "./run-places.ts";
-import { readRunRecord } from "./run-record.ts";
+import { type RunRecord, readRunRecord } from "./run-record.ts";
 
 /** What file systems without hard links say: exFAT, some network and FUSE file systems. */
 const withoutLinks = ["EPERM", "ENOTSUP", "EOPNOTSUPP", "ENOSYS"];
+
+type Targets = Pick<RunPlaces, "output" | "errors">;
 
 /** Where the private stores of all runs are. */
 export function runsDirectory(dataDir: string): string {
@@ -43,7 +46,11 @@ export async function makeRunsDirectory(dataDir: string): Promise<void> {
  *
  * @param inputSum SHA-256 of an input that has no path
  */
-export function storeDirectory(dataDir: string, places: RunPlaces, inputSum: string | null): string {
+export function storeDirectory(
+  dataDir: string,
+  places: Pick<RunPlaces, "input" | "output">,
+  inputSum: string | null,
+): string {
   const name = places.output ?? `stdout\0${places.input ?? `stdin\0${inputSum}`}`;
   return join(runsDirectory(dataDir), createHash("sha256").update(name).digest("hex"));
 }
@@ -51,12 +58,24 @@ export function storeDirectory(dataDir: string, places: RunPlaces, inputSum: str
 /** Where the engine writes the results: where they were asked for, or beside the store's own files for stdout. */
 export function resultPlaces(
   store: string,
-  { output, errors }: Pick<RunPlaces, "output" | "errors">,
+  { output, errors }: Targets,
 ): { output: string; error: string | null } {
   const merged = output === null && errors === null;
   return {
     output: output ?? join(store, "output.jsonl"),
     error: merged ? null : (errors ?? join(store, "errors.jsonl")),
+  };
+}
+
+/**
+ * Where the engine writes what becomes of a batch in a run's store: the run's own goes where it was asked for, whoever
+ * executes it, and retries of it stay in the store.
+ */
+export function placeOfRun(store: string): PlaceOf {
+  return async (batchId) => {
+    const record = await readRunRecord(store);
+    if (record?.batch_id !== batchId) return null;
+    return { ...resultPlaces(store, record), replace: record.overwrite };
   };
 }
 
@@ -89,12 +108,17 @@ export async function openStore(
 }
 
 /**
- * Notes that the failed lines of this run go to `errors`, so that no other run writes there too.
+ * Notes where this run writes, so that no other run writes there too. Its record, which names the output, is there.
  *
  * @throws NerifError `output_exists`
  */
-export async function claimErrors(dataDir: string, store: string, errors: string | null): Promise<void> {
-  if (errors === null) return;
+export async function claimPlaces(dataDir: string, store: string, places: Targets): Promise<void> {
+  if (places.errors !== null) await claimErrors(dataDir, store, places.errors);
+  // Only now: of two runs that begin at once, the later one at least finds what the other has noted.
+  await refuseClaimed(dataDir, store, places);
+}
+
+async function claimErrors(dataDir: string, store: string, errors: string): Promise<void> {
   const path = claimPath(dataDir, errors);
   // Linked when it is whole: another run must find no claim, or one that says whose it is.
   const claim = `${path}.${randomUUID()}`;
@@ -102,7 +126,7 @@ export async function claimErrors(dataDir: string, store: string, errors: string
     await writeFile(claim, store, { mode: 0o600, flag: "wx" });
     while (!(await isLinked(claim, path))) {
       if ((await ownerOf(path)) === store) return;
-      await refuseClaimed(dataDir, store, errors);
+      await refuseClaimed(dataDir, store, { output: null, errors });
       await rm(path, { force: true });
     }
   } catch (reason) {
@@ -131,21 +155,46 @@ function ownerOf(path: string): Promise<string | null> {
 }
 
 /**
- * Whether the failed lines of this run may go to `errors`; claims nothing.
+ * Whether this run may write where it is to; claims nothing.
  *
- * @throws NerifError `output_exists` when another run that is not finished writes its own there
+ * @throws NerifError `output_exists` when another run that is not finished writes there, or when failed lines would
+ *   take the place of what a finished one has written, also with `--force`: nobody had these in mind
  */
-export async function refuseClaimed(dataDir: string, store: string, errors: string | null): Promise<void> {
+export async function refuseClaimed(
+  dataDir: string,
+  store: string,
+  { output, errors }: Targets,
+): Promise<void> {
+  if (output !== null) {
+    const run = await rivalOf(store, await ownerOf(claimPath(dataDir, output)));
+    if (run?.errors === output && run.finished === null) throw claimed(run, `the results to ${output}`, "-o");
+  }
   if (errors === null) return;
-  const owner = await ownerOf(claimPath(dataDir, errors));
-  if (owner === null || owner === store) return;
-  const record = await readRunRecord(owner).catch(() => null);
-  if (record?.errors !== errors || record.finished !== null) return;
-  const of = record.output ?? "stdout";
-  throw new NerifError(
+  const byOutput = storeDirectory(dataDir, { input: null, output: errors }, null);
+  for (const owner of [await ownerOf(claimPath(dataDir, errors)), byOutput]) {
+    const run = await rivalOf(store, owner);
+    if (run !== null && (await holds(run, errors)))
+      throw claimed(run, `the failed lines to ${errors}`, "--errors");
+  }
+}
+
+async function rivalOf(store: string, owner: string | null): Promise<RunRecord | null> {
+  return owner === null || owner === store ? null : readRunRecord(owner).catch(() => null);
+}
+
+/** Whether a run writes there, or what is there is its own. */
+async function holds({ output, errors, finished }: RunRecord, path: string): Promise<boolean> {
+  if (finished === null) return output === path || errors === path;
+  const wrote = (finished.output && output === path) || (finished.errors && errors === path);
+  return wrote && (await exists(path));
+}
+
+function claimed({ output, finished }: RunRecord, what: string, flag: "-o" | "--errors"): NerifError {
+  const does = finished === null ? "does" : "has written what is there";
+  return new NerifError(
     "output_exists",
-    `Cannot write the failed lines to ${errors}: the run with the output ${of} does; choose another with --errors`,
-    { param: "errors" },
+    `Cannot write ${what}: the run with the output ${output ?? "stdout"} ${does}; choose another with ${flag}`,
+    { param: flag === "-o" ? "output" : "errors" },
   );
 }
 

@@ -9,7 +9,7 @@ import { engineOptions, errorLog, nerifOptions } from "./nerif-options.ts";
 import type { OptionName } from "./options.ts";
 import { beginRun, exists, refuseForeign } from "./run-begin.ts";
 import { decide, type WantedRun } from "./run-decision.ts";
-import { type Driven, driveRun } from "./run-drive.ts";
+import { type Driven, type DriveOptions, driveRun } from "./run-drive.ts";
 import { createRunEvents } from "./run-events.ts";
 import { finishRun, showFinished } from "./run-finish.ts";
 import { type Fingerprint, fingerprint } from "./run-input.ts";
@@ -18,12 +18,12 @@ import { createRunProgress } from "./run-progress.ts";
 import { type RunRecord, readRunRecord } from "./run-record.ts";
 import type { RunReport } from "./run-report.ts";
 import {
-  claimErrors,
+  claimPlaces,
   makeRunsDirectory,
   openStore,
+  placeOfRun,
   refuseClaimed,
   removeStore,
-  resultPlaces,
   runsDirectory,
   storeDirectory,
 } from "./run-store.ts";
@@ -105,13 +105,13 @@ async function runPlaces(places: RunPlaces, { config, report }: RunContext): Pro
   try {
     const store = storeDirectory(dataDir, places, copy?.sha256 ?? null);
     const record = force ? null : await readRunRecord(store);
-    if (record === null && !force) await refuseForeign(places);
     if (record?.finished) {
       decide(record, await wantedRun(places, { config, copy, record }));
       return await showFinished({ store, record, report });
     }
     // Before anything of an earlier run is given up; the claim itself comes when there is a record that it stands for.
-    await refuseClaimed(dataDir, store, places.errors);
+    await refuseClaimed(dataDir, store, places);
+    if (record === null && !force) await refuseForeign(places);
     return await runInStore(places, { config, report, dataDir, store, copy });
   } finally {
     await copy?.discard();
@@ -137,11 +137,15 @@ interface StoreContext extends RunContext {
 async function runInStore(places: RunPlaces, context: StoreContext): Promise<number> {
   const { config, report, dataDir, store, copy } = context;
   const fresh = !(await exists(store));
+  let taken: NerifError | null = null;
   const opened = await openStore(
     {
       ...nerifOptions(config, "nerif run"),
       dataDir: store,
-      place: resultPlaces(store, places),
+      placeOf: placeOfRun(store),
+      onProblem(_, error) {
+        if (error.code === "output_exists") taken = error;
+      },
       log: errorLog((message) => report.note(message)),
     },
     places,
@@ -166,9 +170,10 @@ async function runInStore(places: RunPlaces, context: StoreContext): Promise<num
     });
     if (record === null) return await showFinished({ store, record: known as RunRecord, report });
     // Not before: what a claim is worth is told by the record of the run that made it.
-    await claimErrors(dataDir, store, places.errors);
+    await claimPlaces(dataDir, store, places);
     keep = true;
-    const driven = await drive(opened, { ...context, record, resumed: known?.batch_id === record.batch_id });
+    const resumed = known?.batch_id === record.batch_id;
+    const driven = await drive(opened, { ...context, record, resumed, taken: () => taken });
     // Where nothing was sent and no results were written there is nothing to go on with: when a refused input is
     // mended it is another one, and a run to another output may have the errors file.
     const { status } = driven.batch;
@@ -176,8 +181,9 @@ async function runInStore(places: RunPlaces, context: StoreContext): Promise<num
     return await conclude(driven, { store, record, report });
   } finally {
     await opened.close();
+    // The engine has given the lock away: whoever has taken the store up since goes on with it.
+    if (!keep && (await opened.lock.acquire())) await removeStore(dataDir, store, places.errors);
     await opened.lock.release();
-    if (!keep) await removeStore(dataDir, store, places.errors);
   }
 }
 
@@ -195,9 +201,15 @@ async function wantedRun(
   return { places, input, limit, strict, dedupe, groupByPrefix, force };
 }
 
+interface DriveContext {
+  record: RunRecord;
+  resumed: boolean;
+  taken: DriveOptions["taken"];
+}
+
 async function drive(
   opened: Opened,
-  { config, report, store, record, resumed }: StoreContext & { record: RunRecord; resumed: boolean },
+  { config, report, store, record, resumed, taken }: StoreContext & DriveContext,
 ): Promise<Driven & { tookMs: number }> {
   const { output, errors } = record;
   const upstreams = opened.upstreams().map(({ name }) => name);
@@ -208,6 +220,7 @@ async function drive(
     store,
     record,
     report,
+    taken,
     rules: { wait: config.values.wait, terminal: isTerminal() },
     grace: { interruptMs: 5_000, terminateMs: config.values.shutdownGrace },
   });

@@ -31,15 +31,20 @@ export interface EngineDeps {
    * that says nothing would hold it for minutes; what is told in time is kept. Default: nothing is given up.
    */
   giveUpFiles?: () => void;
-  /** Where result files go instead of the file store, as absolute paths (`nerif run`). */
-  place?: ResultPlace;
+  /** Where the result files of a batch go instead of the file store; null for there. Default: all go there. */
+  placeOf?: PlaceOf;
 }
 
+/** Absolute paths (`nerif run`). */
 export interface ResultPlace {
   output: string;
   /** Null: failed lines stand in the output, in their place. */
   error: string | null;
+  /** Whether files that something else wrote may be replaced. */
+  replace: boolean;
 }
+
+export type PlaceOf = (batchId: string) => Promise<ResultPlace | null>;
 
 export interface Logger {
   info(fields: object, message: string): void;

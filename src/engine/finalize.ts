@@ -1,10 +1,10 @@
 import type { Batch, Ending } from "../batch/batch.ts";
 import type { StoredFile } from "../batch/file.ts";
 import { noTokens, usageOf } from "../batch/usage.ts";
-import type { FileReader, FileWriter } from "../files/file-store.ts";
+import type { FileReader, FileStore, FileWriter } from "../files/file-store.ts";
 import { recordKinds } from "../journal/journal.ts";
-import { unixSeconds } from "./clock.ts";
-import type { EngineDeps } from "./deps.ts";
+import { type Clock, unixSeconds } from "./clock.ts";
+import type { EngineDeps, ResultPlace } from "./deps.ts";
 import type { Followers } from "./plan/followers.ts";
 import { type OrderedResult, resultsInOrder } from "./results/result-order.ts";
 import { transition } from "./transition.ts";
@@ -29,12 +29,14 @@ export async function finalize(
   read: { input: FileReader; plan: FileReader; followers: Followers | null } | null,
   { isOver = () => false, ...deps }: EngineDeps & { isOver?: () => boolean },
 ): Promise<void> {
-  const { control, journal, log, place } = deps;
+  const { control, journal, log, files } = deps;
+  const place = deps.placeOf === undefined ? null : await deps.placeOf(batch.id);
+  const target = { files, replace: place?.replace ?? true };
   const merged = place?.error === null;
-  const output = await createResultFile(place?.output ?? batch.result_files.output, deps);
+  const output = await createResultFile(place?.output ?? batch.result_files.output, target);
   const error = merged
     ? output
-    : await createResultFile(place?.error ?? batch.result_files.error, deps).catch(
+    : await createResultFile(place?.error ?? batch.result_files.error, target).catch(
         async (reason: unknown) => {
           await output.abandon();
           throw reason;
@@ -58,10 +60,11 @@ export async function finalize(
     const written: StoredFile[] = [];
     const outputFile = await output.finish();
     const errorFile = merged ? null : await error.finish();
+    const kept = { clock: deps.clock, place };
     if (outputFile)
-      written.push(record(batch, { ...outputFile, id: batch.result_files.output, kind: "output" }, deps));
+      written.push(record(batch, { ...outputFile, id: batch.result_files.output, kind: "output" }, kept));
     if (errorFile)
-      written.push(record(batch, { ...errorFile, id: batch.result_files.error, kind: "error" }, deps));
+      written.push(record(batch, { ...errorFile, id: batch.result_files.error, kind: "error" }, kept));
     const event = {
       type: "written",
       output_file_id: outputFile && batch.result_files.output,
@@ -87,8 +90,11 @@ interface ResultFile {
   abandon(): Promise<void>;
 }
 
-async function createResultFile(key: string, deps: EngineDeps): Promise<ResultFile> {
-  const writer: FileWriter = await deps.files.create(key);
+async function createResultFile(
+  key: string,
+  { files, replace }: { files: FileStore; replace: boolean },
+): Promise<ResultFile> {
+  const writer: FileWriter = await files.create(key, { replace });
   const staging = Buffer.allocUnsafeSlow(stagingBytes);
   let staged = 0;
   let isEmpty = true;
@@ -132,7 +138,7 @@ async function createResultFile(key: string, deps: EngineDeps): Promise<ResultFi
 function record(
   batch: Batch,
   file: { id: string; kind: "output" | "error"; key: string; bytes: number; sha256: string },
-  { clock, place }: EngineDeps,
+  { clock, place }: { clock: Clock; place: ResultPlace | null },
 ): StoredFile {
   const now = unixSeconds(clock);
   const life = batch.output_expires_after?.seconds ?? defaultLifeSeconds;
@@ -142,7 +148,7 @@ function record(
     lines: null,
     created_at: now,
     // What the operator placed is the operator's own to remove.
-    expires_at: place === undefined ? now + life : null,
+    expires_at: place === null ? now + life : null,
     filename: `${batch.id}_${file.kind}.jsonl`,
     purpose: "batch_output",
   };

@@ -1,5 +1,6 @@
 import { createHash, randomBytes } from "node:crypto";
-import { type FileHandle, open, rename, unlink } from "node:fs/promises";
+import { createReadStream } from "node:fs";
+import { type FileHandle, open, rename, stat, unlink } from "node:fs/promises";
 import { dirname } from "node:path";
 import { errnoOf, NerifError } from "../batch/errors.ts";
 import { syncDirectory } from "../disk/directory.ts";
@@ -19,6 +20,8 @@ export interface DiskWriterOptions {
   /** What an error message says that could not be done. */
   action: string;
   mode: number;
+  /** Whether another file may be replaced. */
+  replace: boolean;
   calls: DiskCalls;
   /** Holds the temporary's path as long as it is written. */
   live: Set<string>;
@@ -87,12 +90,17 @@ export async function createDiskWriter(options: DiskWriterOptions): Promise<File
     // DURABLE: content before name; a rename that survives a power cut without its bytes shows an empty file.
     await fatalIf(calls.sync(handle), (errno) => !isFull(errno));
     await handle.close();
+    const written = { bytes, sha256: hash.digest("hex") };
+    // The last moment: the results of hours may have taken their time, and somebody else the name meanwhile.
+    if (!options.replace && (await isOther(path, written))) {
+      throw new NerifError("output_exists", `Cannot ${action}: another file has appeared there`);
+    }
     await rename(temporary, path);
     state = "committed";
     live.delete(temporary);
     // DURABLE: the name; without this a power cut takes the file back although it was acknowledged.
     await fatalIf(syncDirectory(dirname(path)), () => true);
-    return { bytes, sha256: hash.digest("hex") };
+    return written;
   }
 
   /** A failed sync is never tried again: the kernel forgets the pages that it could not write and then succeeds. */
@@ -119,6 +127,19 @@ export async function createDiskWriter(options: DiskWriterOptions): Promise<File
 /** NFS tells of a full disk no sooner than at the sync. What could not be written belongs to a temporary that goes anyway. */
 function isFull(errno: string | null): boolean {
   return errno === "ENOSPC" || errno === "EDQUOT";
+}
+
+/** Whether a file stands there that was not written by an earlier try, which had the very same bytes. */
+async function isOther(path: string, written: { bytes: number; sha256: string }): Promise<boolean> {
+  const found = await stat(path).catch((reason: unknown) => {
+    if (errnoOf(reason) === "ENOENT") return null;
+    throw reason;
+  });
+  if (found === null) return false;
+  if (!found.isFile() || found.size !== written.bytes) return true;
+  const hash = createHash("sha256");
+  for await (const chunk of createReadStream(path, { highWaterMark: 1024 * 1024 })) hash.update(chunk);
+  return hash.digest("hex") !== written.sha256;
 }
 
 /** What is left of `chunks` behind their first `taken` bytes. */

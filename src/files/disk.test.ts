@@ -2,7 +2,7 @@ import { execFileSync } from "node:child_process";
 import { existsSync } from "node:fs";
 import { mkdir, mkdtemp, readdir, readFile, rm, stat, truncate, utimes, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { basename, join } from "node:path";
+import { basename, dirname, join } from "node:path";
 import { afterAll, describe, expect, it } from "vitest";
 import { describeFileStoreContract } from "../../test/contracts/file-store.ts";
 import type { NerifError } from "../batch/errors.ts";
@@ -106,6 +106,26 @@ describe("disk file store", () => {
     await createDiskFileStore(newDirectory()).create(target);
     await put(newDirectory(), target, "x");
     expect(await readdir(directory)).toEqual([basename(target)]);
+  });
+
+  it("replaces nothing at an operator's path where that is not wanted, except the very same bytes", async () => {
+    const target = join(await existingDirectory(), "out.jsonl");
+    const store = createDiskFileStore(newDirectory());
+    const write = async (content: string) => {
+      const writer = await store.create(target, { replace: false });
+      await writer.write([Buffer.from(content)]);
+      return writer.commit();
+    };
+    await write("ours\n");
+    await write("ours\n");
+    for (const other of ["ours too\n", "ouRs\n"]) {
+      await expect(write(other)).rejects.toMatchObject({
+        code: "output_exists",
+        message: expect.stringContaining(`Cannot write ${target}: another file has appeared there`),
+      });
+    }
+    expect(await readFile(target, "utf8")).toBe("ours\n");
+    expect(await readdir(dirname(target))).toEqual(["out.jsonl"]);
   });
 
   it("writes a file whose name is as long as the system allows", async () => {

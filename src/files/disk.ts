@@ -40,13 +40,13 @@ export function createDiskFileStore(directory: string, options: DiskFileStoreOpt
   let prepared: Promise<void> | null = null;
 
   return {
-    async create(key): Promise<FileWriter> {
+    async create(key, { replace = true } = {}): Promise<FileWriter> {
       const path = pathOf(directory, key);
       const action = `write ${nameOf(key)}`;
       try {
         if (isOperatorPath(key)) await removeTemporaries(dirname(path), live, { path });
         else await prepare();
-        return await createDiskWriter({ path, action, live, calls, onFatal, mode: modeOf(key) });
+        return await createDiskWriter({ path, action, live, calls, onFatal, replace, mode: modeOf(key) });
       } catch (reason) {
         throw storageError(reason, action);
       }

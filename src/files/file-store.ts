@@ -8,7 +8,8 @@
 export interface FileStore {
   /**
    * Opens a new file for writing. Nothing is visible under `key` until `commit`, which replaces what was there.
-   * @throws NerifError `disk_full`, `storage_unavailable`, and from its writer `file_too_large`
+   *
+   * @throws NerifError `disk_full`, `storage_unavailable`, and from its writer `file_too_large`, `output_exists`
    */
   create(key: string, options?: CreateOptions): Promise<FileWriter>;
   /** Opens a file for reading by position. @throws NerifError `file_not_found` */
@@ -35,6 +36,11 @@ export interface CreateOptions {
    * number of clients, and each sends at its own pace. Default false.
    */
   waits?: boolean | undefined;
+  /**
+   * False, for a path of the operator: `commit` refuses with `output_exists` to replace anything but the very same
+   * bytes, which an earlier try has left. Default true.
+   */
+  replace?: boolean | undefined;
 }
 
 export interface FileWriter {
