@@ -31,7 +31,7 @@ const arrows: Record<string, readonly string[]> = {
   "": ["*"],
   "compose.ts": ["*"],
   "compose-s3.ts": ["batch/", "files/", "journal/", "s3/"],
-  "cli/": ["compose.ts", "service/", "http/", "batch/"],
+  "cli/": ["compose.ts", "service/", "http/", "batch/", "disk/"],
   "cli/simulate.ts": ["cli/", "compose.ts", "service/", "http/", "batch/", "upstreams/simulator/"],
   "cli/validate.ts": ["cli/", "service/", "batch/", "files/disk.ts", "engine/settings.ts"],
   "library/": ["compose.ts", "service/", "batch/", "engine/settings.ts"],

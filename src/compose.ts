@@ -25,7 +25,7 @@ import type { Upstream } from "./upstreams/upstream.ts";
 import { createSenderOnDemand } from "./webhooks/on-demand.ts";
 
 export { copySqliteDatabase, type NamedFile } from "./control/sqlite-copy.ts";
-export { prepareDirectory, syncDirectory } from "./disk/directory.ts";
+export { prepareDirectory } from "./disk/directory.ts";
 export { copyTree, linkTree, syncFile } from "./files/tree.ts";
 export type { Logger, PlaceOf, UpstreamOptions };
 

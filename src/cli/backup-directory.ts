@@ -1,15 +1,8 @@
 import { mkdir, readdir, rename, rm, stat } from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";
 import { errnoOf, NerifError } from "../batch/errors.ts";
-import {
-  copySqliteDatabase,
-  copyTree,
-  linkTree,
-  type NamedFile,
-  prepareDirectory,
-  syncDirectory,
-  syncFile,
-} from "../compose.ts";
+import { copySqliteDatabase, copyTree, linkTree, type NamedFile, syncFile } from "../compose.ts";
+import { prepareDirectory, syncDirectory } from "../disk/directory.ts";
 import { whyNot } from "./run-places.ts";
 
 /** What holds bytes beside the database. Locks, and the private stores of `nerif run`, are no part of a backup. */

@@ -1,8 +1,9 @@
 import { mkdir, open, readFile, rename } from "node:fs/promises";
-import { dirname, join } from "node:path";
+import { join } from "node:path";
 import { z } from "zod";
 import { batchStatuses } from "../batch/batch.ts";
 import { errnoOf, NerifError } from "../batch/errors.ts";
+import { syncDirectory } from "../disk/directory.ts";
 
 const fingerprintSchema = z.object({ bytes: z.number(), modified: z.string(), sha256: z.string() });
 
@@ -70,8 +71,7 @@ export async function writeRunRecord(store: string, record: RunRecord): Promise<
     // DURABLE: the bytes, then the name; killed in between, the old record still stands.
     await file.sync().finally(() => file.close());
     await rename(temporary, path);
-    const directory = await open(dirname(path));
-    await directory.sync().finally(() => directory.close());
+    await syncDirectory(store);
   } catch (reason) {
     throw NerifError.fromUnknown(reason, `write ${path}`);
   }

@@ -2,6 +2,7 @@ import { createHash, randomBytes } from "node:crypto";
 import { type FileHandle, mkdir, open, rename, rm } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { NerifError } from "../batch/errors.ts";
+import { syncDirectory } from "../disk/directory.ts";
 
 /** A copy of an input that cannot be read in place: stdin, or the first lines of a file. */
 export interface Spool {
@@ -62,8 +63,7 @@ async function copy(
 async function move(path: string, target: string): Promise<void> {
   await rename(path, target);
   // DURABLE: the rename itself.
-  const directory = await open(dirname(target));
-  await directory.sync().finally(() => directory.close());
+  await syncDirectory(dirname(target));
 }
 
 const newline = 10;
