@@ -5,6 +5,7 @@ export function createLog(level: string): pino.Logger {
   // Keys reach no log by themselves; this is for those that stand in an error's fields.
   return pino(
     { level, redact: ["*.authorization", "*.apiKey", "*.headers.authorization"] },
-    pino.destination({ dest: 2, sync: true }),
+    // Not a destination of its own: what cannot be written is lost there as for the rest of stderr, and ends nothing.
+    process.stderr,
   );
 }

@@ -8,6 +8,7 @@ import { sayIn } from "./terminal.ts";
 /** Runs the command; the process's exit code says how it went. @param argv what stands behind `nerif` */
 export async function main(argv: readonly string[]): Promise<void> {
   noticeLostOutput();
+  goOnUnheard();
   try {
     const program = await createProgram(argv);
     helpAskedFor(program, argv)?.help();
@@ -28,6 +29,11 @@ function noticeLostOutput(): void {
     if (lost !== null && !process.exitCode)
       process.exitCode = report(NerifError.fromUnknown(lost, "write to stdout"));
   });
+}
+
+/** What people were to read is lost anyway when a pipe (`2>&1 | head`) or a terminal is gone; calls in flight must not be. */
+function goOnUnheard(): void {
+  process.stderr.on("error", () => {});
 }
 
 /** The named command is complete; of all others there is what stands in the list of commands. */
