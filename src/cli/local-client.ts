@@ -53,7 +53,11 @@ export async function createLocalClient(options: NerifOptions): Promise<Client> 
       progress: (id) => batches.progress(project, id),
       cancel: (id) => batches.cancel(project, id),
       retry: (id) => batches.retry(project, id),
-      wait: (id, waiting) => batches.wait(project, id, waiting),
+      wait(id, waiting) {
+        if (!hasUpstream(opened))
+          say("No upstream is configured here, so another process has to execute the batch");
+        return batches.wait(project, id, waiting);
+      },
       results: (id, following) => batches.results(project, id, following),
     },
     webhooks: {
@@ -78,17 +82,26 @@ async function ofRun({ dataDir, databaseUrl }: NerifOptions): Promise<Partial<Ne
   return { placeOf: placeOfRun(store), log: errorLog(say) };
 }
 
-/** Without an upstream this process must not become the one that executes: it could only make batches fail. */
+/** Refuses upstreams that cannot be used before anything is done. Without any, a cancel still settles its batch. */
 async function openFor(options: NerifOptions): Promise<Opened> {
-  if (options.execute === false) return openNerif(options);
-  const opened = await openNerif({ ...options, ...(await ofRun(options)) });
+  const ofStore = options.execute === false ? {} : await ofRun(options);
+  const opened = await openNerif({ ...options, ...ofStore });
   try {
-    opened.upstreams();
+    if (options.execute !== false) hasUpstream(opened);
     return opened;
   } catch (reason) {
     await opened.close();
-    if (!(reason instanceof NerifError && reason.code === "upstream_not_configured")) throw reason;
-    say("No upstream is configured here, so another process has to execute the batch");
-    return openNerif({ ...options, execute: false });
+    throw reason;
+  }
+}
+
+/** Without one, waiting never makes this process the one that executes: it could send nothing. */
+function hasUpstream(opened: Opened): boolean {
+  try {
+    opened.upstreams();
+    return true;
+  } catch (reason) {
+    if (reason instanceof NerifError && reason.code === "upstream_not_configured") return false;
+    throw reason;
   }
 }
