@@ -2,7 +2,7 @@ import type { Batch } from "../batch/batch.ts";
 import { NerifError } from "../batch/errors.ts";
 import { isFinal } from "../batch/lifecycle.ts";
 import type { Opened } from "../compose.ts";
-import { type Fingerprint, fingerprint, looksSame, statInput } from "./run-input.ts";
+import { createInputCheck } from "./run-input-check.ts";
 import { type RunRecord, writeRunRecord } from "./run-record.ts";
 import type { RunReport } from "./run-report.ts";
 import { runView } from "./run-view.ts";
@@ -28,7 +28,6 @@ export interface Driven {
 }
 
 const lookMs = 250;
-const inputLookMs = 1_000;
 const saveMs = 5_000;
 
 /** Executes the batch of a store until it is final or something stops it; what is done then is kept. */
@@ -138,36 +137,6 @@ function createTimekeeper(store: string, record: RunRecord): (now?: boolean) => 
     // A full disk is the engine's to wait out; a time that is a bit too short is no reason to stop.
     await writeRunRecord(store, record).catch(() => {});
   };
-}
-
-/** Notices that somebody writes to an input that is read in place: lines would be cut out at wrong positions. */
-function createInputCheck(record: RunRecord): () => Promise<NerifError | null> {
-  const { path } = record.input;
-  let known: Fingerprint = record.input;
-  let lookedAt = Number.NEGATIVE_INFINITY;
-  return async () => {
-    if (path === null || record.limit !== null || performance.now() - lookedAt < inputLookMs) return null;
-    lookedAt = performance.now();
-    try {
-      const now = await statInput(path);
-      if (!looksSame(now, known)) known = await fingerprint(path);
-      if (known.sha256 === record.input.sha256) return null;
-    } catch (reason) {
-      return changedMeanwhile(path, reason);
-    }
-    return changedMeanwhile(path);
-  };
-}
-
-function changedMeanwhile(path: string, cause?: unknown): NerifError {
-  return new NerifError(
-    "input_changed",
-    `Cannot go on with ${path}: it was changed or removed while it was read`,
-    {
-      param: "input",
-      cause,
-    },
-  );
 }
 
 function keptOf({ code, message, cause }: NerifError): NerifError {

@@ -68,9 +68,9 @@ Examples:
   make-requests | nerif run - | jq -c .response.body
 
 Killed or interrupted, the same command goes on where it was; no finished line is sent again.
-Exit codes: 0 every line succeeded; 1 Nerif or the machine failed, what was done is kept; 2 bad usage, bad input or no
-upstream, nothing was sent; 3 some lines failed; 4 cancelled or past the deadline; 5 the upstream refuses the account;
-130 interrupted.`;
+Exit codes: 0 every line succeeded; 1 Nerif or the machine failed, or the input changed meanwhile, what was done is kept;
+2 bad usage, bad input or no upstream, nothing was sent; 3 some lines failed; 4 cancelled or past the deadline; 5 the
+upstream refuses the account; 130 interrupted.`;
 
 async function run(input: string, flags: Record<string, unknown>): Promise<number> {
   let report: RunReport | null = null;
@@ -228,11 +228,16 @@ async function drive(
 }
 
 async function conclude(
-  { batch, stopped, tookMs }: Driven & { tookMs: number },
+  { batch, stopped, sent, tookMs }: Driven & { tookMs: number },
   options: { store: string; record: RunRecord; report: RunReport },
 ): Promise<number> {
   const { report } = options;
-  if (stopped instanceof NerifError) throw stopped;
+  if (stopped instanceof NerifError) {
+    if (stopped.code !== "input_changed" || !sent) throw stopped;
+    // Its own exit code would say that nothing was sent.
+    report.failed(stopped, exitCodes.internal);
+    return exitCodes.internal;
+  }
   if (stopped !== null) {
     report.stopped({ reason: stopped, counts: batch.request_counts, exitCode: exitCodes.interrupted });
     return exitCodes.interrupted;
