@@ -7,7 +7,7 @@ import { createSystemClock } from "./engine/clock.ts";
 import { type Logger, type PlaceOf, silentLogger } from "./engine/deps.ts";
 import { autoConcurrency } from "./engine/dispatch/pace.ts";
 import { createEngine } from "./engine/executor.ts";
-import { defaultSettings, type EngineSettings } from "./engine/settings.ts";
+import { completeSettings, type EngineSettings, type GivenSettings } from "./engine/settings.ts";
 import type { FileStore } from "./files/file-store.ts";
 import { openStorage, type SharedStorageOptions } from "./open-storage.ts";
 import { createBatchService } from "./service/batches.ts";
@@ -57,7 +57,8 @@ export interface NerifOptions extends SharedStorageOptions {
   keepAlive?: boolean | undefined;
   /** False: this process never executes; batches wait for one that does. Default true. */
   execute?: boolean | undefined;
-  settings?: Partial<EngineSettings> | undefined;
+  /** What is left out or undefined has its default. */
+  settings?: GivenSettings | undefined;
   /**
    * Largest file that `POST /v1/files` takes, in bytes. Default: none, 512 MiB where `settings.strict` is set.
    * Uploads in parts may always have 8 GiB.
@@ -88,7 +89,7 @@ export interface Opened extends Instance {
 export async function openNerif(options: NerifOptions = {}): Promise<Opened> {
   const onFatal = options.onFatal ?? exitAtOnce;
   const log = options.log ?? silentLogger;
-  const settings = { ...defaultSettings, ...options.settings };
+  const settings = completeSettings(options.settings);
   const clock = createSystemClock({ keepAlive: options.keepAlive ?? true });
 
   const sender = await createSenderOnDemand({ allow: options.webhookAllow });

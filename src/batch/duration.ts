@@ -5,7 +5,7 @@ const unitMs = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 } as co
 type Unit = keyof typeof unitMs;
 
 /** Far beyond any use, and low enough that a sum with the clock stays an exact integer. */
-const maxMs = 36_500 * unitMs.d;
+export const maxDurationMs = 36_500 * unitMs.d;
 
 /**
  * Milliseconds of a duration such as `250ms`, `1.5s`, `10m`, `2h` or `7d`, rounded to whole ones.
@@ -15,7 +15,7 @@ const maxMs = 36_500 * unitMs.d;
 export function parseDuration(text: string): number {
   const [, digits, unit] = /^(\d{1,15}(?:\.\d{1,15})?)(ms|s|m|h|d)$/.exec(text) ?? [];
   const ms = digits === undefined ? Number.NaN : Math.round(Number(digits) * unitMs[unit as Unit]);
-  if (ms <= maxMs) return ms;
+  if (ms <= maxDurationMs) return ms;
   throw new NerifError(
     "invalid_value",
     `Cannot read ${shown(text)} as a duration: it must be a number with ms, s, m, h or d, such as 30s or 1.5h, of at most 36500d`,

@@ -24,8 +24,10 @@ export function shortOf(endpoint: Endpoint): string {
 const MiB = 1024 * 1024;
 
 export const limits = {
-  /** Largest input line in bytes, its newline not counted. */
+  /** Largest input line in bytes, its newline not counted, unless another is set. */
   lineBytes: 10 * MiB,
+  /** What may be set in place of a default: the longest line in bytes, whose positions have 32 bits, and attempts per line. */
+  settings: { lineBytes: { min: 1, max: 1_024 * MiB }, attempts: { min: 1, max: 1_000 } },
   /** Longest `custom_id` in bytes of UTF-8. */
   customIdBytes: 512,
   /** Longest model name in bytes of UTF-8; a plan has room for it even if every letter is escaped. */

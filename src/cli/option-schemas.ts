@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { parseCompletionWindow, parseDuration } from "../batch/duration.ts";
 import { NerifError } from "../batch/errors.ts";
+import { limits } from "../batch/limits.ts";
 import { parseSize } from "./sizes.ts";
 
 /** How the values of options are read, as text or as what a configuration file may hold. Each refusal says what is allowed. */
@@ -93,8 +94,8 @@ export function positiveDuration(text: string): number {
 
 export function lineSize(text: string): number {
   const bytes = parseSize(text);
-  // Offsets inside a line are kept in 32 bits.
-  if (bytes >= 1 && bytes <= 2 ** 30) return bytes;
+  const { min, max } = limits.settings.lineBytes;
+  if (bytes >= min && bytes <= max) return bytes;
   throw new NerifError("invalid_value", `Cannot take ${text} as a line size: it must be from 1 B to 1 GiB`);
 }
 

@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { batchStatuses } from "../batch/batch.ts";
 import { parseDuration } from "../batch/duration.ts";
+import { limits } from "../batch/limits.ts";
 import { parseMoment } from "./moment.ts";
 import {
   concurrencySchema,
@@ -97,7 +98,12 @@ export const optionTable = {
     default: "auto",
     defaultText: "auto, 1..1000",
   },
-  maxAttempts: { value: "<n>", help: "attempts per line", schema: whole(1, 1_000), default: 5 },
+  maxAttempts: {
+    value: "<n>",
+    help: "attempts per line",
+    schema: whole(limits.settings.attempts.min, limits.settings.attempts.max),
+    default: 5,
+  },
   requestTimeout: {
     value: "<duration>",
     help: "longest wait for one answer",

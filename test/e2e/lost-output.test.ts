@@ -2,6 +2,7 @@ import { spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
 import { closeSync, existsSync, openSync } from "node:fs";
 import { join } from "node:path";
+import type { Readable } from "node:stream";
 import { expect, it, onTestFinished } from "vitest";
 import { createCliWorkspace, requestFile } from "../support/cli-workspace.ts";
 
@@ -37,7 +38,7 @@ it.runIf(hasFullDisk)("nerif serve answers and drains although its log cannot be
   });
   onTestFinished(() => void server.kill("SIGKILL"));
   const ended = once(server, "exit");
-  const [listening] = await once(server.stdout, "data");
+  const [listening] = await once(server.stdout as Readable, "data");
   const { url } = JSON.parse(String(listening)) as { url: string };
   expect((await fetch(`${url}/v1/batches`)).status).toBe(200);
   server.kill("SIGTERM");
