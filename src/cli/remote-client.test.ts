@@ -58,6 +58,51 @@ describe("a client of a server", () => {
     expect(Buffer.concat(chunks).toString()).toBe("{}\n{}\n");
   });
 
+  it("waits on when a poll meets a server that restarts, and says so once", async () => {
+    const said = vi.spyOn(process.stderr, "write").mockReturnValue(true);
+    onTestFinished(() => void said.mockRestore());
+    vi.useFakeTimers({ toFake: ["setTimeout"] });
+    onTestFinished(() => void vi.useRealTimers());
+    const answers: RequestListener[] = [
+      (_, response) => response.end(JSON.stringify({ object: "batch", id: batch, status: "in_progress" })),
+      (request) => request.socket.destroy(),
+      (_, response) => response.writeHead(502).end("<html>Bad gateway</html>"),
+      (_, response) => response.writeHead(503).end(JSON.stringify({ error: { code: "shutting_down" } })),
+      (_, response) => response.end(JSON.stringify({ object: "batch", id: batch, status: "completed" })),
+    ];
+    const client = await createRemoteClient(
+      await serverThat((request, response) => answers.shift()?.(request, response)),
+    );
+    const done = await client.batches.wait(batch, { signal: new AbortController().signal, onProgress() {} });
+    expect(done.status).toBe("completed");
+    expect(said.mock.calls.map(([text]) => text)).toEqual([
+      expect.stringMatching(/^Cannot reach the server http.*; asking again until it answers\n$/),
+    ]);
+  });
+
+  it.each([
+    [404, "batch_not_found"],
+    [401, "request_forbidden"],
+  ])("waits no longer when the server answers %i", async (status, code) => {
+    const answers: RequestListener[] = [
+      (_, response) => response.end(JSON.stringify({ object: "batch", id: batch, status: "in_progress" })),
+      (_, response) => response.writeHead(status).end(JSON.stringify({ error: { code } })),
+    ];
+    const client = await createRemoteClient(
+      await serverThat((request, response) => answers.shift()?.(request, response)),
+    );
+    const { signal } = new AbortController();
+    await expect(client.batches.wait(batch, { signal, onProgress() {} })).rejects.toMatchObject({ code });
+  });
+
+  it("waits for no server that cannot be reached at first", async () => {
+    const client = await createRemoteClient(await serverThat((request) => request.socket.destroy()));
+    const { signal } = new AbortController();
+    await expect(client.batches.wait(batch, { signal, onProgress() {} })).rejects.toMatchObject({
+      code: "upstream_unreachable",
+    });
+  });
+
   it("says that results which break off are not all", async () => {
     const client = await createRemoteClient(
       await serverThat((_, response) => {

@@ -11,6 +11,7 @@ import type { WebhookEndpointObject } from "../batch/webhook.ts";
 import type { WebhookEndpointWithSecret, WebhookTest } from "../service/webhooks.ts";
 import type { BatchQuery, Client, ListPage, PageQuery } from "./client.ts";
 import { inputPath } from "./run-places.ts";
+import { say } from "./terminal.ts";
 
 const pollMs = 1_000;
 
@@ -78,10 +79,21 @@ export async function createRemoteClient(server: string): Promise<Client> {
       cancel: (id) => json<BatchObject>(`${batch(id)}/cancel`, post),
       retry: (id) => json<BatchObject>(`${batch(id)}/retry`, post),
       async wait(id, { signal, onProgress }) {
+        let wasThere = false;
+        let isAway = false;
         for (;;) {
-          const now = await retrieve(id);
-          onProgress(now);
-          if (isFinal(now.status)) return now;
+          const now = await retrieve(id).catch((reason: unknown) => {
+            if (!wasThere || !isPassing(reason)) throw reason;
+            if (!isAway) say(`${reason.message}; asking again until it answers`);
+            isAway = true;
+            return null;
+          });
+          if (now !== null) {
+            wasThere = true;
+            isAway = false;
+            onProgress(now);
+            if (isFinal(now.status)) return now;
+          }
           await sleep(pollMs, undefined, { signal }).catch((cause: unknown) => {
             throw new NerifError("aborted", `Cannot wait for ${id} any longer: interrupted`, { cause });
           });
@@ -160,6 +172,18 @@ function unreachable(base: string, reason: unknown): NerifError {
     },
   );
 }
+
+/** Whether it may be over soon: a server that restarts, or a proxy in front of it that misses it. */
+function isPassing(reason: unknown): reason is NerifError {
+  return reason instanceof NerifError && passing.has(reason.code);
+}
+
+const passing: ReadonlySet<ErrorCode> = new Set([
+  "upstream_unreachable",
+  "storage_unavailable",
+  "shutting_down",
+  "internal_error",
+]);
 
 /** In the middle of an answer: the server stopped, say, while its results were followed. */
 function brokenOff(base: string, reason: unknown): NerifError {

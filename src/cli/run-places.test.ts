@@ -2,8 +2,20 @@ import { execFileSync } from "node:child_process";
 import { linkSync, mkdirSync, mkdtempSync, realpathSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { afterEach, beforeEach, describe, expect, it, onTestFinished, vi } from "vitest";
 import { findPlaces } from "./run-places.ts";
+
+/** A disk that can only be read, also by root. */
+const disk = vi.hoisted(() => ({ readOnly: false }));
+vi.mock("node:fs/promises", async (original) => {
+  const real = await original<typeof import("node:fs/promises")>();
+  const access: typeof real.access = async (path, mode = 0) => {
+    if (disk.readOnly && (mode & real.constants.W_OK) !== 0)
+      throw Object.assign(new Error("EROFS"), { code: "EROFS" });
+    await real.access(path, mode);
+  };
+  return { ...real, access };
+});
 
 let cwd: string;
 beforeEach(() => {
@@ -86,6 +98,23 @@ describe("findPlaces()", () => {
     linkSync(join(cwd, "in.jsonl"), join(cwd, "hard.jsonl"));
     symlinkSync(join(cwd, "in.jsonl"), join(cwd, "soft.jsonl"));
     await expect(places("in.jsonl", output)).rejects.toThrow(message);
+  });
+
+  it("refuses a directory that cannot be written, unless nothing will be", async () => {
+    disk.readOnly = true;
+    onTestFinished(() => {
+      disk.readOnly = false;
+    });
+    await expect(places("in.jsonl")).rejects.toThrow(
+      /Cannot write the results to in\.output\.jsonl: the directory .*: the file system is read-only/,
+    );
+    expect(
+      await findPlaces({ input: "in.jsonl", output: undefined, errors: undefined, cwd, writes: false }),
+    ).toEqual({
+      input: join(cwd, "in.jsonl"),
+      output: join(cwd, "in.output.jsonl"),
+      errors: join(cwd, "in.errors.jsonl"),
+    });
   });
 
   it("refuses to write the failed lines over the input", async () => {

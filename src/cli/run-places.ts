@@ -18,6 +18,8 @@ interface Wanted {
   output: string | undefined;
   errors: string | undefined;
   cwd: string;
+  /** False: nothing will be written, only read. Default true. */
+  writes?: boolean;
 }
 
 /**
@@ -29,8 +31,9 @@ interface Wanted {
 export async function findPlaces(wanted: Wanted): Promise<RunPlaces> {
   const input =
     wanted.input === "-" ? null : await inputPath(resolve(wanted.cwd, wanted.input), wanted.input);
-  const output = await targetPath(outputName(wanted), { cwd: wanted.cwd, what: "the results" });
-  const errors = await targetPath(errorsName(wanted), { cwd: wanted.cwd, what: "the failed lines" });
+  const { cwd, writes } = wanted;
+  const output = await targetPath(outputName(wanted), { cwd, what: "the results", writes });
+  const errors = await targetPath(errorsName(wanted), { cwd, what: "the failed lines", writes });
   await refuseSame(output, input, "the output is the input itself");
   await refuseSame(errors, input, "the file for failed lines is the input itself");
   await refuseSame(
@@ -87,7 +90,7 @@ export async function inputPath(path: string, given: string): Promise<string> {
  */
 export async function targetPath(
   given: string,
-  { cwd, what }: { cwd: string; what: string },
+  { cwd, what, writes = true }: { cwd: string; what: string; writes?: boolean | undefined },
 ): Promise<string | null> {
   if (given === "-") return null;
   const refuse = (why: string, cause?: unknown) =>
@@ -104,7 +107,7 @@ export async function targetPath(
   try {
     const real = await realpath(parent);
     if (!(await stat(real)).isDirectory()) throw refuse(`${parent} is not a directory`);
-    await access(real, constants.W_OK | constants.X_OK);
+    await access(real, writes ? constants.W_OK | constants.X_OK : constants.X_OK);
     return target ?? join(real, basename(path));
   } catch (reason) {
     if (reason instanceof NerifError) throw reason;

@@ -24,7 +24,7 @@ export interface VerifyRunOptions {
  */
 export async function verifyRun(input: string, options: VerifyRunOptions): Promise<Verification> {
   const { dataDir, maxLineBytes, ...wanted } = options;
-  const places = await findPlaces({ input, ...wanted });
+  const places = await findPlaces({ input, ...wanted, writes: false });
   const store = storeDirectory(resolveDataDir(dataDir), places, null);
   const record = await readRunRecord(store);
   if (record === null) return verifyFiles(places, maxLineBytes);
