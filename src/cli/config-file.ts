@@ -6,6 +6,7 @@ import { errnoOf, NerifError } from "../batch/errors.ts";
 import type { UpstreamOptions } from "../compose.ts";
 import { configReason } from "./config-reason.ts";
 import { upstreamOptions, upstreamSchema } from "./config-upstreams.ts";
+import { placeOfJsonError } from "./json-place.ts";
 import { keyOf, type OptionName, optionNames, specOf } from "./options.ts";
 import { shownValue } from "./shown-value.ts";
 
@@ -52,12 +53,12 @@ function parseText(path: string, text: string): unknown {
   try {
     return extname(path) === ".json" ? JSON.parse(text) : parseYaml(text);
   } catch (reason) {
+    const message = reason instanceof Error ? reason.message : "";
+    if (extname(path) === ".json")
+      throw refusal(`${path} is not JSON: ${placeOfJsonError(text, message)}`, reason);
     // The first line names the place; what follows would print the file's text.
-    const why = reason instanceof Error ? (reason.message.split("\n")[0] ?? "") : "";
-    throw refusal(
-      `${path} is not ${extname(path) === ".json" ? "JSON" : "YAML"}: ${why.replace(/:$/, "")}`,
-      reason,
-    );
+    const [why = ""] = message.split("\n");
+    throw refusal(`${path} is not YAML: ${why.replace(/:$/, "")}`, reason);
   }
 }
 

@@ -304,6 +304,23 @@ describe("resolveConfig()", () => {
     expect(resolve).toThrow('Cannot use NERIF_STRICT "maybe": it must be true or false');
   });
 
+  it.each([
+    ['{"headers": {\n  "x-key": sk-secret123456\n}}', "line 2, column 12"],
+    ["{'upstream': 'sk-secret123456'}", "line 1, column 2"],
+    ['{"a": "sk-secret123456', "line 1, column 23"],
+    ['{"a": "sk-secret\n123456"}', "line 1, column 17"],
+    ['{"upstream": "sk-secret123456",}', "line 1, column 32"],
+    ['["sk-secret123456",]', "line 1, column 20"],
+    ['{"a": 1} sk-secret123456', "line 1, column 10"],
+    ["", "line 1, column 1"],
+  ])("says where the file %j is no JSON, and repeats nothing of it", (text, where) => {
+    const path = join(cwd, "nerif.config.json");
+    writeFileSync(path, text);
+    expect(() => resolveConfig(["strict"], {}, { env: {}, cwd })).toThrow(
+      new RegExp(`^Cannot use the configuration: .*nerif\\.config\\.json is not JSON: ${where}$`),
+    );
+  });
+
   it("never repeats what may be a key that stands in the file", () => {
     writeFileSync(join(cwd, "nerif.config.yaml"), "upstream: [sk-secret]\n");
     const resolve = () => resolveConfig(["strict"], {}, { env: {}, cwd });

@@ -1,4 +1,4 @@
-import { execFileSync } from "node:child_process";
+import { execFileSync, spawnSync } from "node:child_process";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -61,4 +61,16 @@ test.each(Object.entries(commands))("the list of commands shows %s as it is", as
   const command = new Command(name);
   await entry.complete(command);
   expect(command.createHelp().subcommandTerm(command)).toBe(entry.term);
+});
+
+test.each([
+  [["run", "a.jsonl", "--upstream-api-key=sk-secret123456"], "unknown option '--upstream-api-key'"],
+  [
+    ["run", "a.jsonl", "sk-secret123456", "sk-secret7"],
+    "too many arguments for 'run'. Expected 1 argument but got 3",
+  ],
+  [["run", "a.jsonl", "--header='x=sk-secret'\n123456'"], "unknown option '--header'"],
+])("of the command line %j nothing is repeated that may be a key", (args, why) => {
+  const { status, stderr } = spawnSync(process.execPath, [bin, ...args], { encoding: "utf8" });
+  expect([status, stderr]).toEqual([2, `nerif: Cannot understand the command line: ${why}\n`]);
 });

@@ -101,10 +101,7 @@ function report(reason: unknown): number {
     if (reason.exitCode === 0) return exitCodes.ok;
     // Help that is shown because nothing was asked for has been written already.
     if (reason.code !== "commander.help") {
-      sayIn(
-        "red",
-        `nerif: Cannot understand the command line: ${reason.message.replace(/^error: /, "").replaceAll("\n", " ")}`,
-      );
+      sayIn("red", `nerif: Cannot understand the command line: ${whyNot(reason)}`);
     }
     return exitCodes.usage;
   }
@@ -113,4 +110,11 @@ function report(reason: unknown): number {
   if (process.env.NERIF_DEBUG)
     process.stderr.write(`${reason instanceof Error ? reason.stack : String(reason)}\n`);
   return exitCodeOf(error);
+}
+
+/** The library's words without what somebody gave: a key that is put in the wrong place must stand in no log. */
+function whyNot({ code, message }: CommanderError): string {
+  const why = message.replace(/^error: /, "").replaceAll("\n", " ");
+  if (code === "commander.unknownOption") return why.replace(/(?<=^unknown option '[^'=]*)=.*'/, "'");
+  return code === "commander.excessArguments" ? why.replace(/(?<=but got \d+):.*$/, "") : why;
 }
