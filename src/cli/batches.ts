@@ -190,11 +190,18 @@ async function retry(id: string, flags: Record<string, unknown>): Promise<number
 
 function shown(
   batch: BatchObject,
-  { json, server, hint = false }: { json: boolean; server: string | undefined; hint?: boolean },
+  {
+    json,
+    server,
+    dataDir,
+    hint = false,
+  }: { json: boolean; server: string | undefined; dataDir: string | undefined; hint?: boolean },
 ): number {
   if (json) printJson(batch);
   else for (const line of batchLines(batch)) print(line);
-  if (hint && server === undefined && !json)
-    say(`A running nerif serve executes it; so does: nerif batches wait ${batch.id}`);
+  if (hint && server === undefined && !json) {
+    const where = dataDir === undefined ? "" : ` --data-dir ${JSON.stringify(dataDir)}`;
+    say(`A running nerif serve executes it; so does: nerif batches wait ${batch.id}${where}`);
+  }
   return exitCodes.ok;
 }

@@ -57,15 +57,16 @@ async function readablePath(input: string, directory: string): Promise<string> {
 }
 
 function tell(verdict: FileVerdict, { input, json }: { input: string; json: boolean }): number {
-  const errors = verdict.ok ? [] : verdict.errors;
+  const { errors, errorCount } = verdict.ok ? { errors: [], errorCount: 0 } : verdict;
   for (const error of errors) {
     if (json) printJson({ event: "invalid_line", ...error });
     else print(errorLine(error));
   }
   const exit_code = verdict.ok ? exitCodes.ok : exitCodes.usage;
-  if (json)
-    printJson({ event: "validated", ok: verdict.ok, total: verdict.ok ? verdict.total : null, exit_code });
-  else if (verdict.ok) sayIn("green", `${input} is good: ${counted(verdict.total, "request")}`);
-  else say(`${input} has ${counted(errors.length, "error")}`);
+  if (json) {
+    const total = verdict.ok ? verdict.total : null;
+    printJson({ event: "validated", ok: verdict.ok, total, errors: errorCount, exit_code });
+  } else if (verdict.ok) sayIn("green", `${input} is good: ${counted(verdict.total, "request")}`);
+  else say(`${input} has ${counted(errorCount, "error")}`);
   return exit_code;
 }

@@ -81,7 +81,7 @@ describe("validateInput()", () => {
         message: "The batch input file has no requests.",
         param: null,
       };
-      expect(await check([text])).toEqual({ ok: false, errors: [empty] });
+      expect(await check([text])).toEqual({ ok: false, errors: [empty], errorCount: 1 });
     });
 
     test("every bad line with its physical number, in the order of the file", async () => {
@@ -170,6 +170,7 @@ describe("validateInput()", () => {
       });
       expect(result).toEqual({
         ok: false,
+        errorCount: 1,
         errors: [
           {
             code: "model_not_found",
@@ -202,6 +203,7 @@ describe("validateInput()", () => {
     const result = await check(lines, { endpoint, settings: strict });
     expect(result).toEqual({
       ok: false,
+      errorCount: 2,
       errors: [
         {
           code: "mismatched_model",

@@ -43,8 +43,11 @@ export interface ValidateOptions {
 export type Validation =
   /** `model` is that of every line, or null when they name different ones. */
   | { ok: true; total: number; model: string | null }
-  /** At most 1,000 errors of lines in the order of the file, and then one that says how many more there are. */
-  | { ok: false; errors: BatchError[] };
+  /**
+   * At most 1,000 errors of lines in the order of the file, and then one that says how many more there are; `errorCount`
+   * is that of all.
+   */
+  | { ok: false; errors: BatchError[]; errorCount: number };
 
 /**
  * Checks an input file in one pass and writes the plan for its execution. Every bad line is found; memory does
@@ -56,7 +59,7 @@ export type Validation =
 export async function validateInput(options: ValidateOptions): Promise<Validation> {
   const { input, settings } = options;
   if (settings.strict && input.bytes > limits.strict.fileBytes) {
-    return { ok: false, errors: [{ ...lineErrors.fileTooLarge, line: null }] };
+    return { ok: false, errors: [{ ...lineErrors.fileTooLarge, line: null }], errorCount: 1 };
   }
   const plan = await openPlan(options);
   try {
@@ -101,7 +104,7 @@ async function checkLines(options: ValidateOptions, plan: LinePlan | null): Prom
         if (id !== null) duplicates.add(place, bytes, id);
         const wrong = check.ok ? models.check(check.request) : check.errors;
         if (wrong !== null) errors.add(physicalLine, wrong);
-        else if (check.ok && errors.isEmpty) plan?.add({ ...place, request: check.request, bytes });
+        else if (check.ok && errors.count === 0) plan?.add({ ...place, request: check.request, bytes });
         return total < limit;
       },
       onTooLong(offset, length, physicalLine) {
@@ -114,14 +117,16 @@ async function checkLines(options: ValidateOptions, plan: LinePlan | null): Prom
           throw new NerifError("aborted", "Cannot go on with validation: it was aborted");
         }
         errors.settle(await duplicates.settle(), lineErrors.duplicateId);
-        if (errors.isEmpty) await plan?.flush();
+        if (errors.count === 0) await plan?.flush();
       },
     });
   }
 
   if (total === 0) errors.addForFile(lineErrors.emptyFile);
   if (settings.strict && total > limits.strict.lines) errors.addForFile(lineErrors.tooManyLines(total));
-  return errors.isEmpty ? { ok: true, total, model: models.common } : { ok: false, errors: errors.all() };
+  return errors.count === 0
+    ? { ok: true, total, model: models.common }
+    : { ok: false, errors: errors.all(), errorCount: errors.count };
 }
 
 /** Passes an input on, and holds it against the sum that was taken when it came: a disk may lose bits. */

@@ -1,10 +1,9 @@
-import type { BatchError } from "../batch/batch.ts";
 import type { Endpoint } from "../batch/limits.ts";
 import type { EngineSettings } from "../engine/settings.ts";
-import { validateInput } from "../engine/validate.ts";
+import { type Validation, validateInput } from "../engine/validate.ts";
 import type { FileStore } from "../files/file-store.ts";
 
-export type FileVerdict = { ok: true; total: number } | { ok: false; errors: BatchError[] };
+export type FileVerdict = { ok: true; total: number } | Extract<Validation, { ok: false }>;
 
 /**
  * Checks an input file as a batch of it would be checked, and sends nothing. Which models there are is for the
@@ -19,7 +18,7 @@ export async function validateFile(
   const input = await files.open(key);
   try {
     const result = await validateInput({ input, settings, endpoint });
-    return result.ok ? { ok: true, total: result.total } : { ok: false, errors: result.errors };
+    return result.ok ? { ok: true, total: result.total } : result;
   } finally {
     await input.close();
   }

@@ -87,7 +87,7 @@ describe("nerif validate", () => {
     expect(result.code).toBe(2);
     expect(parseLines(result.stdout)).toMatchObject([
       { event: "invalid_line", line: 2, code: "invalid_json_line" },
-      { event: "validated", ok: false, exit_code: 2 },
+      { event: "validated", ok: false, errors: 1, exit_code: 2 },
     ]);
     expect(work.sent()).toEqual([]);
   });

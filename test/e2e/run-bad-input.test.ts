@@ -1,6 +1,12 @@
 import { chmodSync, mkdirSync, rmSync, symlinkSync } from "node:fs";
 import { describe, expect, it } from "vitest";
-import { type CliWorkspace, createCliWorkspace, requestFile, requestOf } from "../support/cli-workspace.ts";
+import {
+  type CliWorkspace,
+  createCliWorkspace,
+  parseLines,
+  requestFile,
+  requestOf,
+} from "../support/cli-workspace.ts";
 
 const good = requestFile(2);
 const deep = `${"[".repeat(200_000)}${"]".repeat(200_000)}`;
@@ -52,6 +58,19 @@ const badLines: [string, string | Buffer, RegExp][] = [
     /streaming_unsupported/,
   ],
 ];
+
+it("nerif validate counts all errors, also those that it does not name", async () => {
+  await using work = await createCliWorkspace();
+  work.write("in.jsonl", "x\n".repeat(1_500));
+  const [people, programs] = await Promise.all([
+    work.run(["validate", "in.jsonl"]),
+    work.run(["validate", "in.jsonl", "--json"]),
+  ]);
+  expect(people).toMatchObject({ code: 2, stderr: "in.jsonl has 1,500 errors\n" });
+  const events = parseLines(programs.stdout);
+  expect(events).toHaveLength(1_000 + 1 + 1);
+  expect(events.at(-1)).toEqual({ event: "validated", ok: false, total: null, errors: 1_500, exit_code: 2 });
+});
 
 describe("nerif run refuses a file", () => {
   it("whose lines are bad in every way there is, naming each; and so does nerif validate", async () => {

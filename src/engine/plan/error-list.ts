@@ -10,7 +10,8 @@ export interface ErrorList {
   settle(lines: readonly number[], error: LineError): void;
   /** Adds an error of the file as a whole; it stands before those of the lines. */
   addForFile(error: LineError): void;
-  readonly isEmpty: boolean;
+  /** How many were added, also those that are not kept. */
+  readonly count: number;
   /** All that are kept, and one more that says how many are not. */
   all(): BatchError[];
 }
@@ -38,8 +39,8 @@ export function createErrorList(): ErrorList {
     addForFile(error) {
       forFile.push(atLine(null, error));
     },
-    get isEmpty() {
-      return total + forFile.length === 0;
+    get count() {
+      return total + forFile.length;
     },
     all() {
       const listed = [...forFile, ...kept, ...fresh];
