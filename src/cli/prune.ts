@@ -162,7 +162,11 @@ function isOld(record: RunRecord | null, { before }: Scope): record is RunRecord
 
 /** Unless it is in use, or has a retry that somebody may still want to see the results of. */
 async function* finishedRun(store: string, scope: Scope): AsyncGenerator<Removal> {
-  const opened = await openNerif({ dataDir: store, command: "nerif prune" });
+  const opened = await openNerif({ dataDir: store, command: "nerif prune" }).catch((reason: unknown) => {
+    say(`${basename(store)} is left as it is: ${(reason as Error).message}`);
+    return null;
+  });
+  if (opened === null) return;
   try {
     // Nobody may start the run again while its store goes.
     if (!(await opened.lock.acquire())) return;

@@ -190,10 +190,11 @@ async function holds({ output, errors, finished }: RunRecord, path: string): Pro
 }
 
 function claimed({ output, finished }: RunRecord, what: string, flag: "-o" | "--errors"): NerifError {
-  const does = finished === null ? "does" : "has written what is there";
+  const does = finished === null ? "does" : "has written what is there; move it away, or";
+  const or = finished === null ? "; " : " ";
   return new NerifError(
     "output_exists",
-    `Cannot write ${what}: the run with the output ${output ?? "stdout"} ${does}; choose another with ${flag}`,
+    `Cannot write ${what}: the run with the output ${output ?? "stdout"} ${does}${or}choose another with ${flag}`,
     { param: flag === "-o" ? "output" : "errors" },
   );
 }

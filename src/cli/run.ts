@@ -182,8 +182,17 @@ async function runInStore(places: RunPlaces, context: StoreContext): Promise<num
   } finally {
     await opened.close();
     // The engine has given the lock away: whoever has taken the store up since goes on with it.
-    if (!keep && (await opened.lock.acquire())) await removeStore(dataDir, store, places.errors);
+    const isOurs = !keep && (await opened.lock.acquire());
+    const remove = () => removeStore(dataDir, store, places.errors);
+    // Windows and NFS keep the directory of a file that is open, here the lock's.
+    const isLeft =
+      isOurs &&
+      (await remove().then(
+        () => false,
+        () => true,
+      ));
     await opened.lock.release();
+    if (isLeft) await remove();
   }
 }
 
@@ -233,7 +242,9 @@ async function conclude(
 ): Promise<number> {
   const { report } = options;
   if (stopped instanceof NerifError) {
-    if (stopped.code !== "input_changed" || !sent) throw stopped;
+    const { completed, failed } = batch.request_counts;
+    const isLate = stopped.code === "input_changed" || stopped.code === "output_exists";
+    if (!isLate || (!sent && completed + failed === 0)) throw stopped;
     // Its own exit code would say that nothing was sent.
     report.failed(stopped, exitCodes.internal);
     return exitCodes.internal;

@@ -1,5 +1,4 @@
 import { createHash, randomBytes } from "node:crypto";
-import { createReadStream } from "node:fs";
 import { type FileHandle, open, rename, stat, unlink } from "node:fs/promises";
 import { dirname } from "node:path";
 import { errnoOf, NerifError } from "../batch/errors.ts";
@@ -137,9 +136,23 @@ async function isOther(path: string, written: { bytes: number; sha256: string })
   });
   if (found === null) return false;
   if (!found.isFile() || found.size !== written.bytes) return true;
+  return (await sumOf(path)) !== written.sha256;
+}
+
+async function sumOf(path: string): Promise<string> {
   const hash = createHash("sha256");
-  for await (const chunk of createReadStream(path, { highWaterMark: 1024 * 1024 })) hash.update(chunk);
-  return hash.digest("hex") !== written.sha256;
+  const buffer = Buffer.alloc(1024 * 1024);
+  const handle = await open(path, "r");
+  try {
+    for (let at = 0; ; ) {
+      const { bytesRead } = await handle.read(buffer, 0, buffer.length, at);
+      if (bytesRead === 0) return hash.digest("hex");
+      hash.update(buffer.subarray(0, bytesRead));
+      at += bytesRead;
+    }
+  } finally {
+    await handle.close();
+  }
 }
 
 /** What is left of `chunks` behind their first `taken` bytes. */

@@ -57,7 +57,7 @@ describe("nerif run refuses", () => {
     work.write("in.output.jsonl", "somebody else's\n");
     const refused = await run.ended;
     expect([refused.code, refused.stderr]).toEqual([
-      2,
+      1,
       expect.stringMatching(/Cannot write .*in\.output\.jsonl: another file has appeared there/),
     ]);
     expect(work.read("in.output.jsonl")).toBe("somebody else's\n");

@@ -23,6 +23,11 @@ const mostLeases = 8;
 /** Rest before an input that could not be read is tried again, in milliseconds; it doubles. */
 const firstRetryMs = 1_000;
 const longestRetryMs = 15_000;
+/**
+ * Longest wait for a shard to be opened. The lease is renewed meanwhile, and what this process has open of a plan that
+ * another one has written again never can be read: then the shard is somebody else's.
+ */
+const openingMs = 120_000;
 
 /** Leases the shards of one route of one batch, one after another, and reads their lines ahead of execution. */
 export interface Loader {
@@ -128,13 +133,19 @@ export function createLoader(options: LoaderOptions): Loader {
    * Calls in flight, and answers that wait to be kept, are not given up because something cannot be read for a while.
    * Null when nothing is wanted any more.
    */
-  async function patiently<T>(held: { readonly lapsed: boolean }, read: () => Promise<T>): Promise<T | null> {
+  async function patiently<T>(
+    held: { readonly lapsed: boolean },
+    read: () => Promise<T>,
+    mostMs = Number.POSITIVE_INFINITY,
+  ): Promise<T | null> {
+    const until = options.clock.monotonic() + mostMs;
     for (let delay = firstRetryMs; ; delay = Math.min(2 * delay, longestRetryMs)) {
       try {
         return await read();
       } catch (reason) {
         const isAway = reason instanceof NerifError && reason.code === "storage_unavailable";
-        if (!isAway || halted || held.lapsed) throw reason;
+        if (isAway && halted) return null;
+        if (!isAway || held.lapsed || options.clock.monotonic() >= until) throw reason;
         options.onAway(reason, delay);
         await pause(delay, halting.signal, options.clock.after);
         if (halted) return null;
@@ -183,15 +194,14 @@ export function createLoader(options: LoaderOptions): Loader {
   /** Null when nothing is wanted any more; a lease that was not given back then runs out. */
   async function openHeld(lease: Shard, held: HeldLease): Promise<ShardRun | null> {
     const { control } = options;
-    const planned = await patiently(held, () => readShard(options.plan, lease.planOffset)).catch(
-      async (reason: unknown) => {
-        // Whoever writes the plan again shall not have to wait for the lease to run out.
-        await control.releaseShard(lease, lease.segments, lease);
-        throw reason;
-      },
-    );
+    const readPlan = () => readShard(options.plan, lease.planOffset);
+    const planned = await patiently(held, readPlan, openingMs).catch(async (reason: unknown) => {
+      // Whoever writes the plan again shall not have to wait for the lease to run out.
+      await control.releaseShard(lease, lease.segments, lease);
+      throw reason;
+    });
     if (planned === null) return null;
-    return patiently(held, () => openShardRun(lease, planned, { ...options, held }));
+    return patiently(held, () => openShardRun(lease, planned, { ...options, held }), openingMs);
   }
 
   return {
