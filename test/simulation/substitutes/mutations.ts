@@ -86,7 +86,7 @@ export const mutations: Record<string, Mutation> = {
     file: "control/shard-queries.ts",
     find: "if (version === undefined) return true;",
     replace: "return true;",
-    seed: 80900,
+    seed: 100496,
   },
   "bytes go when it is unknown whether their record is there": {
     file: "service/staged-bytes.ts",
