@@ -120,11 +120,12 @@ function trials(mutations: readonly MutationResult[]): string[] {
     return `| ${name} | \`${watchedBy}\` | ${isCaught ? "caught" : "**missed**"} | ${said} |`;
   });
   const caught = mutations.filter(({ isCaught }) => isCaught).length;
+  const commits = [...new Set(mutations.map(({ commit }) => commit))].join(" and ");
   return [
     "## Is the harness any good?",
     "",
     "One sync, check or order at a time was taken out of a copy of the sources (`npm run test:mutations`); what watches over it had to go red, and",
-    `to be green without the change. ${caught} of ${mutations.length} were caught, at commit ${mutations[0]?.commit}.`,
+    `to be green without the change. ${caught} of ${mutations.length} were caught, at commit ${commits}.`,
     "",
     "| change | watched by | result | what it said |",
     "|---|---|---|---|",
