@@ -117,6 +117,7 @@ export function execute(options: ExecutionOptions, deps: EngineDeps): Execution 
     }
     const loader = createLoader({
       ...{ control, clock, journal: deps.journal, leaseMs, heartbeatMs, endpoint, model },
+      ...{ alone: !deps.lock.shared, left: interrupt.left },
       ...{
         batchId: batch.id,
         version: batch.version,

@@ -11,18 +11,28 @@ export interface FleetOptions {
   from: number;
   seeds: number;
   processes: number;
+  /** Begins no further process after so many seconds. */
+  seconds: number;
   /** Passed on to each process. */
   more: string[];
   onProgress: (summary: Summary) => void;
 }
 
 /** Runs a range of seeds in several processes and adds up what they say. */
-export async function runFleet({ from, seeds, processes, more, onProgress }: FleetOptions): Promise<Summary> {
+export async function runFleet({
+  from,
+  seeds,
+  processes,
+  seconds,
+  more,
+  onProgress,
+}: FleetOptions): Promise<Summary> {
+  const end = performance.now() + 1_000 * seconds;
   const summaries: Summary[] = [];
   let next = from;
   await Promise.all(
     Array.from({ length: processes }, async () => {
-      while (next < from + seeds) {
+      while (next < from + seeds && performance.now() < end) {
         const first = next;
         next = Math.min(next + seedsAtATime, from + seeds);
         const range = ["--from", String(first), "--seeds", String(next - first)];

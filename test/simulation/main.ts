@@ -64,7 +64,7 @@ async function models(runs: number): Promise<never> {
 function many(): Promise<Summary> {
   const more = values.mutation === undefined ? [] : ["--mutation", values.mutation];
   return runFleet({
-    ...{ from, processes, more, seeds: count },
+    ...{ from, processes, more, seeds: count, seconds: Number(values.seconds) },
     onProgress: (sums) => console.error(said(sums)),
   });
 }

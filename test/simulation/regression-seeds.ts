@@ -23,6 +23,9 @@ export const regressionSeeds = [
   // A power cut that one life survived on the disk of another: a flaw of the world, mended there (world/world.ts).
   303052,
   306399, 314873, 317800, 321632, 328228, 337175, 337220,
+  // A disk that was full for longer than a lease, and answers that waited for room (engine/dispatch/held-lease.ts).
+  2003267,
+  2003555, 2005509, 2007316,
 ];
 
 /** Those that take seconds each. */

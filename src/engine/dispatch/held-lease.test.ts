@@ -83,7 +83,7 @@ test("a renewal is not overtaken by the next one, and whoever lets go of a lease
   };
   const lease = { batchId: "batch_1", shard: 0, epoch: 1, completed: 0, failed: 0, tokens: noTokens() };
   const held = holdLease(lease, {
-    ...{ control, clock, leaseMs: 12_000, heartbeatMs: 4_000 },
+    ...{ control, clock, leaseMs: 12_000, heartbeatMs: 4_000, alone: true },
     since: clock.monotonic(),
   });
   const letGo = held.keep();

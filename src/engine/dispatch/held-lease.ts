@@ -1,5 +1,6 @@
 import type { ControlStore, ShardLease, ShardTally } from "../../control/control-store.ts";
 import type { Clock } from "../clock.ts";
+import { isStorageAway } from "./patiently.ts";
 
 /** The lease of a shard, as the process that holds it can judge it by a clock of its own. */
 export interface HeldLease {
@@ -16,6 +17,8 @@ export interface HoldOptions {
   clock: Clock;
   leaseMs: number;
   heartbeatMs: number;
+  /** No other process can have leased anything, whatever becomes of a renewal: a data directory has one executor. */
+  alone: boolean;
   /** When it was asked for, by the monotonic clock: it cannot run out earlier than counted from there. */
   since: number;
 }
@@ -26,7 +29,11 @@ export function holdLease(lease: ShardLease & ShardTally, options: HoldOptions):
 
   async function renew(tally: ShardTally): Promise<boolean> {
     const asked = clock.monotonic();
-    const held = await control.renewLease(lease, leaseMs, tally);
+    const held = await control.renewLease(lease, leaseMs, tally).catch((reason: unknown) => {
+      // A full disk may last longer than a lease, and answers wait for it that nobody else has.
+      if (options.alone && isStorageAway(reason)) return true;
+      throw reason;
+    });
     if (held) until = Math.max(until, asked + leaseMs);
     return held;
   }

@@ -3,12 +3,11 @@ import { damagedLineError, failureLine } from "../../batch/result-line.ts";
 import type { Shard } from "../../control/control-store.ts";
 import type { FileReader } from "../../files/file-store.ts";
 import { recordKinds } from "../../journal/journal.ts";
-import type { Clock } from "../clock.ts";
-import { pause } from "../pause.ts";
 import { type LineBytes, readLines } from "../plan/line-bytes.ts";
 import { readShard } from "../plan/plan.ts";
 import { type HeldLease, holdLease } from "./held-lease.ts";
 import type { Line } from "./line.ts";
+import { isStorageAway, patiently } from "./patiently.ts";
 import { newHistory } from "./retry.ts";
 import { openShardRun, type ShardRun, type ShardRunOptions } from "./shard-run.ts";
 
@@ -20,9 +19,6 @@ const readAheadBytes = 4 * 1024 * 1024;
  */
 const fastMs = 400;
 const mostLeases = 8;
-/** Rest before an input that could not be read is tried again, in milliseconds; it doubles. */
-const firstRetryMs = 1_000;
-const longestRetryMs = 15_000;
 /**
  * Longest wait for a shard to be opened. The lease is renewed meanwhile, and what this process has open of a plan that
  * another one has written again never can be read: then the shard is somebody else's.
@@ -53,15 +49,14 @@ export interface LoaderOptions extends ShardRunOptions {
   holder: () => string;
   leaseMs: number;
   heartbeatMs: number;
+  /** See `HoldOptions`. */
+  alone: boolean;
   input: FileReader;
   plan: FileReader;
-  clock: Clock;
   /** Lines to keep ready. */
   target: () => number;
   onShard: (shard: ShardRun) => void;
   onLines: (lines: Line[]) => void;
-  /** The input could not be read, and is tried again in `ms` milliseconds. */
-  onAway: (error: NerifError, ms: number) => void;
 }
 
 export function createLoader(options: LoaderOptions): Loader {
@@ -108,7 +103,10 @@ export function createLoader(options: LoaderOptions): Loader {
 
   async function readOn(from: { shard: ShardRun; next: number }): Promise<void> {
     const { input } = options;
-    const read = await patiently(from.shard, () => readLines(input, from.shard.todo, from.next));
+    const read = await orHalted(
+      () => readLines(input, from.shard.todo, from.next),
+      () => from.shard.lapsed,
+    );
     if (read === null) return;
     // Lines of a file that somebody is writing to are not damaged: they may be there again tomorrow.
     if (read.some(({ isSound }) => !isSound) && (await input.isUnchanged?.()) === false) {
@@ -129,27 +127,14 @@ export function createLoader(options: LoaderOptions): Loader {
     options.onLines(lines);
   }
 
-  /**
-   * Calls in flight, and answers that wait to be kept, are not given up because something cannot be read for a while.
-   * Null when nothing is wanted any more.
-   */
-  async function patiently<T>(
-    held: { readonly lapsed: boolean },
-    read: () => Promise<T>,
-    mostMs = Number.POSITIVE_INFINITY,
-  ): Promise<T | null> {
-    const until = options.clock.monotonic() + mostMs;
-    for (let delay = firstRetryMs; ; delay = Math.min(2 * delay, longestRetryMs)) {
-      try {
-        return await read();
-      } catch (reason) {
-        const isAway = reason instanceof NerifError && reason.code === "storage_unavailable";
-        if (isAway && halted) return null;
-        if (!isAway || held.lapsed || options.clock.monotonic() >= until) throw reason;
-        options.onAway(reason, delay);
-        await pause(delay, halting.signal, options.clock.after);
-        if (halted) return null;
-      }
+  /** Null when nothing is wanted any more. */
+  async function orHalted<T>(task: () => Promise<T>, isOver: () => boolean): Promise<T | null> {
+    const { clock, onAway } = options;
+    try {
+      return await patiently(task, { clock, signal: halting.signal, isOver, onAway });
+    } catch (reason) {
+      if (halted && isStorageAway(reason)) return null;
+      throw reason;
     }
   }
 
@@ -170,10 +155,13 @@ export function createLoader(options: LoaderOptions): Loader {
     const now = clock.monotonic();
     leases = now - leasedAt < fastMs ? Math.min(2 * leases, mostLeases) : 1;
     leasedAt = now;
-    const leased = await control.leaseShards({
-      ...{ batchId, version, endpoint, model, holder: holder(), leaseMs },
-      limit: leases,
-    });
+    const request = { batchId, version, endpoint, model, holder: holder(), leaseMs, limit: leases };
+    // While there are calls in flight, their leases tell for how long.
+    const leased = await orHalted(
+      () => control.leaseShards(request),
+      () => false,
+    );
+    if (leased === null) return;
     const opened = await Promise.allSettled(leased.map((lease) => openLeased(lease, now)));
     for (const result of opened) {
       if (result.status === "fulfilled" && result.value !== null) upcoming.push(result.value);
@@ -193,15 +181,17 @@ export function createLoader(options: LoaderOptions): Loader {
 
   /** Null when nothing is wanted any more; a lease that was not given back then runs out. */
   async function openHeld(lease: Shard, held: HeldLease): Promise<ShardRun | null> {
-    const { control } = options;
+    const { control, clock } = options;
+    const until = clock.monotonic() + openingMs;
+    const isOver = () => held.lapsed || clock.monotonic() >= until;
     const readPlan = () => readShard(options.plan, lease.planOffset);
-    const planned = await patiently(held, readPlan, openingMs).catch(async (reason: unknown) => {
+    const planned = await orHalted(readPlan, isOver).catch(async (reason: unknown) => {
       // Whoever writes the plan again shall not have to wait for the lease to run out.
       await control.releaseShard(lease, lease.segments, lease);
       throw reason;
     });
     if (planned === null) return null;
-    return patiently(held, () => openShardRun(lease, planned, { ...options, held }), openingMs);
+    return orHalted(() => openShardRun(lease, planned, { ...options, held }), isOver);
   }
 
   return {

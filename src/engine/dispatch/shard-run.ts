@@ -1,3 +1,4 @@
+import type { NerifError } from "../../batch/errors.ts";
 import { limits } from "../../batch/limits.ts";
 import type { LineName } from "../../batch/result-line.ts";
 import { noTokens, type Tokens } from "../../batch/usage.ts";
@@ -9,12 +10,14 @@ import {
   recordKinds,
   type SegmentWriter,
 } from "../../journal/journal.ts";
+import type { Clock } from "../clock.ts";
 import { leaseLost } from "../lease-lost.ts";
 import type { Followers } from "../plan/followers.ts";
 import type { PlanRecord } from "../plan/plan.ts";
 import { indexShard } from "../plan/shard-index.ts";
 import type { HeldLease } from "./held-lease.ts";
 import type { Line } from "./line.ts";
+import { patiently } from "./patiently.ts";
 import { countResult } from "./tally.ts";
 
 /** A leased shard while its lines run. */
@@ -50,6 +53,7 @@ interface Entry extends JournalEntry {
 export interface ShardRunOptions {
   control: ControlStore;
   journal: Journal;
+  clock: Clock;
   /** Lines that get the answers of others: they count with them. */
   followers: Followers | null;
   /** Lines of the shard have become durable, or were dropped. */
@@ -57,6 +61,10 @@ export interface ShardRunOptions {
   onDamage: (shard: Shard, bytes: number) => void;
   /** Waits until shards that are done are noted as done, several in one commit. */
   mayFinish: () => Promise<void>;
+  /** Aborts when the process is about to end, and nothing can be waited for any more. */
+  left: AbortSignal;
+  /** Storage is away or full, and is tried again in `ms` milliseconds. */
+  onAway: (error: NerifError, ms: number) => void;
 }
 
 /**
@@ -101,6 +109,12 @@ export async function openShardRun(
     options.onSettled(run);
   }
 
+  /** Told twice it changes nothing: after the first time this epoch has no lease any more. */
+  function told(change: () => Promise<boolean>): Promise<boolean> {
+    const { clock, left: signal, onAway } = options;
+    return patiently(change, { clock, signal, onAway, isOver: () => held.lapsed });
+  }
+
   const run: ShardRun = {
     number,
     tally,
@@ -133,12 +147,12 @@ export async function openShardRun(
       // A finished shard has a final result for each line: whoever finds all shards done may complete the batch,
       // although this process broke off because its window was over.
       if (leftLines > 0) {
-        await control.releaseShard(lease, segments, tally);
+        await told(() => control.releaseShard(lease, segments, tally));
         return "released";
       }
       // A process that ends meanwhile has lost nothing: the next one finds every line in the journal.
       await options.mayFinish();
-      await control.finishShard(lease, segments, tally);
+      await told(() => control.finishShard(lease, segments, tally));
       return "done";
     },
     async abandon() {
