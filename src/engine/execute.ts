@@ -27,6 +27,8 @@ const finishTogetherMs = 500;
  * through two collections is taken for old, and stays, with all that it holds, until much of that has come together.
  */
 const leastReady = 256;
+/** Shortest time between two notices of a batch that storage is away, in milliseconds. */
+const awayNoticeMs = 30_000;
 /** Routes without shards of their own come and go: so many may be known before those that have no lines now are left. */
 const manyRoutes = 2 * limits.routes;
 
@@ -76,6 +78,8 @@ export function execute(options: ExecutionOptions, deps: EngineDeps): Execution 
   /** A signal of its own: whether one that is made of others has aborted takes long to find out, for each line. */
   const over = new AbortController();
   const { signal } = over;
+  /** Aborts when storage that is away is waited for no more, since that would save nothing. */
+  const givenUp = new AbortController();
   let closing = 0;
   let halted: "no" | "halting" | "yes" = "no";
   let ended = false;
@@ -85,6 +89,7 @@ export function execute(options: ExecutionOptions, deps: EngineDeps): Execution 
   let confirming = false;
   let isLeft = false;
   let forgetStall = () => {};
+  let quietUntil = Number.NEGATIVE_INFINITY;
 
   async function begin(): Promise<void> {
     for (const route of await control.openRoutes(batch.id))
@@ -117,7 +122,7 @@ export function execute(options: ExecutionOptions, deps: EngineDeps): Execution 
     }
     const loader = createLoader({
       ...{ control, clock, journal: deps.journal, leaseMs, heartbeatMs, endpoint, model },
-      ...{ alone: !deps.lock.shared, left: interrupt.left },
+      ...{ alone: !deps.lock.shared, givenUp: givenUp.signal, onAway },
       ...{
         batchId: batch.id,
         version: batch.version,
@@ -134,15 +139,21 @@ export function execute(options: ExecutionOptions, deps: EngineDeps): Execution 
       onLines: enqueue,
       onSettled,
       mayFinish,
-      onAway(error, ms) {
-        deps.log.error({ batch: batch.id, err: error }, `${error.message}; trying again in ${ms} ms`);
-      },
       onDamage(shard, bytes) {
         const message = `The journal is damaged: ${bytes} bytes were refused, their lines run again`;
         deps.log.error({ batch: batch.id, shard: shard.shard }, message);
       },
     });
     return loader;
+  }
+
+  /** Many shards may meet the same trouble at once, and again and again. */
+  function onAway(error: NerifError, ms: number): void {
+    const now = clock.monotonic();
+    if (now < quietUntil) return;
+    quietUntil = now + awayNoticeMs;
+    deps.log.error({ batch: batch.id, err: error }, `${error.message}; trying again in ${ms} ms`);
+    deps.onProblem?.(batch.id, error);
   }
 
   function enqueue(lines: Line[]): void {
@@ -247,6 +258,7 @@ export function execute(options: ExecutionOptions, deps: EngineDeps): Execution 
     const isHeld = await shard.renew().catch((reason: unknown) => {
       // Another beat may succeed before it runs out; calls in flight are not given up for one that failed.
       if (shard.lapsed) throw reason;
+      onAway(NerifError.fromUnknown(reason, "renew a lease"), heartbeatMs);
       return true;
     });
     if (isHeld) return;
@@ -257,6 +269,7 @@ export function execute(options: ExecutionOptions, deps: EngineDeps): Execution 
   function fail(reason: unknown): void {
     problem ??= reason;
     over.abort();
+    givenUp.abort();
     halt();
   }
 
@@ -280,6 +293,7 @@ export function execute(options: ExecutionOptions, deps: EngineDeps): Execution 
   }
 
   function leave(): void {
+    givenUp.abort();
     leaveStalled();
     forgetStall = deps.journal.onFlush(leaveStalled);
   }
@@ -299,6 +313,8 @@ export function execute(options: ExecutionOptions, deps: EngineDeps): Execution 
       for (const queue of queues.values()) if (queue.inFlight > 0) return;
       const keepLastFailure = interrupt.reason === "cancel" || interrupt.reason === "expire";
       for (const queue of queues.values()) queue.drain(keepLastFailure);
+      // All that was answered is in the journal: the next process finds it there.
+      if (interrupt.reason === "stop" && !deps.journal.stalled) givenUp.abort();
     }
     // A segment that waits for room cannot be closed.
     if (closing > 0 && !isLeft) return;

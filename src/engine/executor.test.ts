@@ -3,6 +3,7 @@ import { expect, test } from "vitest";
 import { createTestClock } from "../../test/support/clock.ts";
 import { createEngineFixture, requestLines } from "../../test/support/engine.ts";
 import { createScriptedUpstream, echo } from "../../test/support/scripted-upstream.ts";
+import { createSharedLock } from "../control/shared-lock.ts";
 import { createMemoryJournal } from "../journal/memory.ts";
 
 test("an engine runs batches before it has swept, and stops when it has", async () => {
@@ -53,7 +54,7 @@ test("a batch that ran well for a while waits no longer than the first time when
   const clock = createTestClock();
   const held = Promise.withResolvers<void>();
   const upstream = createScriptedUpstream((call) => held.promise.then(() => echo(call)));
-  const fixture = await createEngineFixture(upstream, { clock, log });
+  const fixture = await createEngineFixture(upstream, { clock, log, lock: createSharedLock() });
   const { control } = fixture;
   const { getBatch, renewLease } = control;
   let isAway = true;

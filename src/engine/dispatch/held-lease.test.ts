@@ -3,7 +3,9 @@ import { expect, test } from "vitest";
 import { createTestClock } from "../../../test/support/clock.ts";
 import { createEngineFixture, requestLines } from "../../../test/support/engine.ts";
 import { createScriptedUpstream, echo, fails } from "../../../test/support/scripted-upstream.ts";
+import { NerifError } from "../../batch/errors.ts";
 import { noTokens } from "../../batch/usage.ts";
+import { createSharedLock } from "../../control/shared-lock.ts";
 import { createMemoryJournal } from "../../journal/memory.ts";
 import { holdLease } from "./held-lease.ts";
 
@@ -53,7 +55,7 @@ test.for([
     // Not so many that it would be an outage.
     return answered <= 4 ? first(call) : echo(call);
   });
-  const fixture = await createEngineFixture(upstream, { clock });
+  const fixture = await createEngineFixture(upstream, { clock, lock: createSharedLock() });
   const { control } = fixture;
   const back = Promise.withResolvers<void>();
   const { renewLease, releaseShard } = control;
@@ -83,7 +85,7 @@ test("a renewal is not overtaken by the next one, and whoever lets go of a lease
   };
   const lease = { batchId: "batch_1", shard: 0, epoch: 1, completed: 0, failed: 0, tokens: noTokens() };
   const held = holdLease(lease, {
-    ...{ control, clock, leaseMs: 12_000, heartbeatMs: 4_000, alone: true },
+    ...{ control, clock, leaseMs: 12_000, heartbeatMs: 4_000, alone: false },
     since: clock.monotonic(),
   });
   const letGo = held.keep();
@@ -102,4 +104,22 @@ test("a renewal is not overtaken by the next one, and whoever lets go of a lease
   expect(isLetGo).toBe(false);
   asked[1]?.resolve(true);
   await over;
+});
+
+test.for([
+  { what: "lapses for one executor among others", alone: false },
+  { what: "does not lapse for the only executor of a data directory", alone: true },
+])("a lease that cannot be renewed $what", async ({ alone }) => {
+  const clock = createTestClock();
+  const refusal = new NerifError("disk_full", "Cannot renew: the disk is full");
+  const lease = { batchId: "batch_1", shard: 0, epoch: 1, completed: 0, failed: 0, tokens: noTokens() };
+  const held = holdLease(lease, {
+    ...{ control: { renewLease: () => Promise.reject(refusal) }, clock, alone },
+    ...{ leaseMs: 12_000, heartbeatMs: 4_000, since: clock.monotonic() },
+  });
+  clock.advance(11_999);
+  await expect(held.renew(lease)).rejects.toBe(refusal);
+  expect(held.lapsed).toBe(false);
+  clock.advance(1);
+  expect(held.lapsed).toBe(!alone);
 });

@@ -1,6 +1,5 @@
 import type { ControlStore, ShardLease, ShardTally } from "../../control/control-store.ts";
 import type { Clock } from "../clock.ts";
-import { isStorageAway } from "./patiently.ts";
 
 /** The lease of a shard, as the process that holds it can judge it by a clock of its own. */
 export interface HeldLease {
@@ -17,7 +16,7 @@ export interface HoldOptions {
   clock: Clock;
   leaseMs: number;
   heartbeatMs: number;
-  /** No other process can have leased anything, whatever becomes of a renewal: a data directory has one executor. */
+  /** Nobody else can have it, whatever becomes of renewals: a data directory has one executor. */
   alone: boolean;
   /** When it was asked for, by the monotonic clock: it cannot run out earlier than counted from there. */
   since: number;
@@ -29,18 +28,15 @@ export function holdLease(lease: ShardLease & ShardTally, options: HoldOptions):
 
   async function renew(tally: ShardTally): Promise<boolean> {
     const asked = clock.monotonic();
-    const held = await control.renewLease(lease, leaseMs, tally).catch((reason: unknown) => {
-      // A full disk may last longer than a lease, and answers wait for it that nobody else has.
-      if (options.alone && isStorageAway(reason)) return true;
-      throw reason;
-    });
+    const held = await control.renewLease(lease, leaseMs, tally);
     if (held) until = Math.max(until, asked + leaseMs);
     return held;
   }
 
   return {
     get lapsed() {
-      return clock.monotonic() >= until;
+      // A full disk may refuse renewals for longer than a lease, and answers wait for room that nobody else has.
+      return !options.alone && clock.monotonic() >= until;
     },
     renew,
     keep() {

@@ -23,7 +23,7 @@ test("what is not sent of a shard is given up once, also where no other can be l
   const runs: ShardRun[] = [];
   const loader = createLoader({
     ...{ control, clock, journal: createMemoryJournal(), leaseMs: 12_000, heartbeatMs: 4_000 },
-    ...{ alone: false, left: new AbortController().signal },
+    ...{ alone: false, givenUp: new AbortController().signal },
     ...{ batchId: shard.batchId, version: 1, endpoint: null, model: null, holder: () => "h" },
     ...{ input, plan, followers: null, target: () => 1 },
     ...{ onSettled() {}, onDamage() {}, onAway() {}, mayFinish: async () => {} },
@@ -58,7 +58,7 @@ test("a shard is handed on when the renewals of its opening are over, so that no
   const runs: ShardRun[] = [];
   const loader = createLoader({
     ...{ control, clock, journal, leaseMs: 12_000, heartbeatMs: 4_000 },
-    ...{ alone: false, left: new AbortController().signal },
+    ...{ alone: false, givenUp: new AbortController().signal },
     ...{ batchId: shard.batchId, version: 1, endpoint: null, model: null, holder: () => "h" },
     ...{ input, plan, followers: null, target: () => 1 },
     ...{ onSettled() {}, onDamage() {}, onAway() {}, mayFinish: async () => {} },
@@ -87,7 +87,7 @@ test("an input that cannot be read for a while is waited for, with what was read
   const lines: Line[] = [];
   const loader = createLoader({
     ...{ control, clock, journal: createMemoryJournal(), leaseMs: 12_000, heartbeatMs: 4_000 },
-    ...{ alone: false, left: new AbortController().signal },
+    ...{ alone: false, givenUp: new AbortController().signal },
     ...{ batchId: shard.batchId, version: 1, endpoint: null, model: null, holder: () => "h" },
     ...{ plan, followers: null, target: () => 1 },
     ...{ onSettled() {}, onDamage() {}, mayFinish: async () => {}, onShard() {} },
@@ -137,7 +137,7 @@ test("a shard that cannot be opened for a while is waited for, and its lease ren
   const lines: Line[] = [];
   const loader = createLoader({
     ...{ control, clock, journal, leaseMs: 12_000, heartbeatMs: 500 },
-    ...{ alone: false, left: new AbortController().signal },
+    ...{ alone: false, givenUp: new AbortController().signal },
     ...{ batchId: shard.batchId, version: 1, endpoint: null, model: null, holder: () => "h" },
     ...{ input, followers: null, target: () => 1 },
     ...{ onSettled() {}, onDamage() {}, mayFinish: async () => {}, onShard() {} },

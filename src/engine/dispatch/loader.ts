@@ -156,13 +156,17 @@ export function createLoader(options: LoaderOptions): Loader {
     leases = now - leasedAt < fastMs ? Math.min(2 * leases, mostLeases) : 1;
     leasedAt = now;
     const request = { batchId, version, endpoint, model, holder: holder(), leaseMs, limit: leases };
-    // While there are calls in flight, their leases tell for how long.
+    let asked = now;
+    // What is held tells for how long: when it lapses, the run is broken off.
     const leased = await orHalted(
-      () => control.leaseShards(request),
+      () => {
+        asked = clock.monotonic();
+        return control.leaseShards(request);
+      },
       () => false,
     );
     if (leased === null) return;
-    const opened = await Promise.allSettled(leased.map((lease) => openLeased(lease, now)));
+    const opened = await Promise.allSettled(leased.map((lease) => openLeased(lease, asked)));
     for (const result of opened) {
       if (result.status === "fulfilled" && result.value !== null) upcoming.push(result.value);
     }
@@ -181,9 +185,9 @@ export function createLoader(options: LoaderOptions): Loader {
 
   /** Null when nothing is wanted any more; a lease that was not given back then runs out. */
   async function openHeld(lease: Shard, held: HeldLease): Promise<ShardRun | null> {
-    const { control, clock } = options;
+    const { control, clock, alone } = options;
     const until = clock.monotonic() + openingMs;
-    const isOver = () => held.lapsed || clock.monotonic() >= until;
+    const isOver = () => held.lapsed || (!alone && clock.monotonic() >= until);
     const readPlan = () => readShard(options.plan, lease.planOffset);
     const planned = await orHalted(readPlan, isOver).catch(async (reason: unknown) => {
       // Whoever writes the plan again shall not have to wait for the lease to run out.

@@ -5,57 +5,123 @@ import { createEngineFixture, requestLines } from "../../../test/support/engine.
 import { createScriptedUpstream, echo } from "../../../test/support/scripted-upstream.ts";
 import { NerifError } from "../../batch/errors.ts";
 import { limits } from "../../batch/limits.ts";
+import { createSharedLock } from "../../control/shared-lock.ts";
 import { patiently } from "./patiently.ts";
 
 const full = new NerifError("disk_full", "Cannot write: the disk is full");
 const away = new NerifError("storage_unavailable", "Cannot read: the store is away");
 
-describe("while the disk is full for longer than a lease", () => {
+/** Nothing but calls that come back: then those for leases and counts are refused, for longer than a lease. */
+async function runThrough({ refusal, refused, shared }: Trouble) {
+  const clock = createTestClock();
+  const slow = Promise.withResolvers<void>();
+  let isRefused = false;
+  let refusals = 0;
+  let leases = 0;
+  const upstream = createScriptedUpstream(async (call, nth) => {
+    isRefused ||= nth === 0;
+    if (nth === 0) await slow.promise;
+    return echo(call);
+  });
+  const told: string[] = [];
+  const fixture = await createEngineFixture(upstream, {
+    clock,
+    onProblem: (_, { code }) => told.push(code),
+    ...(shared && { lock: createSharedLock() }),
+  });
+  for (const name of refused) {
+    const change = fixture.control[name] as (...given: unknown[]) => Promise<never>;
+    fixture.control[name] = async (...given: unknown[]) => {
+      if (!isRefused) return change(...given);
+      refusals += 1;
+      throw refusal;
+    };
+  }
+  const { leaseShards } = fixture.control;
+  fixture.control.leaseShards = async (request) => {
+    const leased = await leaseShards(request);
+    leases += leased.length;
+    return leased;
+  };
+  await fixture.engine.start();
+  const lines = 2 * limits.shardLines + 1;
+  const { id } = await fixture.addBatch(requestLines(lines));
+  while (upstream.calls.length === 0) await turn();
+  async function pass(): Promise<void> {
+    clock.advance(1_000);
+    for (let turns = 0; turns < 20; turns += 1) await turn();
+  }
+  for (let seconds = 0; seconds < 30; seconds += 1) await pass();
+  expect(refusals).toBeGreaterThan(1);
+  isRefused = false;
+  slow.resolve();
+  while ((await fixture.get(id)).status !== "completed") await pass();
+  const { request_counts: counts } = await fixture.get(id);
+  expect(counts).toEqual({ total: lines, completed: lines, failed: 0 });
+  return { repeated: upstream.calls.length - lines, leases, told };
+}
+
+interface Trouble {
+  refusal: NerifError;
+  refused: readonly ("renewLease" | "leaseShards" | "finishShard")[];
+  shared: boolean;
+}
+
+describe.for([
+  { what: "the disk is full", refusal: full },
+  { what: "the control store is away", refusal: away },
+])("while $what for longer than a lease", ({ refusal }) => {
   const changes = ["renewLease", "leaseShards", "finishShard"] as const;
 
   test.for([
     ...changes.map((one) => ({ what: one, refused: [one] })),
     { what: "anything", refused: changes },
-  ])("no call is sent again where it refuses $what", async ({ refused }) => {
-    const clock = createTestClock();
-    const slow = Promise.withResolvers<void>();
-    let isFull = false;
-    let refusals = 0;
-    const upstream = createScriptedUpstream(async (call, nth) => {
-      isFull ||= nth === 0;
-      if (nth === 0) await slow.promise;
-      return echo(call);
-    });
-    const fixture = await createEngineFixture(upstream, { clock });
-    for (const name of refused) {
-      const change = fixture.control[name] as (...given: unknown[]) => Promise<never>;
-      fixture.control[name] = async (...given: unknown[]) => {
-        if (!isFull) return change(...given);
-        refusals += 1;
-        throw full;
-      };
-    }
-    await fixture.engine.start();
-    const lines = 2 * limits.shardLines + 1;
-    const { id } = await fixture.addBatch(requestLines(lines));
-    while (upstream.calls.length === 0) await turn();
-    for (let seconds = 0; seconds < 30; seconds += 1) {
-      clock.advance(1_000);
-      for (let turns = 0; turns < 20; turns += 1) await turn();
-    }
-    expect(refusals).toBeGreaterThan(1);
-    isFull = false;
-    slow.resolve();
-    let batch = await fixture.get(id);
-    for (; batch.status !== "completed"; batch = await fixture.get(id)) {
-      clock.advance(1_000);
-      for (let turns = 0; turns < 20; turns += 1) await turn();
-    }
-    expect(batch.request_counts).toEqual({ total: lines, completed: lines, failed: 0 });
-    expect(upstream.calls).toHaveLength(lines);
+  ])("the only executor sends nothing again and leases nothing twice: $what", async ({ refused }) => {
+    const { told, ...done } = await runThrough({ refusal, refused, shared: false });
+    expect(done).toEqual({ repeated: 0, leases: 3 });
+    // Shards and loaders were refused again and again.
+    expect(told.length).toBeLessThanOrEqual(2);
   });
 
-  test("a stop does not wait for room beyond its grace", async () => {
+  test("one executor among others gives up what it cannot renew", async () => {
+    const { repeated } = await runThrough({ refusal, refused: ["renewLease"], shared: true });
+    expect(repeated).toBe(1);
+  });
+
+  test("one executor among others waits for shards as long as it can renew what it has", async () => {
+    const done = await runThrough({ refusal, refused: ["leaseShards"], shared: true });
+    expect(done).toMatchObject({ repeated: 0, leases: 3 });
+  });
+});
+
+test("a call in flight is kept when the other shard of a cancelled batch cannot be handed back", async () => {
+  const slow = Promise.withResolvers<void>();
+  const upstream = createScriptedUpstream((call) => slow.promise.then(() => echo(call)));
+  const fixture = await createEngineFixture(upstream);
+  const { releaseShard } = fixture.control;
+  let refused: number | null = null;
+  fixture.control.releaseShard = async (lease, ...given) => {
+    if (refused === null) {
+      refused = lease.shard;
+      throw full;
+    }
+    if (refused === lease.shard) slow.resolve();
+    return releaseShard(lease, ...given);
+  };
+  await fixture.engine.start();
+  const body = (i: number) => ({ model: `m${i % 2}`, messages: [] });
+  const { id } = await fixture.addBatch(requestLines(2 * limits.shardLines, (i) => ({ body: body(i) })));
+  while (upstream.calls.length === 0) await turn();
+  const { version } = await fixture.get(id);
+  await fixture.control.updateBatch(id, version, { status: "cancelling", cancelling_at: 1 });
+  fixture.engine.wake();
+  const batch = await fixture.until(id);
+  expect(batch.request_counts.completed).toBe(upstream.calls.length);
+  expect(refused).not.toBeNull();
+});
+
+describe("a stop", () => {
+  test("does not wait for room where all that was answered is in the journal", async () => {
     const upstream = createScriptedUpstream(echo);
     const fixture = await createEngineFixture(upstream);
     const refused = Promise.withResolvers<void>();
@@ -66,15 +132,15 @@ describe("while the disk is full for longer than a lease", () => {
     await fixture.engine.start();
     await fixture.addBatch(requestLines(3));
     await refused.promise;
-    await fixture.engine.stop(0);
+    await fixture.engine.stop(30_000);
     expect(fixture.engine.running).toBe(false);
   });
 });
 
 describe("patiently", () => {
-  test("waits longer each time for storage that is away, and a second each time for room", async () => {
+  test("waits longer each time, up to 15 s for storage that is away and up to 5 s for room", async () => {
     const clock = createTestClock();
-    const failures = [away, away, away, full, full, full, away];
+    const failures = [away, away, away, away, away, away, full, full];
     const told: [string, number][] = [];
     const done = patiently(
       async () => {
@@ -93,19 +159,18 @@ describe("patiently", () => {
       clock.advance(1_000);
       await turn();
     }
-    clock.advance(15_000);
+    clock.advance(5_000);
     expect(await done).toBe("done");
-    expect(told).toEqual([
-      ["storage_unavailable", 1_000],
-      ["storage_unavailable", 2_000],
-      ["storage_unavailable", 4_000],
-      ["disk_full", 1_000],
-      ["storage_unavailable", 2_000],
+    const seconds = told.map(([code, ms]) => [code, ms / 1_000]);
+    expect(seconds).toEqual([
+      ...[1, 2, 4, 8, 15, 15].map((s) => ["storage_unavailable", s]),
+      ...[5, 5].map((s) => ["disk_full", s]),
     ]);
   });
 
   test.for([
     { what: "storage that is away when waiting is over", reason: away, isOver: true, aborted: false },
+    { what: "a full disk when others may use their room", reason: full, isOver: true, aborted: false },
     { what: "a full disk when nothing is waited for any more", reason: full, isOver: false, aborted: true },
     { what: "any other failure", reason: new Error("a mistake"), isOver: false, aborted: false },
   ])("gives $what on at once", async ({ reason, isOver, aborted }) => {

@@ -2,17 +2,19 @@ import { NerifError } from "../../batch/errors.ts";
 import type { Clock } from "../clock.ts";
 import { pause } from "../pause.ts";
 
-/** Rest before something is tried again, in milliseconds. It doubles, but while the disk is full: room is used at once. */
+/** Rest before something is tried again, in milliseconds; it doubles. */
 const firstRetryMs = 1_000;
 const longestRetryMs = 15_000;
+/** Room is used soon, and yet a thousand batches that look for it shall not keep the process busy. */
+const longestFullMs = 5_000;
 
 export interface Patience {
   clock: Clock;
   /** Aborts when nothing is waited for any more. */
   signal: AbortSignal;
-  /** Whether storage that is away is not waited for any more; a full disk still is. */
+  /** Whether waiting helps no more, since others may do the same by now. */
   isOver: () => boolean;
-  /** It failed, and is tried again in `ms` milliseconds; of a full disk it is told once. */
+  /** It failed, and is tried again in `ms` milliseconds. */
   onAway: (error: NerifError, ms: number) => void;
 }
 
@@ -25,29 +27,20 @@ export async function patiently<T>(
   task: () => Promise<T>,
   { clock, signal, isOver, onAway }: Patience,
 ): Promise<T> {
-  let delay = firstRetryMs;
-  let isTold = false;
-  for (;;) {
+  for (let delay = firstRetryMs; ; delay *= 2) {
     try {
       return await task();
     } catch (reason) {
-      const isFull = isDiskFull(reason);
-      if (!isStorageAway(reason) || signal.aborted || (!isFull && isOver())) throw reason;
-      if (isFull) delay = firstRetryMs;
-      if (!isFull || !isTold) onAway(reason, delay);
-      isTold = isFull;
+      if (!isStorageAway(reason) || signal.aborted || isOver()) throw reason;
+      delay = Math.min(delay, reason.code === "disk_full" ? longestFullMs : longestRetryMs);
+      onAway(reason, delay);
       await pause(delay, signal, clock.after);
       if (signal.aborted) throw reason;
-      delay = Math.min(2 * delay, longestRetryMs);
     }
   }
 }
 
 /** Whether the same may succeed later, without anybody having lost anything. */
 export function isStorageAway(reason: unknown): reason is NerifError {
-  return reason instanceof NerifError && (reason.code === "storage_unavailable" || isDiskFull(reason));
-}
-
-function isDiskFull(reason: unknown): boolean {
-  return reason instanceof NerifError && reason.code === "disk_full";
+  return reason instanceof NerifError && ["storage_unavailable", "disk_full"].includes(reason.code);
 }

@@ -61,8 +61,8 @@ export interface ShardRunOptions {
   onDamage: (shard: Shard, bytes: number) => void;
   /** Waits until shards that are done are noted as done, several in one commit. */
   mayFinish: () => Promise<void>;
-  /** Aborts when the process is about to end, and nothing can be waited for any more. */
-  left: AbortSignal;
+  /** Aborts when nothing is waited for any more. */
+  givenUp: AbortSignal;
   /** Storage is away or full, and is tried again in `ms` milliseconds. */
   onAway: (error: NerifError, ms: number) => void;
 }
@@ -111,7 +111,7 @@ export async function openShardRun(
 
   /** Told twice it changes nothing: after the first time this epoch has no lease any more. */
   function told(change: () => Promise<boolean>): Promise<boolean> {
-    const { clock, left: signal, onAway } = options;
+    const { clock, givenUp: signal, onAway } = options;
     return patiently(change, { clock, signal, onAway, isOver: () => held.lapsed });
   }
 

@@ -82,6 +82,12 @@ export const mutations: Record<string, Mutation> = {
     replace: "for (const { epoch } of unnoted) if (soundBytes.has(epoch)) index",
     seed: 9809,
   },
+  "leases lapse while the disk is full": {
+    file: "engine/dispatch/held-lease.ts",
+    find: "return !options.alone && clock.monotonic() >= until;",
+    replace: "return clock.monotonic() >= until;",
+    seed: 2003555,
+  },
   "validations have no version": {
     file: "control/shard-queries.ts",
     find: "if (version === undefined) return true;",
