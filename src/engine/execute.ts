@@ -3,6 +3,7 @@ import { NerifError } from "../batch/errors.ts";
 import { limits } from "../batch/limits.ts";
 import type { FileReader } from "../files/file-store.ts";
 import type { EngineDeps } from "./deps.ts";
+import { createAwayNotice } from "./dispatch/away-notice.ts";
 import type { Dispatcher } from "./dispatch/dispatcher.ts";
 import { createGather } from "./dispatch/gather.ts";
 import type { Line } from "./dispatch/line.ts";
@@ -27,8 +28,6 @@ const finishTogetherMs = 500;
  * through two collections is taken for old, and stays, with all that it holds, until much of that has come together.
  */
 const leastReady = 256;
-/** Shortest time between two notices of a batch that storage is away, in milliseconds. */
-const awayNoticeMs = 30_000;
 /** Routes without shards of their own come and go: so many may be known before those that have no lines now are left. */
 const manyRoutes = 2 * limits.routes;
 
@@ -73,6 +72,10 @@ export function execute(options: ExecutionOptions, deps: EngineDeps): Execution 
     deadline: batch.expires_at ?? Number.POSITIVE_INFINITY,
   };
   const finishing = createGather({ clock, restMs: finishTogetherMs });
+  const onAway = createAwayNotice(clock, (error, message) => {
+    deps.log.error({ batch: batch.id, err: error }, message);
+    deps.onProblem?.(batch.id, error);
+  });
   /** Lines whose model no configured upstream serves. */
   const parked: Line[] = [];
   /** A signal of its own: whether one that is made of others has aborted takes long to find out, for each line. */
@@ -89,7 +92,6 @@ export function execute(options: ExecutionOptions, deps: EngineDeps): Execution 
   let confirming = false;
   let isLeft = false;
   let forgetStall = () => {};
-  let quietUntil = Number.NEGATIVE_INFINITY;
 
   async function begin(): Promise<void> {
     for (const route of await control.openRoutes(batch.id))
@@ -145,15 +147,6 @@ export function execute(options: ExecutionOptions, deps: EngineDeps): Execution 
       },
     });
     return loader;
-  }
-
-  /** Many shards may meet the same trouble at once, and again and again. */
-  function onAway(error: NerifError, ms: number): void {
-    const now = clock.monotonic();
-    if (now < quietUntil) return;
-    quietUntil = now + awayNoticeMs;
-    deps.log.error({ batch: batch.id, err: error }, `${error.message}; trying again in ${ms} ms`);
-    deps.onProblem?.(batch.id, error);
   }
 
   function enqueue(lines: Line[]): void {
@@ -313,8 +306,6 @@ export function execute(options: ExecutionOptions, deps: EngineDeps): Execution 
       for (const queue of queues.values()) if (queue.inFlight > 0) return;
       const keepLastFailure = interrupt.reason === "cancel" || interrupt.reason === "expire";
       for (const queue of queues.values()) queue.drain(keepLastFailure);
-      // All that was answered is in the journal: the next process finds it there.
-      if (interrupt.reason === "stop" && !deps.journal.stalled) givenUp.abort();
     }
     // A segment that waits for room cannot be closed.
     if (closing > 0 && !isLeft) return;
@@ -361,9 +352,14 @@ export function execute(options: ExecutionOptions, deps: EngineDeps): Execution 
   }
 
   function abandon(): void {
-    // Segments that nothing can be written to cannot be closed either.
+    // Segments that nothing can be written to cannot be closed either, also where that shows only now.
     const closing = deps.journal.stalled ? [] : [...shards.keys()].map((shard) => shard.abandon());
-    Promise.all(closing).then(() => reject(problem), reject);
+    const forget = deps.journal.onFlush(() => {
+      if (deps.journal.stalled) reject(problem);
+    });
+    Promise.all(closing)
+      .then(() => reject(problem), reject)
+      .finally(forget);
   }
 
   begin().catch(fail);

@@ -21,7 +21,7 @@ const fastMs = 400;
 const mostLeases = 8;
 /**
  * Longest wait for a shard to be opened. The lease is renewed meanwhile, and what this process has open of a plan that
- * another one has written again never can be read: then the shard is somebody else's.
+ * another one has written again never can be read: then the shard is somebody else's. The only executor of a data directory has nobody to leave it to, and waits.
  */
 const openingMs = 120_000;
 
@@ -191,7 +191,8 @@ export function createLoader(options: LoaderOptions): Loader {
     const readPlan = () => readShard(options.plan, lease.planOffset);
     const planned = await orHalted(readPlan, isOver).catch(async (reason: unknown) => {
       // Whoever writes the plan again shall not have to wait for the lease to run out.
-      await control.releaseShard(lease, lease.segments, lease);
+      // What is wrong with the plan matters more than that this cannot be told.
+      await control.releaseShard(lease, lease.segments, lease).catch(() => false);
       throw reason;
     });
     if (planned === null) return null;

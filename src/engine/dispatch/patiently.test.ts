@@ -1,3 +1,6 @@
+import { mkdtempSync, rmSync, writevSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { setImmediate as turn } from "node:timers/promises";
 import { describe, expect, test } from "vitest";
 import { createTestClock } from "../../../test/support/clock.ts";
@@ -6,6 +9,7 @@ import { createScriptedUpstream, echo } from "../../../test/support/scripted-ups
 import { NerifError } from "../../batch/errors.ts";
 import { limits } from "../../batch/limits.ts";
 import { createSharedLock } from "../../control/shared-lock.ts";
+import { createDiskJournal } from "../../journal/disk.ts";
 import { patiently } from "./patiently.ts";
 
 const full = new NerifError("disk_full", "Cannot write: the disk is full");
@@ -120,21 +124,46 @@ test("a call in flight is kept when the other shard of a cancelled batch cannot 
   expect(refused).not.toBeNull();
 });
 
-describe("a stop", () => {
-  test("does not wait for room where all that was answered is in the journal", async () => {
-    const upstream = createScriptedUpstream(echo);
-    const fixture = await createEngineFixture(upstream);
-    const refused = Promise.withResolvers<void>();
-    fixture.control.finishShard = async () => {
+test("a stop ends within its grace where the last answer finds no room, and nothing can be noted", async () => {
+  const directory = mkdtempSync(join(tmpdir(), "nerif-full-"));
+  let isFull = false;
+  const journal = createDiskJournal({
+    directory,
+    onFatal(reason) {
+      throw reason;
+    },
+    calls: {
+      write(...given) {
+        if (isFull) throw Object.assign(new Error("no space"), { code: "ENOSPC" });
+        return writevSync(...given);
+      },
+    },
+  });
+  const last = Promise.withResolvers<void>();
+  const lines = limits.shardLines + 1;
+  const upstream = createScriptedUpstream(async (call) => {
+    if (Buffer.from(call.body).includes(`Say ${lines - 1}"`)) await last.promise;
+    return echo(call);
+  });
+  const fixture = await createEngineFixture(upstream, { journal });
+  const refused = Promise.withResolvers<void>();
+  for (const name of ["finishShard", "renewLease", "releaseShard"] as const) {
+    fixture.control[name] = async () => {
       refused.resolve();
       throw full;
     };
-    await fixture.engine.start();
-    await fixture.addBatch(requestLines(3));
-    await refused.promise;
-    await fixture.engine.stop(30_000);
-    expect(fixture.engine.running).toBe(false);
-  });
+  }
+  await fixture.engine.start();
+  await fixture.addBatch(requestLines(lines));
+  await refused.promise;
+  while (upstream.calls.length < lines) await turn();
+  isFull = true;
+  const stopped = fixture.engine.stop(200);
+  last.resolve();
+  await stopped;
+  expect(fixture.engine.running).toBe(false);
+  isFull = false;
+  rmSync(directory, { recursive: true });
 });
 
 describe("patiently", () => {
