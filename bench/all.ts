@@ -14,7 +14,7 @@ import { startUpstream } from "./upstream/upstream.ts";
  *
  *   --only NAMES     rows whose names begin so, with commas between; default all but `cluster` and `memory-10000000`
  *   --rounds N       how often the contestants take turns; default 3
- *   --ten-million    these two as well: some 30 minutes more, and 30 GB of disk
+ *   --ten-million    these two as well: some 20 minutes more, and 30 GB of disk
  *   --report         runs nothing, writes the page
  */
 

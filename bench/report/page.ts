@@ -59,7 +59,7 @@ const commands = `## How to run it again
 npm run bench                                    # all rows but two, some 9 minutes, about 5 GB under the temporary directory
 npm run bench -- --only chat,serve --rounds 5    # rows whose names begin so
 npm run bench -- --only cluster                  # four processes on PostgreSQL, some 11 minutes
-npm run bench -- --only memory-10000000          # a run of 10,000,000 lines, some 20 minutes and 30 GB
+npm run bench -- --only memory-10000000          # a run of 10,000,000 lines, some 10 minutes and 30 GB
 npm run bench -- --ten-million                   # all rows, these two among them
 npm run bench -- --report                        # only this page
 \`\`\`
