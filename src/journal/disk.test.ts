@@ -1,4 +1,4 @@
-import { fdatasync, writevSync } from "node:fs";
+import { appendFileSync, fdatasync, readFileSync, writevSync } from "node:fs";
 import { mkdtemp, open, readFile, rm, stat, truncate } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -278,6 +278,38 @@ describe("disk journal under load", () => {
     expect(fatal).toMatchObject([refusal]);
     await expect(reading.create({ ...id, epoch: 2 }, () => {})).rejects.toMatchObject(refusal);
     await reader.close();
+  });
+
+  it("writes once more what it secures, and no byte behind it, before it syncs: an earlier sync may have failed", async () => {
+    const directory = newDirectory();
+    await write(journalIn(directory), id, ["kept", "k".repeat(3 * 1024 * 1024)]);
+    const path = join(directory, id.batchId, `${id.shard}-${id.epoch}.seg`);
+    const { soundBytes } = await journalIn(directory).scan(id, null, () => {});
+    appendFileSync(path, "torn");
+    const before = readFileSync(path);
+    const again = Buffer.alloc(soundBytes);
+    const steps: string[] = [];
+    const securing = createDiskJournal({
+      directory,
+      onFatal() {},
+      calls: {
+        write(fd, buffers, position) {
+          // Short writes are gone on with.
+          const some = Buffer.concat(buffers).subarray(0, 500_000);
+          some.copy(again, position);
+          if (steps.at(-1) !== "write") steps.push("write");
+          return writevSync(fd, [some], position);
+        },
+        sync(fd, done) {
+          steps.push("sync");
+          fdatasync(fd, done);
+        },
+      },
+    });
+    await securing.secure(id, soundBytes);
+    expect(steps).toEqual(["write", "sync"]);
+    expect(again.equals(before.subarray(0, soundBytes))).toBe(true);
+    expect(readFileSync(path).equals(before)).toBe(true);
   });
 
   it("a reader tries no sync a second time, which would succeed without having written anything", async () => {

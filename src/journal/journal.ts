@@ -44,6 +44,12 @@ export interface Journal {
    * an empty one. A payload may be looked at only until `onRecord` returns: its bytes are reused.
    */
   scan(id: SegmentId, end: number | null, onRecord: (record: ScannedRecord) => void): Promise<ScanReport>;
+  /**
+   * Makes the first `bytes` of a segment durable that an earlier holder has left. A sync alone would not do: where one
+   * failed before, the system has forgotten what was to be written, shows it still, and lets further syncs succeed.
+   * @throws NerifError `disk_full`, `storage_unavailable`; after the latter nothing becomes durable on a disk
+   */
+  secure(id: SegmentId, bytes: number): Promise<void>;
   /** Reads payloads by position, after a scan found them. */
   open(id: SegmentId): Promise<SegmentReader>;
   /** Bytes between two payloads that are read along sooner than the second payload is read by itself. */

@@ -51,6 +51,8 @@ export function createMemoryJournal({ autoFlush = true }: MemoryJournalOptions =
       return parser.finish();
     },
 
+    async secure() {},
+
     async open(id) {
       assertSegmentId(id);
       if (!find(id)) {

@@ -95,6 +95,8 @@ export function createObjectJournal(options: ObjectJournalOptions): ObjectJourna
       return parser.finish();
     },
 
+    async secure() {},
+
     async open(id) {
       assertSegmentId(id);
       const name = `segment ${id.shard}-${id.epoch} of ${id.batchId}`;

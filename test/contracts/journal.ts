@@ -85,6 +85,15 @@ export function describeJournalContract(name: string, makeJournal: () => Promise
       await expect(journal.open(segment(0, 2))).rejects.toMatchObject({ code: "data_damaged" });
     });
 
+    it("leaves a segment as it is when it secures it", async () => {
+      const journal = await makeJournal();
+      const id = segment(0, 1);
+      await write(journal, id, [entry(0, "zero"), entry(1, "one")]);
+      const before = await scan(journal, id);
+      await journal.secure(id, before.report.soundBytes);
+      expect(await scan(journal, id)).toEqual(before);
+    });
+
     it("keeps segments apart that are written at the same time", async () => {
       const journal = await makeJournal();
       const ids = Array.from({ length: 8 }, (_, shard) => segment(shard, 1));

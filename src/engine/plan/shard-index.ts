@@ -1,5 +1,5 @@
 import type { NotedSegment } from "../../control/control-store.ts";
-import { type Journal, type RecordKind, recordKinds, type SegmentId } from "../../journal/journal.ts";
+import { type Journal, type RecordKind, recordKinds } from "../../journal/journal.ts";
 import type { Arena } from "./arena.ts";
 
 /** Where the result of a line is. */
@@ -61,7 +61,9 @@ export async function indexShard(
     for (const stretch of report.damaged) index.damagedBytes += stretch.length;
     if (end !== null || report.records === 0) continue;
     soundBytes.set(epoch, report.soundBytes);
-    await makeDurable(id, journal);
+    // DURABLE: a holder that was killed may not have synced what it had written. From now on it counts, so a power cut
+    // must not take it back.
+    await journal.secure(id, report.soundBytes);
   }
   for (const { epoch } of unnoted) index.segments.push({ epoch, bytes: soundBytes.get(epoch) ?? 0 });
   return index;
@@ -78,17 +80,4 @@ async function unnotedEpochs(
   if (unnoted.length === 0) return [];
   const there = new Set(await journal.epochs(batchId, shard));
   return unnoted.map((epoch) => ({ epoch, isThere: there.has(epoch) }));
-}
-
-/**
- * DURABLE: a holder that was killed may not have synced what it had written. From now on it counts, so a power cut
- * must not take it back.
- */
-async function makeDurable(id: SegmentId, journal: Journal): Promise<void> {
-  const segment = await journal.open(id);
-  try {
-    await segment.sync();
-  } finally {
-    await segment.close();
-  }
 }

@@ -82,6 +82,12 @@ export const mutations: Record<string, Mutation> = {
     replace: "for (const { epoch } of unnoted) if (soundBytes.has(epoch)) index",
     seed: 9809,
   },
+  "what a failed sync has left is only synced": {
+    file: "journal/disk.ts",
+    find: "await writeAgain(handle, bytes);",
+    replace: "",
+    seed: 2134855,
+  },
   "leases lapse while the disk is full": {
     file: "engine/dispatch/held-lease.ts",
     find: "return !options.alone && clock.monotonic() >= until;",
