@@ -47,7 +47,7 @@ export interface Journal {
   /**
    * Makes the first `bytes` of a segment durable that an earlier holder has left. A sync alone would not do: where one
    * failed before, the system has forgotten what was to be written, shows it still, and lets further syncs succeed.
-   * @throws NerifError `disk_full`, `storage_unavailable`; after the latter nothing becomes durable on a disk
+   * @throws NerifError `disk_full`, `storage_unavailable`; on a disk nothing becomes durable after a failed sync
    */
   secure(id: SegmentId, bytes: number): Promise<void>;
   /** Reads payloads by position, after a scan found them. */

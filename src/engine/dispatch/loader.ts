@@ -21,7 +21,8 @@ const fastMs = 400;
 const mostLeases = 8;
 /**
  * Longest wait for a shard to be opened. The lease is renewed meanwhile, and what this process has open of a plan that
- * another one has written again never can be read: then the shard is somebody else's. The only executor of a data directory has nobody to leave it to, and waits.
+ * another one has written again never can be read: then the shard is somebody else's. The only executor of a data
+ * directory has nobody to leave it to, and waits.
  */
 const openingMs = 120_000;
 
