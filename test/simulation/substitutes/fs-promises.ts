@@ -46,15 +46,20 @@ export function unlink(path: string): Promise<void> {
   return onDisk("unlink", () => theWorld().disk.remove(path));
 }
 
-/** One step for each name, as the real one takes them. */
+/** One step for each name, as the real one takes them; with `force`, a name that another has removed meanwhile is no failure. */
 export async function rm(path: string): Promise<void> {
   const names = await onDisk("rm", () => {
     const node = theWorld().disk.find(path);
     return node?.kind === "directory" ? [...node.entries.keys()] : [];
   });
-  for (const name of names) await onDisk("rm", () => theWorld().disk.remove(`${path}/${name}`));
-  await onDisk("rm", () => {
-    if (theWorld().disk.find(path) !== null) theWorld().disk.remove(path);
+  for (const name of names) await removeOne(`${path}/${name}`);
+  await removeOne(path);
+}
+
+function removeOne(path: string): Promise<void> {
+  return onDisk("rm", () => {
+    const { disk } = theWorld();
+    if (disk.find(path) !== null) disk.remove(path);
   });
 }
 
