@@ -293,7 +293,11 @@ export function execute(options: ExecutionOptions, deps: EngineDeps): Execution 
 
   /** The time for stopping is over, and what was answered can be kept nowhere: waiting would only make a kill of it. */
   function leaveStalled(): void {
-    if (!deps.journal.stalled || ended) return;
+    if (!deps.journal.stalled) return;
+    if (ended) {
+      reject(problem);
+      return;
+    }
     const why = stallWords[deps.journal.stallReason];
     isLeft = true;
     fail(new NerifError("shutting_down", `Cannot keep the last answers of ${batch.id}: ${why}`));
@@ -306,6 +310,8 @@ export function execute(options: ExecutionOptions, deps: EngineDeps): Execution 
       for (const queue of queues.values()) if (queue.inFlight > 0) return;
       const keepLastFailure = interrupt.reason === "cancel" || interrupt.reason === "expire";
       for (const queue of queues.values()) queue.drain(keepLastFailure);
+      // All that was answered is in the journal: the next process finds it there.
+      if (interrupt.reason === "stop" && !deps.journal.stalled) givenUp.abort();
     }
     // A segment that waits for room cannot be closed.
     if (closing > 0 && !isLeft) return;
@@ -345,25 +351,19 @@ export function execute(options: ExecutionOptions, deps: EngineDeps): Execution 
     ended = true;
     cancelHeartbeat();
     cancelLook();
-    forgetStall();
     for (const queue of queues.values()) queue.end();
     if (problem === null) resolve(halted === "yes" ? "interrupted" : "done");
     else abandon();
   }
 
   function abandon(): void {
-    // Segments that nothing can be written to cannot be closed either, also where that shows only now.
+    // Segments that nothing can be written to cannot be closed either.
     const closing = deps.journal.stalled ? [] : [...shards.keys()].map((shard) => shard.abandon());
-    const forget = deps.journal.onFlush(() => {
-      if (deps.journal.stalled) reject(problem);
-    });
-    Promise.all(closing)
-      .then(() => reject(problem), reject)
-      .finally(forget);
+    Promise.all(closing).then(() => reject(problem), reject);
   }
 
   begin().catch(fail);
-  return { finished, progress };
+  return { finished: finished.finally(() => forgetStall()), progress };
 
   function progress(): Progress {
     const now = currentCounts();

@@ -174,7 +174,8 @@ export function createCommitGroup({ syncIntervalMs, onFatal }: CommitGroupOption
   }
 }
 
-function isFull(reason: unknown): boolean {
+/** Whether a call was refused because there is no room, which may come. */
+export function isFull(reason: unknown): boolean {
   const errno = errnoOf(reason);
   return errno === "ENOSPC" || errno === "EDQUOT";
 }

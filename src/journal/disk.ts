@@ -5,8 +5,16 @@ import { promisify } from "node:util";
 import { errnoOf, NerifError } from "../batch/errors.ts";
 import { isId } from "../batch/ids.ts";
 import { prepareDirectory, syncDirectory } from "../disk/directory.ts";
-import { createCommitGroup } from "./commit-group.ts";
-import type { Journal, JournalEntry, SegmentId, SegmentReader, SegmentWriter } from "./journal.ts";
+import { createCommitGroup, isFull } from "./commit-group.ts";
+import type {
+  Journal,
+  JournalEntry,
+  ScannedRecord,
+  ScanReport,
+  SegmentId,
+  SegmentReader,
+  SegmentWriter,
+} from "./journal.ts";
 import { assertSegmentId } from "./record.ts";
 import { createRecordParser } from "./record-parser.ts";
 import { createSegmentWriter, type JournalCalls } from "./segment-writer.ts";
@@ -69,45 +77,17 @@ export function createDiskJournal(options: DiskJournalOptions): Journal {
       return createSegmentWriter({ id, handle, group, stage, calls, onDurable });
     },
 
-    async scan(id, end, onRecord) {
-      assertSegmentId(id);
-      const handle = await openIfThere(id);
-      // Reused: scanning a large batch would otherwise leave garbage faster than V8 notices bytes outside its heap.
-      const buffer = spare.pop() ?? Buffer.allocUnsafeSlow(chunkBytes);
-      try {
-        const available = handle === null ? 0 : (await handle.stat()).size;
-        const parser = createRecordParser({ id, available, end, onRecord });
-        const limit = Math.min(available, end ?? available);
-        for (let at = 0; handle !== null && at < limit; ) {
-          const chunk = await readInto(buffer.subarray(0, limit - at), handle, at);
-          if (chunk.byteLength === 0) break;
-          parser.push(chunk);
-          at += chunk.byteLength;
-        }
-        return parser.finish();
-      } catch (reason) {
-        throw readError(id, reason);
-      } finally {
-        spare.push(buffer);
-        await handle?.close();
-      }
-    },
+    scan,
 
-    async secure(id, bytes) {
-      assertSegmentId(id);
+    async secure(id) {
       if (group.failure) throw group.failure;
-      const action = `secure ${nameOf(id)}`;
-      const handle = await open(pathOf(id), "r+").catch((reason: unknown) => {
-        throw storageError(action, reason);
-      });
-      try {
-        await writeAgain(handle, bytes);
-        await sync(handle);
-      } catch (reason) {
-        throw storageError(action, reason);
-      } finally {
-        await handle.close();
+      const left = await scan(id, null, () => {});
+      if (left.records > 0) {
+        await secureSound(id, left).catch((reason: unknown) => {
+          throw storageError(`secure ${nameOf(id)}`, reason);
+        });
       }
+      return left;
     },
 
     async open(id) {
@@ -155,6 +135,77 @@ export function createDiskJournal(options: DiskJournalOptions): Journal {
     onFlush: (listener) => group.onFlush(listener),
   };
 
+  async function scan(
+    id: SegmentId,
+    end: number | null,
+    onRecord: (record: ScannedRecord) => void,
+  ): Promise<ScanReport> {
+    assertSegmentId(id);
+    const handle = await openIfThere(id);
+    // Reused: scanning a large batch would otherwise leave garbage faster than V8 notices bytes outside its heap.
+    const buffer = spare.pop() ?? Buffer.allocUnsafeSlow(chunkBytes);
+    try {
+      const available = handle === null ? 0 : (await handle.stat()).size;
+      const parser = createRecordParser({ id, available, end, onRecord });
+      const limit = Math.min(available, end ?? available);
+      for (let at = 0; handle !== null && at < limit; ) {
+        const chunk = await readInto(buffer.subarray(0, limit - at), handle, at);
+        if (chunk.byteLength === 0) break;
+        parser.push(chunk);
+        at += chunk.byteLength;
+      }
+      return parser.finish();
+    } catch (reason) {
+      throw readError(id, reason);
+    } finally {
+      spare.push(buffer);
+      await handle?.close();
+    }
+  }
+
+  async function secureSound(id: SegmentId, { soundBytes, damaged }: ScanReport): Promise<void> {
+    const handle = await open(pathOf(id), "r+");
+    const buffer = spare.pop() ?? Buffer.allocUnsafeSlow(chunkBytes);
+    try {
+      let from = 0;
+      for (const { offset, length } of [...damaged, { offset: soundBytes, length: 0 }]) {
+        await writeAgain(handle, { buffer, from, until: offset });
+        from = offset + length;
+      }
+      await sync(handle);
+    } finally {
+      spare.push(buffer);
+      await handle.close();
+    }
+  }
+
+  /**
+   * The same bytes at the same places, whatever becomes of it: so a power cut in between changes nothing. Only sound ones,
+   * which are what any other writer would write there.
+   */
+  async function writeAgain(
+    handle: FileHandle,
+    { buffer, from, until }: { buffer: Buffer; from: number; until: number },
+  ): Promise<void> {
+    for (let at = from; at < until; ) {
+      const chunk = await readInto(buffer.subarray(0, until - at), handle, at);
+      if (chunk.byteLength === 0) return;
+      for (let done = 0; done < chunk.byteLength; ) {
+        if (group.failure) throw group.failure;
+        done += write(handle.fd, chunk.subarray(done), at + done);
+      }
+      at += chunk.byteLength;
+    }
+  }
+
+  function write(fd: number, bytes: Uint8Array, position: number): number {
+    try {
+      return calls.write(fd, [bytes], position);
+    } catch (reason) {
+      throw isFull(reason) ? reason : group.fail(reason, "a write");
+    }
+  }
+
   function failedSync(reason: unknown): NerifError {
     return group.fail(reason, "a sync");
   }
@@ -165,19 +216,6 @@ export function createDiskJournal(options: DiskJournalOptions): Journal {
     await promisify(calls.sync)(handle.fd).catch((reason: unknown) => {
       throw failedSync(reason);
     });
-  }
-
-  /** The same bytes at the same places, whatever becomes of it: so a power cut in between changes nothing. */
-  async function writeAgain(handle: FileHandle, bytes: number): Promise<void> {
-    const buffer = Buffer.allocUnsafe(Math.min(bytes, chunkBytes));
-    for (let at = 0; at < bytes; ) {
-      const chunk = await readInto(buffer.subarray(0, bytes - at), handle, at);
-      if (chunk.byteLength === 0) break;
-      for (let done = 0; done < chunk.byteLength; ) {
-        done += calls.write(handle.fd, [chunk.subarray(done)], at + done);
-      }
-      at += chunk.byteLength;
-    }
   }
 
   async function createFile(id: SegmentId): Promise<FileHandle> {
@@ -287,11 +325,10 @@ function readError(id: SegmentId, reason: unknown): NerifError {
 /** Paths stay in `cause`, which no client sees. */
 function storageError(action: string, reason: unknown): NerifError {
   if (reason instanceof NerifError) return reason;
-  const errno = errnoOf(reason);
-  if (errno === "ENOSPC" || errno === "EDQUOT") return NerifError.fromUnknown(reason, action);
+  if (isFull(reason)) return NerifError.fromUnknown(reason, action);
   return new NerifError(
     "storage_unavailable",
-    `Cannot ${action}: the file system refused with ${errno ?? "an unknown error"}`,
+    `Cannot ${action}: the file system refused with ${errnoOf(reason) ?? "an unknown error"}`,
     { cause: reason },
   );
 }

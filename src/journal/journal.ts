@@ -45,11 +45,13 @@ export interface Journal {
    */
   scan(id: SegmentId, end: number | null, onRecord: (record: ScannedRecord) => void): Promise<ScanReport>;
   /**
-   * Makes the first `bytes` of a segment durable that an earlier holder has left. A sync alone would not do: where one
-   * failed before, the system has forgotten what was to be written, shows it still, and lets further syncs succeed.
-   * @throws NerifError `disk_full`, `storage_unavailable`; on a disk nothing becomes durable after a failed sync
+   * Makes the sound records of a segment durable that an earlier holder has left. A sync alone would not do: where one
+   * failed before, the system has forgotten what was to be written, shows it still, and lets further syncs succeed. What
+   * counts is to be read behind this, as far as it says: of what was read before, some may have been on no disk.
+   * @returns what it found; null where all that a scan finds is durable
+   * @throws NerifError `disk_full`, `storage_unavailable`; on a disk nothing becomes durable after a failed write or sync
    */
-  secure(id: SegmentId, bytes: number): Promise<void>;
+  secure(id: SegmentId): Promise<ScanReport | null>;
   /** Reads payloads by position, after a scan found them. */
   open(id: SegmentId): Promise<SegmentReader>;
   /** Bytes between two payloads that are read along sooner than the second payload is read by itself. */

@@ -51,7 +51,7 @@ export function createMemoryJournal({ autoFlush = true }: MemoryJournalOptions =
       return parser.finish();
     },
 
-    async secure() {},
+    secure: () => Promise.resolve(null),
 
     async open(id) {
       assertSegmentId(id);

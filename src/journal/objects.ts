@@ -95,7 +95,7 @@ export function createObjectJournal(options: ObjectJournalOptions): ObjectJourna
       return parser.finish();
     },
 
-    async secure() {},
+    secure: () => Promise.resolve(null),
 
     async open(id) {
       assertSegmentId(id);

@@ -124,6 +124,21 @@ test("a call in flight is kept when the other shard of a cancelled batch cannot 
   expect(refused).not.toBeNull();
 });
 
+test("a stop does not wait for room where all that was answered is in the journal", async () => {
+  const upstream = createScriptedUpstream(echo);
+  const fixture = await createEngineFixture(upstream);
+  const refused = Promise.withResolvers<void>();
+  fixture.control.finishShard = async () => {
+    refused.resolve();
+    throw full;
+  };
+  await fixture.engine.start();
+  await fixture.addBatch(requestLines(3));
+  await refused.promise;
+  await fixture.engine.stop(30_000);
+  expect(fixture.engine.running).toBe(false);
+});
+
 test("a stop ends within its grace where the last answer finds no room, and nothing can be noted", async () => {
   const directory = mkdtempSync(join(tmpdir(), "nerif-full-"));
   let isFull = false;

@@ -1,4 +1,4 @@
-import { fdatasync } from "node:fs";
+import { fdatasync, truncateSync } from "node:fs";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -34,6 +34,38 @@ test("what a dead holder wrote is durable before it counts", async () => {
   const index = await indexShard({ batchId, shard: 0, segments: [] }, { journal, below: 2 });
   expect([...index.results.keys()]).toEqual([3]);
   expect(syncs).toBe(1);
+});
+
+test("what is not there any more when it was made durable does not count", async () => {
+  const directory = await mkdtemp(join(tmpdir(), "nerif-shard-"));
+  onTestFinished(() => rm(directory, { recursive: true }));
+  const onFatal = () => {};
+  const dying = createDiskJournal({ directory, onFatal });
+  const writer = await dying.create({ batchId, shard: 0, epoch: 1 }, () => {});
+  for (const line of [0, 1]) writer.append(entry(line));
+  const bytes = await writer.close();
+
+  const path = join(directory, batchId, "0-1.seg");
+  const journal = createDiskJournal({
+    directory,
+    onFatal,
+    calls: {
+      // As where a sync had failed, and the system drops from memory what it was to write: the disk never had it.
+      sync(fd, done) {
+        truncateSync(path, bytes - 1);
+        fdatasync(fd, done);
+      },
+    },
+  });
+  const index = await indexShard({ batchId, shard: 0, segments: [] }, { journal, below: 2 });
+  expect([...index.results.keys()]).toEqual([0]);
+  const [segment] = index.segments;
+  expect(segment?.bytes).toBeLessThan(bytes);
+  const again = await indexShard({ batchId, shard: 0, segments: index.segments }, { journal });
+  expect({ results: [...again.results.keys()], damaged: again.damagedBytes }).toEqual({
+    results: [0],
+    damaged: 0,
+  });
 });
 
 test("what an older holder writes after a hand-over counts nowhere, even if it had written nothing before", async () => {

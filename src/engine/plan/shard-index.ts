@@ -50,20 +50,23 @@ export async function indexShard(
 
   for (const { epoch, end } of toRead) {
     const id = { batchId: shard.batchId, shard: shard.shard, epoch };
-    const report = await journal.scan(id, end, ({ line, kind, offset, payload }) => {
-      const known = index.results.get(line);
-      // A line that only waited when an earlier holder stopped may have been run to its end later.
-      if (known !== undefined && known.kind !== recordKinds.unfinished) return;
-      const kept = arena === null ? null : arena.copy(payload);
-      index.results.set(line, { kind, epoch, offset, length: payload.length, payload: kept });
-      onResult?.(kind, payload, line);
-    });
-    for (const stretch of report.damaged) index.damagedBytes += stretch.length;
-    if (end !== null || report.records === 0) continue;
-    soundBytes.set(epoch, report.soundBytes);
     // DURABLE: a holder that was killed may not have synced what it had written. From now on it counts, so a power cut
     // must not take it back.
-    await journal.secure(id, report.soundBytes);
+    const left = end === null ? await journal.secure(id) : null;
+    const report = await journal.scan(
+      id,
+      end ?? left?.soundBytes ?? null,
+      ({ line, kind, offset, payload }) => {
+        const known = index.results.get(line);
+        // A line that only waited when an earlier holder stopped may have been run to its end later.
+        if (known !== undefined && known.kind !== recordKinds.unfinished) return;
+        const kept = arena === null ? null : arena.copy(payload);
+        index.results.set(line, { kind, epoch, offset, length: payload.length, payload: kept });
+        onResult?.(kind, payload, line);
+      },
+    );
+    for (const stretch of (left ?? report).damaged) index.damagedBytes += stretch.length;
+    if (end === null && report.records > 0) soundBytes.set(epoch, report.soundBytes);
   }
   for (const { epoch } of unnoted) index.segments.push({ epoch, bytes: soundBytes.get(epoch) ?? 0 });
   return index;

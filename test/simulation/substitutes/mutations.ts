@@ -84,7 +84,7 @@ export const mutations: Record<string, Mutation> = {
   },
   "what a failed sync has left is only synced": {
     file: "journal/disk.ts",
-    find: "await writeAgain(handle, bytes);",
+    find: "await writeAgain(handle, { buffer, from, until: offset });",
     replace: "",
     seed: 2134855,
   },
