@@ -363,7 +363,11 @@ export function execute(options: ExecutionOptions, deps: EngineDeps): Execution 
   }
 
   begin().catch(fail);
-  return { finished: finished.finally(() => forgetStall()), progress };
+  const settled = finished.finally(() => {
+    forgetStall();
+    interrupt.left.removeEventListener("abort", leave);
+  });
+  return { finished: settled, progress };
 
   function progress(): Progress {
     const now = currentCounts();

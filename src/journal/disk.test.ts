@@ -1,4 +1,4 @@
-import { appendFileSync, fdatasync, readFileSync, writeFileSync, writevSync } from "node:fs";
+import { fdatasync, writevSync } from "node:fs";
 import { mkdtemp, open, readFile, rm, stat, truncate } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -278,86 +278,6 @@ describe("disk journal under load", () => {
     expect(fatal).toMatchObject([refusal]);
     await expect(reading.create({ ...id, epoch: 2 }, () => {})).rejects.toMatchObject(refusal);
     await reader.close();
-  });
-
-  it("writes the sound records once more that it secures, and no other byte, before it syncs: an earlier sync may have failed", async () => {
-    const directory = newDirectory();
-    await write(journalIn(directory), id, ["kept", "damaged", "k".repeat(3 * 1024 * 1024)]);
-    const path = pathIn(directory);
-    writeFileSync(path, readFileSync(path, "latin1").replace("damaged", "Damaged"), "latin1");
-    appendFileSync(path, "torn");
-    const before = readFileSync(path);
-    const again = Buffer.alloc(before.byteLength);
-    const steps: string[] = [];
-    const securing = createDiskJournal({
-      directory,
-      onFatal() {},
-      calls: {
-        write(fd, buffers, position) {
-          // Short writes are gone on with.
-          const some = Buffer.concat(buffers).subarray(0, 500_000);
-          some.copy(again, position);
-          if (steps.at(-1) !== "write") steps.push("write");
-          return writevSync(fd, [some], position);
-        },
-        sync(fd, done) {
-          steps.push("sync");
-          fdatasync(fd, done);
-        },
-      },
-    });
-    const left = await securing.secure(id);
-    const sound = Buffer.from(before);
-    for (const { offset, length } of left?.damaged ?? []) sound.fill(0, offset, offset + length);
-    sound.fill(0, left?.soundBytes);
-    expect(left).toMatchObject({ records: 2, damaged: [{}] });
-    expect(steps).toEqual(["write", "sync"]);
-    expect(again.equals(sound)).toBe(true);
-    expect(readFileSync(path).equals(before)).toBe(true);
-  });
-
-  it.each(["write", "sync"] as const)("stops for good when a %s fails while it secures", async (call) => {
-    const directory = newDirectory();
-    await write(journalIn(directory), id, ["kept"]);
-    const fatal: NerifError[] = [];
-    let tries = 0;
-    const fails: JournalCalls = {
-      write() {
-        tries += 1;
-        throw systemError("EIO");
-      },
-      sync(_fd, done) {
-        tries += 1;
-        done(systemError("EIO"));
-      },
-    };
-    const calls = { [call]: fails[call] };
-    const securing = createDiskJournal({ directory, onFatal: (error) => fatal.push(error), calls });
-    for (let time = 0; time < 2; time += 1)
-      await expect(securing.secure(id)).rejects.toMatchObject({ code: "storage_unavailable" });
-    expect(tries).toBe(1);
-    expect(fatal).toHaveLength(1);
-  });
-
-  it("does not stop for good when there is no room while it secures", async () => {
-    const directory = newDirectory();
-    await write(journalIn(directory), id, ["kept"]);
-    const fatal: NerifError[] = [];
-    let isFull = true;
-    const securing = createDiskJournal({
-      directory,
-      onFatal: (error) => fatal.push(error),
-      calls: {
-        write(fd, buffers, position) {
-          if (isFull) throw systemError("ENOSPC");
-          return writevSync(fd, buffers, position);
-        },
-      },
-    });
-    await expect(securing.secure(id)).rejects.toMatchObject({ code: "disk_full" });
-    isFull = false;
-    expect(await securing.secure(id)).toMatchObject({ records: 1 });
-    expect(fatal).toEqual([]);
   });
 
   it("a reader tries no sync a second time, which would succeed without having written anything", async () => {

@@ -172,7 +172,10 @@ export function createDiskJournal(options: DiskJournalOptions): Journal {
         await writeAgain(handle, { buffer, from, until: offset });
         from = offset + length;
       }
-      await sync(handle);
+      if (group.failure) throw group.failure;
+      await promisify(calls.sync)(handle.fd).catch((reason: unknown) => {
+        throw failed(reason, "a sync");
+      });
     } finally {
       spare.push(buffer);
       await handle.close();
@@ -202,8 +205,13 @@ export function createDiskJournal(options: DiskJournalOptions): Journal {
     try {
       return calls.write(fd, [bytes], position);
     } catch (reason) {
-      throw isFull(reason) ? reason : group.fail(reason, "a write");
+      throw failed(reason, "a write");
     }
+  }
+
+  /** Without room, which on NFS a sync tells of, all of it can be written another time. */
+  function failed(reason: unknown, call: string): unknown {
+    return isFull(reason) ? reason : group.fail(reason, call);
   }
 
   function failedSync(reason: unknown): NerifError {

@@ -1,6 +1,6 @@
 /**
  * The durable results of batches while they run. A **segment** holds the records that one holder of one shard
- * wrote under one epoch; nobody ever writes, truncates or extends another epoch's segment. Which segments count,
+ * wrote under one epoch; nobody ever changes, truncates or extends another epoch's segment. Which segments count,
  * and how far, is noted in the control store under the current epoch, so a late writer's bytes are never read.
  */
 export interface SegmentId {

@@ -1,4 +1,4 @@
-import { fdatasync, truncateSync } from "node:fs";
+import { fdatasync, readFileSync, writeFileSync } from "node:fs";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -36,7 +36,13 @@ test("what a dead holder wrote is durable before it counts", async () => {
   expect(syncs).toBe(1);
 });
 
-test("what is not there any more when it was made durable does not count", async () => {
+/** A record of `entry` with its header. */
+const recordBytes = 16 + 10;
+
+test.each([
+  { place: "in the middle", gone: 0, damagedBytes: recordBytes },
+  { place: "at the end", gone: 1, damagedBytes: 0 },
+])("what is gone when it was made durable does not count: $place", async ({ gone, damagedBytes }) => {
   const directory = await mkdtemp(join(tmpdir(), "nerif-shard-"));
   onTestFinished(() => rm(directory, { recursive: true }));
   const onFatal = () => {};
@@ -52,19 +58,19 @@ test("what is not there any more when it was made durable does not count", async
     calls: {
       // As where a sync had failed, and the system drops from memory what it was to write: the disk never had it.
       sync(fd, done) {
-        truncateSync(path, bytes - 1);
+        const file = readFileSync(path);
+        writeFileSync(path, file.fill(0, bytes - (2 - gone) * recordBytes, bytes - (1 - gone) * recordBytes));
         fdatasync(fd, done);
       },
     },
   });
   const index = await indexShard({ batchId, shard: 0, segments: [] }, { journal, below: 2 });
-  expect([...index.results.keys()]).toEqual([0]);
-  const [segment] = index.segments;
-  expect(segment?.bytes).toBeLessThan(bytes);
+  expect([...index.results.keys()]).toEqual([1 - gone]);
+  expect(index.damagedBytes).toBe(damagedBytes);
   const again = await indexShard({ batchId, shard: 0, segments: index.segments }, { journal });
-  expect({ results: [...again.results.keys()], damaged: again.damagedBytes }).toEqual({
-    results: [0],
-    damaged: 0,
+  expect({ results: [...again.results.keys()], damagedBytes: again.damagedBytes }).toEqual({
+    results: [1 - gone],
+    damagedBytes,
   });
 });
 

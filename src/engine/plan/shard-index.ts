@@ -1,5 +1,5 @@
 import type { NotedSegment } from "../../control/control-store.ts";
-import { type Journal, type RecordKind, recordKinds } from "../../journal/journal.ts";
+import { type Journal, type RecordKind, recordKinds, type ScanReport } from "../../journal/journal.ts";
 import type { Arena } from "./arena.ts";
 
 /** Where the result of a line is. */
@@ -65,11 +65,19 @@ export async function indexShard(
         onResult?.(kind, payload, line);
       },
     );
-    for (const stretch of (left ?? report).damaged) index.damagedBytes += stretch.length;
+    index.damagedBytes += damagedIn(left === null || report.records > 0 ? report : left, end);
     if (end === null && report.records > 0) soundBytes.set(epoch, report.soundBytes);
   }
   for (const { epoch } of unnoted) index.segments.push({ epoch, bytes: soundBytes.get(epoch) ?? 0 });
   return index;
+}
+
+/** Where nobody has noted how far a segment counts, what is lost of its tail is no damage: nobody was told of it. */
+function damagedIn({ soundBytes, records, damaged }: ScanReport, noted: number | null): number {
+  let bytes = 0;
+  for (const { offset, length } of damaged)
+    if (noted !== null || records === 0 || offset < soundBytes) bytes += length;
+  return bytes;
 }
 
 /** Epochs below `below` of which nobody has noted yet how far they count, ascending. */
