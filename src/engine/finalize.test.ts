@@ -1,7 +1,10 @@
-import { expect, test } from "vitest";
+import { setImmediate as turn } from "node:timers/promises";
+import { expect, onTestFinished, test } from "vitest";
+import { createTestClock } from "../../test/support/clock.ts";
 import { createEngineFixture, requestLines } from "../../test/support/engine.ts";
 import { createScriptedUpstream, echo } from "../../test/support/scripted-upstream.ts";
 import { NerifError } from "../batch/errors.ts";
+import { createEngine } from "./executor.ts";
 
 test("each try to write the result files writes under names of its own, so that a late one replaces nothing", async () => {
   const fixture = await createEngineFixture(createScriptedUpstream(echo));
@@ -22,6 +25,37 @@ test("each try to write the result files writes under names of its own, so that 
   expect(new Set(names).size).toBe(4);
   expect(batch.output_file_id).toBe(names[2]);
   expect(await fixture.lines(batch.output_file_id)).toHaveLength(3);
+});
+
+test("of two processes that write the results of one batch at a time, one comes to its end", async () => {
+  const clock = createTestClock();
+  const fixture = await createEngineFixture(createScriptedUpstream(echo), { clock });
+  const batch = await fixture.addBatch(requestLines(3));
+  const { create } = fixture.files;
+  let begun = 0;
+  fixture.files.create = async (key) => {
+    const writer = await create(key);
+    if (!key.startsWith("file-")) return writer;
+    begun += 1;
+    const commit = async () => {
+      await new Promise<void>((resolve) => clock.after(100, resolve));
+      return writer.commit();
+    };
+    return { ...writer, commit };
+  };
+  const passes = async (ms: number) => {
+    clock.advance(ms);
+    for (let turns = 0; turns < 20; turns += 1) await turn();
+  };
+  await fixture.engine.start();
+  while (begun < 2) await passes(10);
+
+  await passes(50);
+  const other = createEngine(fixture.deps);
+  onTestFinished(() => other.stop(0));
+  await other.start();
+  for (let steps = 0; steps < 100; steps += 1) await passes(10);
+  expect(await fixture.get(batch.id)).toMatchObject({ status: "completed" });
 });
 
 test("a try that can begin only one of the result files leaves nothing of it behind", async () => {

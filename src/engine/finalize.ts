@@ -22,13 +22,14 @@ const newline = Buffer.from("\n");
  *
  * @param read null when the batch never got a plan: it has no lines to report
  * @param deps.isOver whether to give up between two chunks, since the process ends; default never
+ * @returns false when another process was first
  * @throws ShardDamage when a line that should have a result has none
  */
 export async function finalize(
   batch: Batch & { ending: Ending; result_files: { output: string; error: string } },
   read: { input: FileReader; plan: FileReader; followers: Followers | null } | null,
   { isOver = () => false, ...deps }: EngineDeps & { isOver?: () => boolean },
-): Promise<void> {
+): Promise<boolean> {
   const { control, journal, log, files } = deps;
   const place = deps.placeOf === undefined ? null : await deps.placeOf(batch.id);
   const target = { files, replace: place?.replace ?? true };
@@ -47,7 +48,7 @@ export async function finalize(
   try {
     if (read !== null) {
       for await (const results of resultsInOrder(batch, batch.ending, { control, journal, log, ...read })) {
-        if (isOver()) return;
+        if (isOver()) return true;
         for (const result of results) {
           if (result.kind === recordKinds.output) completed += 1;
           if (result.kind === recordKinds.error) failed += 1;
@@ -72,7 +73,7 @@ export async function finalize(
       // What was read with the batch is the sum over its shards, which are all closed by now.
       ...{ completed, failed, usage: batch.usage ?? usageOf(noTokens()) },
     } as const;
-    await transition(batch, event, { control, clock: deps.clock, written });
+    return (await transition(batch, event, { control, clock: deps.clock, written })) !== null;
   } finally {
     await output.abandon();
     await error.abandon();

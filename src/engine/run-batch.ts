@@ -189,7 +189,10 @@ async function writeResults(run: BatchRun, ended: Batch, context: RunContext): P
   try {
     // Neither a cancel nor the end of the window: what is decided is written down whatever comes.
     const isOver = () => run.stopped && run.interrupt.over.aborted;
-    await finalize({ ...batch, ending, result_files }, read, { ...context, isOver });
+    const began = context.clock.monotonic();
+    const wasFirst = await finalize({ ...batch, ending, result_files }, read, { ...context, isOver });
+    // Where another one writes them too, each would overtake the other for ever: this one lets it come to its end.
+    if (!wasFirst) await pause(context.clock.monotonic() - began, run.interrupt.begun, context.clock.after);
   } catch (reason) {
     if (!(reason instanceof ShardDamage)) throw reason;
     context.log.error({ batch: batch.id, shard: reason.shard }, reason.message);
