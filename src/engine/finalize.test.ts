@@ -1,9 +1,10 @@
 import { setImmediate as turn } from "node:timers/promises";
-import { expect, onTestFinished, test } from "vitest";
+import { describe, expect, onTestFinished, test } from "vitest";
 import { createTestClock } from "../../test/support/clock.ts";
 import { createEngineFixture, requestLines } from "../../test/support/engine.ts";
 import { createScriptedUpstream, echo } from "../../test/support/scripted-upstream.ts";
 import { NerifError } from "../batch/errors.ts";
+import { advance } from "../batch/lifecycle.ts";
 import { createEngine } from "./executor.ts";
 
 test("each try to write the result files writes under names of its own, so that a late one replaces nothing", async () => {
@@ -27,35 +28,59 @@ test("each try to write the result files writes under names of its own, so that 
   expect(await fixture.lines(batch.output_file_id)).toHaveLength(3);
 });
 
-test("of two processes that write the results of one batch at a time, one comes to its end", async () => {
-  const clock = createTestClock();
-  const fixture = await createEngineFixture(createScriptedUpstream(echo), { clock });
-  const batch = await fixture.addBatch(requestLines(3));
-  const { create } = fixture.files;
-  let begun = 0;
-  fixture.files.create = async (key) => {
-    const writer = await create(key);
-    if (!key.startsWith("file-")) return writer;
-    begun += 1;
-    const commit = async () => {
-      await new Promise<void>((resolve) => clock.after(100, resolve));
-      return writer.commit();
-    };
-    return { ...writer, commit };
-  };
-  const passes = async (ms: number) => {
-    clock.advance(ms);
-    for (let turns = 0; turns < 20; turns += 1) await turn();
-  };
-  await fixture.engine.start();
-  while (begun < 2) await passes(10);
+describe("while results are written for 100 ms", () => {
+  test("another process that writes them too does not keep either from its end", async () => {
+    const { fixture, id, passes, begun } = await writing();
+    await passes(50);
+    const other = createEngine(fixture.deps);
+    onTestFinished(() => other.stop(0));
+    await other.start();
+    await passes(1_000);
+    expect(await fixture.get(id)).toMatchObject({ status: "completed" });
+    // Both did.
+    expect(begun()).toBe(2 * filesPerTry);
+  });
 
-  await passes(50);
-  const other = createEngine(fixture.deps);
-  onTestFinished(() => other.stop(0));
-  await other.start();
-  for (let steps = 0; steps < 100; steps += 1) await passes(10);
-  expect(await fixture.get(batch.id)).toMatchObject({ status: "completed" });
+  test("a cancel is not waited with", async () => {
+    const { fixture, id, passes, begun } = await writing();
+    await passes(50);
+    const batch = await fixture.get(id);
+    const patch = advance(batch, { type: "cancel" }, batch.created_at);
+    expect(await fixture.control.updateBatch(id, batch.version, patch ?? {})).not.toBeNull();
+    await passes(160);
+    expect(await fixture.get(id)).toMatchObject({ status: "cancelled", request_counts: { completed: 3 } });
+    expect(begun()).toBe(2 * filesPerTry);
+  });
+
+  const filesPerTry = 2;
+
+  /** A batch whose results have begun to be written. */
+  async function writing() {
+    const clock = createTestClock();
+    const fixture = await createEngineFixture(createScriptedUpstream(echo), { clock });
+    const { id } = await fixture.addBatch(requestLines(3));
+    const { create } = fixture.files;
+    let begun = 0;
+    fixture.files.create = async (key) => {
+      const writer = await create(key);
+      if (!key.startsWith("file-")) return writer;
+      begun += 1;
+      const commit = async () => {
+        await new Promise<void>((resolve) => clock.after(100, resolve));
+        return writer.commit();
+      };
+      return { ...writer, commit };
+    };
+    const passes = async (ms: number) => {
+      for (let passed = 0; passed < ms; passed += 10) {
+        clock.advance(10);
+        for (let turns = 0; turns < 20; turns += 1) await turn();
+      }
+    };
+    await fixture.engine.start();
+    while (begun < filesPerTry) await passes(10);
+    return { fixture, id, passes, begun: () => begun };
+  }
 });
 
 test("a try that can begin only one of the result files leaves nothing of it behind", async () => {

@@ -22,7 +22,7 @@ const newline = Buffer.from("\n");
  *
  * @param read null when the batch never got a plan: it has no lines to report
  * @param deps.isOver whether to give up between two chunks, since the process ends; default never
- * @returns false when another process was first
+ * @returns false when the batch was changed meanwhile, by another process that writes them too or by a cancel
  * @throws ShardDamage when a line that should have a result has none
  */
 export async function finalize(

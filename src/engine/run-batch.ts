@@ -45,6 +45,8 @@ export interface RunContext extends EngineDeps {
 
 /** How long to wait for other processes that have a turn or hold shards, in milliseconds. */
 const otherMs = 1_000;
+/** A try that took longer stood still, as a process does that was stopped. */
+const longestWriteMs = 600_000;
 
 /**
  * The whole life of a batch. Each turn reads what the control store says and takes the one step that follows;
@@ -174,6 +176,7 @@ async function writeResults(run: BatchRun, ended: Batch, context: RunContext): P
   if (hasLines && !(await noteAll(ended, context))) {
     return pause(otherMs, run.interrupt.begun, context.clock.after);
   }
+  const began = context.clock.monotonic();
   // Under names of its own: a writer that was overtaken must not replace a file that somebody has named meanwhile.
   const event = { type: "writing", result_files: { output: newFileId(), error: newFileId() } } as const;
   const batch = await transition(ended, event, context);
@@ -189,10 +192,8 @@ async function writeResults(run: BatchRun, ended: Batch, context: RunContext): P
   try {
     // Neither a cancel nor the end of the window: what is decided is written down whatever comes.
     const isOver = () => run.stopped && run.interrupt.over.aborted;
-    const began = context.clock.monotonic();
-    const wasFirst = await finalize({ ...batch, ending, result_files }, read, { ...context, isOver });
-    // Where another one writes them too, each would overtake the other for ever: this one lets it come to its end.
-    if (!wasFirst) await pause(context.clock.monotonic() - began, run.interrupt.begun, context.clock.after);
+    const isWritten = await finalize({ ...batch, ending, result_files }, read, { ...context, isOver });
+    if (!isWritten) await letOtherWrite(run, context.clock.monotonic() - began, context);
   } catch (reason) {
     if (!(reason instanceof ShardDamage)) throw reason;
     context.log.error({ batch: batch.id, shard: reason.shard }, reason.message);
@@ -202,5 +203,19 @@ async function writeResults(run: BatchRun, ended: Batch, context: RunContext): P
     await read?.input.close();
     await read?.plan.close();
     await read?.followers?.close();
+  }
+}
+
+/**
+ * Of two that write the same results each would overtake the other for ever: who was overtaken waits for as long as its
+ * own try took, in milliseconds, while there is something to be written still.
+ */
+async function letOtherWrite(run: BatchRun, tookMs: number, { control, clock }: RunContext): Promise<void> {
+  const { begun } = run.interrupt;
+  const until = clock.monotonic() + Math.min(tookMs, longestWriteMs);
+  while (!begun.aborted && clock.monotonic() < until) {
+    const batch = await control.getBatch(null, run.id);
+    if (batch === null || batch.ending === null || isFinal(batch.status)) return;
+    await pause(Math.min(otherMs, until - clock.monotonic()), begun, clock.after);
   }
 }

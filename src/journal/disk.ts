@@ -25,7 +25,7 @@ export interface DiskJournalOptions {
   directory: string;
   /**
    * Called once with NerifError `storage_unavailable` when a sync failed, or a write for another reason than a
-   * full disk. Nothing becomes durable from then on: the process must stop and start again.
+   * full disk; what `secure` writes and syncs may find the disk full. Nothing becomes durable from then on: the process must stop and start again.
    */
   onFatal: (error: NerifError) => void;
   /**
