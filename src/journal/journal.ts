@@ -49,7 +49,7 @@ export interface Journal {
    * failed before, the system has forgotten what was to be written, shows it still, and lets further syncs succeed. What
    * counts is to be read behind this, as far as it says: of what was read before, some may have been on no disk.
    * @returns what it found; null where all that a scan finds is durable
-   * @throws NerifError `disk_full`, `storage_unavailable`; on a disk nothing becomes durable after it
+   * @throws NerifError `disk_full`, `storage_unavailable`; where a write or sync failed, nothing becomes durable on that disk any more
    */
   secure(id: SegmentId): Promise<ScanReport | null>;
   /** Reads payloads by position, after a scan found them. */
