@@ -2,7 +2,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
-import { buildCommand } from "./measure/build.ts";
+import { installCommand } from "../scripts/bundle.ts";
 import { pageOf, tableOf } from "./report/page.ts";
 import { type Result, readResult, saveResult, surroundings } from "./report/results.ts";
 import type { Bench, Row } from "./row.ts";
@@ -46,7 +46,7 @@ async function measureRows(rows: readonly Row[]): Promise<void> {
   const scratch = mkdtempSync(join(tmpdir(), "nerif-bench-"));
   process.once("exit", () => rmSync(scratch, { recursive: true, force: true }));
   for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => process.exit(1));
-  const nerif = buildCommand(scratch);
+  const nerif = await installCommand(join(scratch, "package"));
   const upstream = await startUpstream(scratch);
   const bench: Bench = { nerif, upstream, scratch, rounds: Number(values.rounds) };
   try {

@@ -14,11 +14,13 @@ if (version[0] < floor[0] || (version[0] === floor[0] && version[1] < floor[1]))
   hideExperimentalWarnings();
   import("./compile-cache.js")
     .then(({ keepCompiled }) => keepCompiled())
-    // A checkout runs from its sources, the published package from what was built of them.
+    // A checkout runs from its sources, the published package from what was bundled of them.
     .then(() => import("node:fs"))
     .then((fs) => {
       const source = new URL("../src/cli.ts", import.meta.url);
-      return import((fs.existsSync(source) ? source : new URL("../dist/cli.js", import.meta.url)).href);
+      return import(
+        (fs.existsSync(source) ? source : new URL("../dist/command/cli.js", import.meta.url)).href
+      );
     })
     .then((cli) => cli.main(process.argv.slice(2)))
     .catch(report);

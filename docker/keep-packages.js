@@ -3,7 +3,7 @@
 import { readFileSync, writeFileSync } from "node:fs";
 
 const { devDependencies, peerDependencies, peerDependenciesMeta: _, ...own } = read();
-const compiles = ([name]) => name === "typescript" || name.startsWith("@types/");
+const compiles = ([name]) => ["typescript", "rolldown"].includes(name) || name.startsWith("@types/");
 const optional = Object.keys(peerDependencies).map((name) => [name, devDependencies[name]]);
 
 Object.assign(own.dependencies, Object.fromEntries(optional));

@@ -2,6 +2,7 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "nod
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
+import { installCommand } from "../../scripts/bundle.ts";
 import { readMutationResults } from "./mutations/results.ts";
 import type { Part } from "./part.ts";
 import { parts } from "./parts.ts";
@@ -11,7 +12,8 @@ import { runPart } from "./run-part.ts";
 import { readSeedResults } from "./seeds.ts";
 
 /*
- * The long tier: runs the parts, keeps after each round what came of it, and writes the page. Options:
+ * The long tier: runs the parts against the command as it is published, keeps after each round what came of it, and
+ * writes the page. Options:
  *
  *   --only NAMES    parts whose names begin so, with commas between; default all
  *   --rounds N      rounds of each; default those that a part names, or as many as there are
@@ -42,6 +44,10 @@ const wanted = values.only.split(",");
 const seed = Number(values.seed);
 const results = readResults(resultsPath);
 let broken = 0;
+
+const published = mkdtempSync(join(tmpdir(), "nerif-published-"));
+process.on("exit", () => rmSync(published, { recursive: true }));
+if (!values.report) process.env.TEST_COMMAND = await installCommand(published);
 
 for (const part of values.report ? [] : parts) {
   if (!wanted.some((start) => part.name.startsWith(start))) continue;

@@ -39,7 +39,7 @@ describe.skipIf(withoutSandbox !== null)(`what docker/Dockerfile builds ${withou
     for (const needed of ["@aws-sdk/client-s3", "@aws-sdk/lib-storage", "pg", "hono"]) {
       expect([needed, existsSync(join(home, "node_modules", needed))]).toEqual([needed, true]);
     }
-    for (const tool of ["typescript", "@types/node", "vitest", "s3rver"]) {
+    for (const tool of ["typescript", "rolldown", "@types/node", "vitest", "s3rver"]) {
       expect([tool, existsSync(join(home, "node_modules", tool))]).toEqual([tool, false]);
     }
   });

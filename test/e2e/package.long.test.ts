@@ -1,8 +1,19 @@
 import { execFileSync } from "node:child_process";
-import { existsSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import {
+  existsSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
+import { isBuiltin } from "node:module";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { killGroup } from "../support/cli-process.ts";
+import { createCliWorkspace } from "../support/cli-workspace.ts";
 
 const root = join(import.meta.dirname, "../..");
 const scratch = mkdtempSync(join(tmpdir(), "nerif-package-"));
@@ -16,11 +27,53 @@ beforeAll(() => {
   symlinkSync(join(root, "node_modules"), join(installed, "node_modules"), "dir");
 }, 120_000);
 
-afterAll(() => rmSync(scratch, { recursive: true }));
+afterAll(() => {
+  delete process.env.TEST_COMMAND;
+  rmSync(scratch, { recursive: true });
+});
 
 test("the published package has a command that runs", () => {
   const { version } = JSON.parse(readFileSync(join(installed, "package.json"), "utf8"));
   expect(node(join(installed, "bin/nerif.js"), "--version").trim()).toBe(version);
+});
+
+test("the published command is killed, goes on, and is configured by a file", async () => {
+  process.env.TEST_COMMAND = join(installed, "bin/nerif.js");
+  await using work = await createCliWorkspace();
+  const request = (n: number) => ({
+    ...{ custom_id: `${n}`, method: "POST", url: "/v1/embeddings" },
+    body: { model: "simulated", input: `Sentence ${n}` },
+  });
+  const requests = Array.from({ length: 200 }, (_, n) => JSON.stringify(request(n)));
+  work.write("in.jsonl", requests.join("\n"));
+  work.write("nerif.config.yaml", "concurrency: 2\n");
+  const args = ["run", "in.jsonl", "--output", "out.jsonl"];
+  const killed = work.start(args, { group: true });
+  await expect.poll(() => work.sent().length, { timeout: 30_000 }).toBeGreaterThan(20);
+  await killGroup(killed);
+  expect(await work.run(args)).toMatchObject({ code: 0 });
+  expect(work.lines("out.jsonl").map(({ custom_id }) => Number(custom_id))).toEqual([...requests.keys()]);
+  expect(work.sent().length).toBeLessThanOrEqual(requests.length + 4);
+  expect(await work.run(["batches", "list", "--json"])).toMatchObject({ code: 0 });
+});
+
+test("the published command holds what it loads, with the licenses", () => {
+  const command = join(installed, "dist/command");
+  const texts = readdirSync(command)
+    .filter((name) => name.endsWith(".js"))
+    .map((name) => readFileSync(join(command, name), "utf8"));
+  const imports = texts.flatMap((text) =>
+    [...text.matchAll(/^(?:import|export)\b[^"\n]*"([^"]+)"|import\("([^"]+)"\)/gm)].map(
+      ([, named, asked]) => named ?? asked ?? "",
+    ),
+  );
+  const outside = imports.filter((name) => !name.startsWith("./") && !isBuiltin(name));
+  expect([...new Set(outside)].toSorted()).toEqual(["@aws-sdk/client-s3", "@aws-sdk/lib-storage", "pg"]);
+  const licenses = readFileSync(join(command, "LICENSES.txt"), "utf8");
+  for (const name of ["hono", "kysely", "undici", "zod"]) {
+    const { version } = JSON.parse(readFileSync(join(root, "node_modules", name, "package.json"), "utf8"));
+    expect(licenses).toContain(`${name} ${version}\n`);
+  }
 });
 
 test("the published package opens every door of its exports", () => {

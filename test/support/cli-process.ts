@@ -32,12 +32,15 @@ const bin = join(root, "bin/nerif.js");
 /** Homes of tests are new each time; without it every process would compile everything. */
 const compiled = join(root, "node_modules/.cache/nerif");
 
-/** Starts `nerif` as a user would, in a process of its own that sees nothing of this one's environment. */
+/**
+ * Starts `nerif` as a user would, in a process of its own that sees nothing of this one's environment. A checkout's
+ * command runs from its sources; TEST_COMMAND names the script of another, such as the package's.
+ */
 export function startCli(
   args: readonly string[],
   { cwd, env = {}, stdin, group = false }: CliOptions,
 ): CliProcess {
-  const child = spawn(process.execPath, [bin, ...args], {
+  const child = spawn(process.execPath, [process.env.TEST_COMMAND ?? bin, ...args], {
     cwd,
     detached: group,
     env: {

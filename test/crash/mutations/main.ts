@@ -42,7 +42,15 @@ process.exitCode = missed === 0 ? 0 : 1;
 function look({ noticedBy }: Mutation, mutation: Mutation | null): { isGreen: boolean; says: string } {
   const copy = mkdtempSync(join(tmpdir(), "nerif-mutation-"));
   try {
-    for (const name of ["src", "bin", "test", "package.json", "tsconfig.json", "vitest.config.ts"]) {
+    for (const name of [
+      "src",
+      "bin",
+      "test",
+      "scripts",
+      "package.json",
+      "tsconfig.json",
+      "vitest.config.ts",
+    ]) {
       cpSync(join(root, name), join(copy, name), { recursive: true });
     }
     symlinkSync(join(root, "node_modules"), join(copy, "node_modules"));
