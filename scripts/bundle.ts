@@ -1,5 +1,5 @@
 import { cpSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { type RolldownOutput, rolldown } from "rolldown";
 
 const root = join(import.meta.dirname, "..");
@@ -40,19 +40,32 @@ export async function installCommand(directory: string): Promise<string> {
   return join(directory, "bin/nerif.js");
 }
 
-/** What the licenses of the packages inside want to have beside every copy. */
+/** What the licenses of the packages inside want to have beside every copy; some helpers are the bundler's. */
 function licensesOf({ output }: RolldownOutput): string {
   const modules = output.flatMap((chunk) => (chunk.type === "chunk" ? chunk.moduleIds : []));
-  const places = modules.flatMap((id) => /^.*\/node_modules\/(?:@[^/]+\/)?[^/]+/.exec(id)?.[0] ?? []);
-  return [...new Set(places)].toSorted().map(licenseOf).join("\n\n");
+  const places = modules.flatMap(packageDirectories);
+  places.push(join(root, "node_modules/rolldown"));
+  return [...new Set(places)].toSorted().flatMap(licenseIn).join("\n\n");
 }
 
-function licenseOf(place: string): string {
-  const { name, version, license } = JSON.parse(readFileSync(join(place, "package.json"), "utf8"));
-  const file = readdirSync(place).find((entry) => /^licen[cs]e/i.test(entry));
-  const text = file === undefined ? license : readFileSync(join(place, file), "utf8").trim();
-  if (typeof text !== "string") throw new Error(`Cannot bundle ${name}: it names no license`);
-  return `${name} ${version}\n\n${text}`;
+/** The directories of a module up to that of its package: what a package has from others may have a license there. */
+function packageDirectories(module: string): string[] {
+  const [place] = /^.*[\\/]node_modules[\\/](?:@[^\\/]+[\\/])?[^\\/]+/.exec(module) ?? [];
+  const directories: string[] = [];
+  if (place === undefined) return directories;
+  for (let at = dirname(module); at.length >= place.length; at = dirname(at)) directories.push(at);
+  return directories;
+}
+
+/** Its license; that of a package without a text is what it names. */
+function licenseIn(directory: string): string[] {
+  const entries = readdirSync(directory);
+  const texts = entries.filter((entry) => /^(licen[cs]e|notice)/i.test(entry));
+  const written = texts.map((entry) => readFileSync(join(directory, entry), "utf8").trim());
+  const from = directory.replace(/^.*[\\/]node_modules[\\/]/, "").replaceAll("\\", "/");
+  if (!entries.includes("package.json")) return written.map((text) => `${from}\n\n${text}`);
+  const { version, license } = JSON.parse(readFileSync(join(directory, "package.json"), "utf8"));
+  return [[`${from} ${version}`, ...(written.length > 0 ? written : [license])].join("\n\n")];
 }
 
 if (import.meta.main) await bundleCommand(join(root, "dist/command"));

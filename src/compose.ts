@@ -22,7 +22,7 @@ import type { ConcurrencyOption, UpstreamOptions } from "./upstreams/options.ts"
 import { resolveUpstreams } from "./upstreams/resolve.ts";
 import { createRouter } from "./upstreams/route.ts";
 import type { Upstream } from "./upstreams/upstream.ts";
-import { createSenderOnDemand } from "./webhooks/on-demand.ts";
+import { createHttpSender } from "./webhooks/http.ts";
 
 export { copySqliteDatabase, type NamedFile } from "./control/sqlite-copy.ts";
 export { prepareDirectory } from "./disk/directory.ts";
@@ -92,7 +92,7 @@ export async function openNerif(options: NerifOptions = {}): Promise<Opened> {
   const settings = completeSettings(options.settings);
   const clock = createSystemClock({ keepAlive: options.keepAlive ?? true });
 
-  const sender = await createSenderOnDemand({ allow: options.webhookAllow });
+  const sender = createHttpSender({ allow: options.webhookAllow });
   const storage = await openStorage({
     ...options,
     dataDir: resolveDataDir(options.dataDir),

@@ -46,7 +46,8 @@ const results = readResults(resultsPath);
 let broken = 0;
 
 const published = mkdtempSync(join(tmpdir(), "nerif-published-"));
-process.on("exit", () => rmSync(published, { recursive: true }));
+process.once("exit", () => rmSync(published, { recursive: true }));
+for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => process.exit(1));
 if (!values.report) process.env.TEST_COMMAND = await installCommand(published);
 
 for (const part of values.report ? [] : parts) {

@@ -63,15 +63,17 @@ export function addRound(
   result.violations.push(...violations.slice(0, mostPerRound));
 }
 
-/** Where the sources under test come from. */
+/** Where the sources under test come from, and what the command is bundled with. */
 export function provenance(): { commit: string; sources: string } {
   try {
     const git = (...args: string[]) =>
       execFileSync("git", args, { encoding: "utf8", cwd: import.meta.dirname, stdio: "pipe" }).trim();
-    const dirty = git("status", "--porcelain", "--", ":/src", ":/bin") !== "";
+    const tested = ["src", "bin", "scripts/bundle.ts", "package-lock.json"];
+    const dirty = git("status", "--porcelain", "--", ...tested.map((name) => `:/${name}`)) !== "";
+    const trees = git("rev-parse", ...tested.map((name) => `HEAD:${name}`)).replaceAll("\n", " ");
     return {
       commit: `${git("rev-parse", "--short=12", "HEAD")}${dirty ? " with changes" : ""}`,
-      sources: `${git("rev-parse", "HEAD:src")}${dirty ? ` and changes of ${new Date().toISOString()}` : ""}`,
+      sources: `${trees}${dirty ? ` and changes of ${new Date().toISOString()}` : ""}`,
     };
   } catch {
     return { commit: "unknown", sources: `unknown, ${new Date().toISOString()}` };

@@ -1,5 +1,6 @@
 import { execFileSync } from "node:child_process";
 import {
+  cpSync,
   existsSync,
   mkdtempSync,
   readdirSync,
@@ -55,6 +56,27 @@ test("the published command is killed, goes on, and is configured by a file", as
   expect(work.lines("out.jsonl").map(({ custom_id }) => Number(custom_id))).toEqual([...requests.keys()]);
   expect(work.sent().length).toBeLessThanOrEqual(requests.length + 4);
   expect(await work.run(["batches", "list", "--json"])).toMatchObject({ code: 0 });
+});
+
+test("a server goes on when the package is replaced under it", async () => {
+  const replaced = join(scratch, "replaced");
+  cpSync(installed, replaced, { recursive: true, verbatimSymlinks: true });
+  process.env.TEST_COMMAND = join(replaced, "bin/nerif.js");
+  await using work = await createCliWorkspace();
+  const server = work.start(["serve", "--port", "0", "--json"]);
+  await server.printed(/"event":"listening".*\n/);
+  const { url } = JSON.parse(server.output().stdout.split("\n", 1)[0] ?? "");
+  rmSync(join(replaced, "dist"), { recursive: true });
+  expect((await fetch(`${url}/openapi.json`)).status).toBe(200);
+  const endpoint = { name: "ended", url: "http://127.0.0.1:9/", event_types: ["batch.completed"] };
+  const asked = await fetch(`${url}/v1/webhook_endpoints`, {
+    method: "POST",
+    body: JSON.stringify(endpoint),
+  });
+  expect([asked.status, await asked.text()]).toEqual([
+    400,
+    expect.stringContaining("its address is private"),
+  ]);
 });
 
 test("the published command holds what it loads, with the licenses", () => {

@@ -1,13 +1,14 @@
 import { Hono } from "hono";
 import type { RequestEnvironment } from "../environment.ts";
+import { createDocument } from "./document.ts";
 
-/** `/openapi.json`, made, and what it is made with loaded, when it is first asked for: most servers never are. */
+/** `/openapi.json`, made when it is first asked for: most servers never are. */
 export function descriptionRoutes(): Hono<RequestEnvironment> {
   const routes = new Hono<RequestEnvironment>();
-  let loading: Promise<object> | undefined;
-  routes.get("/openapi.json", async (c) => {
-    loading ??= import("./document.ts").then(({ createDocument }) => createDocument());
-    return c.json(await loading);
+  let document: ReturnType<typeof createDocument> | undefined;
+  routes.get("/openapi.json", (c) => {
+    document ??= createDocument();
+    return c.json(document);
   });
   return routes;
 }
