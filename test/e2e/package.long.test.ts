@@ -96,6 +96,7 @@ test("the published command holds what it loads, with the licenses", () => {
     const { version } = JSON.parse(readFileSync(join(root, "node_modules", name, "package.json"), "utf8"));
     expect(licenses).toContain(`${name} ${version}\n`);
   }
+  expect(licenses).toContain("\nundici/lib/milo\n");
 });
 
 test("the published package opens every door of its exports", () => {
