@@ -19,8 +19,12 @@ export interface ScriptWorld {
   directory: string;
   /** Runs the script with these variables, to its end or its death. */
   play(env: Record<string, string>): Promise<CliResult>;
-  /** Goes on without faults, and holds what came of it against the witness. */
-  finish(): Promise<{ violations: string[]; repeats: number }>;
+  /**
+   * Goes on without faults, and holds what came of it against the witness.
+   *
+   * @param spans by which calls may have been in vain, each as many as the concurrency
+   */
+  finish(spans: number): Promise<{ violations: string[]; repeats: number }>;
   remove(): void;
 }
 
@@ -90,7 +94,8 @@ export function pointsPart(script: Script, mode: PointMode): Part {
           );
           const isThrough = countCalls(log) < at;
           if (cut !== null && !isThrough) cutPower(root, shadow, cut);
-          const { violations, repeats } = await world.finish();
+          // In flight, the answers of one turn of the event loop, and in a power cut those of one sync interval.
+          const { violations, repeats } = await world.finish(cut === null ? 2 : 3);
           if (violations.length === 0) {
             world.remove();
             for (const path of [shadow, log]) rmSync(path, { recursive: true, force: true });

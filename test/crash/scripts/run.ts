@@ -12,8 +12,7 @@ export const runScript: Script = {
     return {
       directory: world.directory,
       play: (env) => world.start(env).ended,
-      // In flight, and the answers of one turn of the event loop, or of one sync.
-      finish: () => world.finish(2 * concurrency),
+      finish: (spans) => world.finish(spans * concurrency),
       remove: world.remove,
     };
   },

@@ -19,7 +19,7 @@ export const serveScript: Script = {
         await world.server.stop();
         return world.server.process().ended;
       },
-      finish: () => world.finish(2 * concurrency),
+      finish: (spans) => world.finish(spans * concurrency),
       remove: world.remove,
     };
   },
