@@ -2,6 +2,7 @@ import { execFileSync } from "node:child_process";
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { cpus, loadavg, totalmem } from "node:os";
 import { join } from "node:path";
+import { commandSources } from "../../scripts/bundle.ts";
 import type { Outcome } from "../row.ts";
 
 /** One row as it was measured, with what it is true for. */
@@ -33,7 +34,7 @@ export function readResult(name: string): Result | null {
 export function surroundings(): Pick<Result, "date" | "commit" | "machine" | "loadBefore"> {
   const git = (...args: string[]) =>
     execFileSync("git", args, { cwd: import.meta.dirname, encoding: "utf8" }).trim();
-  const dirty = git("status", "--porcelain", "--", ":/src", ":/bin") !== "";
+  const dirty = git("status", "--porcelain", "--", ...commandSources.map((name) => `:/${name}`)) !== "";
   const gib = Math.round(totalmem() / 2 ** 30);
   return {
     date: new Date().toISOString().slice(0, 10),

@@ -45,10 +45,12 @@ const seed = Number(values.seed);
 const results = readResults(resultsPath);
 let broken = 0;
 
-const published = mkdtempSync(join(tmpdir(), "nerif-published-"));
-process.once("exit", () => rmSync(published, { recursive: true }));
-for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => process.exit(1));
-if (!values.report) process.env.TEST_COMMAND = await installCommand(published);
+if (!values.report) {
+  const published = mkdtempSync(join(tmpdir(), "nerif-published-"));
+  process.once("exit", () => rmSync(published, { recursive: true }));
+  for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => process.exit(1));
+  process.env.TEST_COMMAND = await installCommand(published);
+}
 
 for (const part of values.report ? [] : parts) {
   if (!wanted.some((start) => part.name.startsWith(start))) continue;

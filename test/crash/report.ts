@@ -78,7 +78,7 @@ npm run test:crash -- --seed 7 --fresh               # other moments, from the b
 npm run test:crash -- --report                       # only this page
 \`\`\`
 
-A run that was stopped goes on where it was. A seed gives the same moments, but not the same interleaving: processes are real. A round that
+All of it runs the command as it is published, bundled anew; parts of commits before cb09a30 ran it from the sources. A run that was stopped goes on where it was. A seed gives the same moments, but not the same interleaving: processes are real. A round that
 breaks a promise keeps its directory and names it. Crash points need Linux and a C compiler (\`faults.c\` is loaded into the process with
 \`LD_PRELOAD\`, so that one counter counts the calls of all threads), power cuts and full disks need root and loop devices.
 

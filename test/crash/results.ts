@@ -1,6 +1,7 @@
 import { execFileSync } from "node:child_process";
 import { existsSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { cpus, totalmem } from "node:os";
+import { commandSources } from "../../scripts/bundle.ts";
 import type { Round } from "./part.ts";
 
 /** What one part has shown so far. */
@@ -68,9 +69,8 @@ export function provenance(): { commit: string; sources: string } {
   try {
     const git = (...args: string[]) =>
       execFileSync("git", args, { encoding: "utf8", cwd: import.meta.dirname, stdio: "pipe" }).trim();
-    const tested = ["src", "bin", "scripts/bundle.ts", "package-lock.json"];
-    const dirty = git("status", "--porcelain", "--", ...tested.map((name) => `:/${name}`)) !== "";
-    const trees = git("rev-parse", ...tested.map((name) => `HEAD:${name}`)).replaceAll("\n", " ");
+    const dirty = git("status", "--porcelain", "--", ...commandSources.map((name) => `:/${name}`)) !== "";
+    const trees = git("rev-parse", ...commandSources.map((name) => `HEAD:${name}`)).replaceAll("\n", " ");
     return {
       commit: `${git("rev-parse", "--short=12", "HEAD")}${dirty ? " with changes" : ""}`,
       sources: `${trees}${dirty ? ` and changes of ${new Date().toISOString()}` : ""}`,
